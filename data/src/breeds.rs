@@ -1,0 +1,193 @@
+//! The 120 breeds of Stanford Dogs: synset, ImageNet index, weight range, size.
+//!
+//! Weights are data (`breeds.csv`, from the American Kennel Club's breed pages as collected by
+//! tmfilho/akcdata in 2020; the rows with a note were filled or mended by hand and say from what).
+//! What counts as small or giant is a parameter: [`SizeThresholds`].
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::OnceLock;
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+/// The class folder of pictures that show no dog.
+pub const NOT_A_DOG: &str = "not_a_dog";
+
+/// One breed.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Breed {
+    /// WordNet id, `n02085620`.
+    pub synset: String,
+    /// Folder name in Stanford Dogs, `n02085620-Chihuahua`.
+    pub class_dir: String,
+    /// Folder name without the synset, `Chihuahua`.
+    pub name: String,
+    /// Index among the 1000 classes of ImageNet-1k.
+    pub imagenet_index: usize,
+    /// Name of the American Kennel Club; empty where it does not register the breed.
+    pub akc_name: String,
+    /// Lower end of the adult weight range, kilograms.
+    pub min_kg: f64,
+    /// Upper end of the adult weight range, kilograms.
+    pub max_kg: f64,
+    /// Where a weight did not come from the collection.
+    pub note: String,
+}
+
+impl Breed {
+    /// Middle of the weight range, kilograms.
+    pub fn mid_kg(&self) -> f64 {
+        f64::midpoint(self.min_kg, self.max_kg)
+    }
+}
+
+/// All 120 breeds, sorted by synset, which is also ImageNet's order and that of the class folders.
+pub fn all() -> &'static [Breed] {
+    static BREEDS: OnceLock<Vec<Breed>> = OnceLock::new();
+    BREEDS.get_or_init(|| {
+        let mut table = csv::Reader::from_reader(include_bytes!("breeds.csv").as_slice());
+        // The table is part of the program and a test reads it: it cannot be malformed here.
+        table.deserialize().map(|row| row.expect("breeds.csv is well-formed")).collect()
+    })
+}
+
+/// The breed that a class folder or a person's words name: `n02085620-Chihuahua`, `chihuahua`,
+/// `Golden Retriever`, `golden_retriever`, `German Shepherd Dog` (the AKC's name).
+pub fn find(name: &str) -> Option<&'static Breed> {
+    let wanted = simplified(name);
+    if wanted.is_empty() {
+        return None; // some breeds have no AKC name
+    }
+    all().iter().find(|b| [&b.class_dir, &b.name, &b.akc_name].iter().any(|n| simplified(n) == wanted))
+}
+
+/// A class's name as a person reads it: `n02085620-Chihuahua` becomes `Chihuahua`, `not_a_dog`
+/// becomes `not a dog`.
+pub fn readable(class: &str) -> String {
+    let name = find(class).map_or(class, |breed| &breed.name);
+    name.replace('_', " ")
+}
+
+fn simplified(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// How big a dog is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Size {
+    /// Up to 10 kg by default.
+    Small,
+    /// Up to 25 kg by default.
+    Medium,
+    /// Up to 45 kg by default.
+    Large,
+    /// Above.
+    Giant,
+}
+
+impl Size {
+    /// From small to giant.
+    pub const ALL: [Size; 4] = [Size::Small, Size::Medium, Size::Large, Size::Giant];
+
+    /// How many classes apart two sizes are: 0 is the same, 1 a neighbour.
+    pub fn distance(self, other: Size) -> usize {
+        (self as usize).abs_diff(other as usize)
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Size::Small => "small",
+            Size::Medium => "medium",
+            Size::Large => "large",
+            Size::Giant => "giant",
+        })
+    }
+}
+
+/// Where one size ends and the next begins, in kilograms of a breed's middle weight; a dog of exactly
+/// a threshold belongs to the larger size.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SizeThresholds {
+    /// small | medium, medium | large, large | giant; ascending.
+    pub kg: [f64; 3],
+}
+
+impl SizeThresholds {
+    /// 10, 25 and 45 kg: 35 small, 34 medium, 42 large and 9 giant breeds.
+    pub const STANDARD: Self = Self { kg: [10.0, 25.0, 45.0] };
+
+    /// The size of a dog of `kg` kilograms.
+    pub fn size(&self, kg: f64) -> Size {
+        Size::ALL[self.kg.iter().filter(|&&threshold| kg >= threshold).count()]
+    }
+}
+
+impl FromStr for SizeThresholds {
+    type Err = anyhow::Error;
+
+    /// Reads `10,25,45`.
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let numbers: Vec<f64> = text
+            .split(',')
+            .map(|n| n.trim().parse().with_context(|| format!("{n:?} is no number")))
+            .collect::<anyhow::Result<_>>()?;
+        let kg: [f64; 3] = numbers.try_into().ok().context("expected three numbers, as in 10,25,45")?;
+        anyhow::ensure!(
+            kg[0] > 0.0 && kg[0] < kg[1] && kg[1] < kg[2] && kg[2].is_finite(),
+            "size thresholds must be positive and ascend, got {text}"
+        );
+        Ok(Self { kg })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_the_120_of_stanford_dogs_in_imagenet_order() {
+        let breeds = all();
+        assert_eq!(breeds.len(), 120);
+        assert!(breeds.is_sorted_by(|a, b| a.synset < b.synset && a.imagenet_index < b.imagenet_index));
+        // 151..=268 without the Dalmatian (251), then dingo, dhole and African hunting dog.
+        let expected: Vec<usize> = (151..=268).filter(|&i| i != 251).chain(273..=275).collect();
+        assert_eq!(breeds.iter().map(|b| b.imagenet_index).collect::<Vec<_>>(), expected);
+        for breed in breeds {
+            assert_eq!(breed.class_dir, format!("{}-{}", breed.synset, breed.name));
+            assert!(0.0 < breed.min_kg && breed.min_kg <= breed.max_kg && breed.max_kg < 100.0, "{breed:?}");
+        }
+    }
+
+    #[test]
+    fn standard_thresholds_give_the_documented_counts() {
+        let count = |size| all().iter().filter(|b| SizeThresholds::STANDARD.size(b.mid_kg()) == size).count();
+        assert_eq!(Size::ALL.map(count), [35, 34, 42, 9]);
+    }
+
+    #[test]
+    fn breeds_are_found_by_folder_by_name_and_by_the_names_people_use() {
+        for name in ["n02099601-golden_retriever", "golden_retriever", "Golden Retriever", "golden retriever"]
+        {
+            assert_eq!(find(name).unwrap().imagenet_index, 207, "{name}");
+        }
+        assert_eq!(find("German Shepherd Dog").unwrap().name, "German_shepherd");
+        assert!(find("").is_none());
+        assert!(find(NOT_A_DOG).is_none());
+    }
+
+    #[test]
+    fn a_threshold_belongs_to_the_larger_size() {
+        assert_eq!(SizeThresholds::STANDARD.size(9.99), Size::Small);
+        assert_eq!(SizeThresholds::STANDARD.size(10.0), Size::Medium);
+        assert_eq!(SizeThresholds::STANDARD.size(45.0), Size::Giant);
+        assert_eq!("10, 20,30".parse::<SizeThresholds>().unwrap().kg, [10.0, 20.0, 30.0]);
+        for bad in ["", "1,2", "3,2,1", "1,2,x", "0,1,2", "1,2,inf"] {
+            assert!(bad.parse::<SizeThresholds>().is_err(), "{bad}");
+        }
+    }
+}

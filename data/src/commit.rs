@@ -1,0 +1,269 @@
+//! The one way in which files come to be: whole, or not at all.
+//!
+//! A [`Pending`] file is a hidden sibling `.<name>.tmp.<pid>.<random>` of its final name. Committing
+//! it means: flush, fsync, rename onto the final name, fsync the directory. A process killed anywhere
+//! leaves the old file or the new one under the final name, and at worst a temporary file that
+//! [`sweep`] removes the next time.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::stage::Exit;
+
+/// Marks our temporary files; [`sweep`] removes nothing that does not carry it.
+const TEMPORARY_MARK: &str = ".tmp.";
+const LOCK_NAME: &str = ".lock";
+
+/// Writes `path` whole through `fill`: temporary sibling, fsync, rename, fsync of the directory.
+///
+/// # Errors
+/// Any failure names `path`; the old content, if there was one, is untouched.
+pub fn write(path: &Path, fill: impl FnOnce(&mut Pending) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let mut pending = Pending::create(path)?;
+    fill(&mut pending)?;
+    pending.commit()
+}
+
+/// [`write`] for content that is already in memory.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    write(path, |file| Ok(file.write_all(bytes)?))
+}
+
+/// A file being written, invisible under its final name until [`Pending::commit`].
+///
+/// Dropping it without committing removes it.
+#[derive(Debug)]
+pub struct Pending {
+    file: BufWriter<tempfile::NamedTempFile>,
+    path: PathBuf,
+}
+
+impl Pending {
+    /// Opens a temporary sibling of `path`, creating the directory where it is missing.
+    ///
+    /// # Errors
+    /// If the directory cannot be created or written.
+    pub fn create(path: &Path) -> anyhow::Result<Self> {
+        let dir = parent(path);
+        fs::create_dir_all(dir).with_context(|| format!("cannot create directory {}", dir.display()))?;
+        let name = path.file_name().with_context(|| format!("{} names no file", path.display()))?;
+        let prefix = format!(".{}{TEMPORARY_MARK}{}.", name.to_string_lossy(), std::process::id());
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(&prefix);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // tempfile's own default is 0600, which would hide the artefacts from other users.
+            builder.permissions(fs::Permissions::from_mode(0o644));
+        }
+        let file = builder.tempfile_in(dir).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self { file: BufWriter::with_capacity(1 << 18, file), path: path.to_owned() })
+    }
+
+    /// Makes the content durable and gives the file its final name, then makes the name durable.
+    ///
+    /// # Errors
+    /// Any error of flush, fsync or rename; the temporary file is gone then.
+    pub fn commit(self) -> anyhow::Result<()> {
+        let dir = parent(&self.path).to_owned();
+        self.commit_without_directory()?;
+        sync_directory(&dir)
+    }
+
+    /// [`Pending::commit`] without the fsync of the directory, for many files in one directory: the
+    /// caller calls [`sync_directory`] once before it writes the file that lists them.
+    ///
+    /// # Errors
+    /// As [`Pending::commit`].
+    pub fn commit_without_directory(self) -> anyhow::Result<()> {
+        let Self { file, path } = self;
+        let publish = || -> io::Result<()> {
+            let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+            file.as_file().sync_all()?;
+            file.persist(&path).map_err(|e| e.error)?;
+            Ok(())
+        };
+        publish().with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+impl Write for Pending {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for Pending {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+/// Makes the names in `dir` durable.
+///
+/// # Errors
+/// If the directory cannot be opened or synced.
+pub fn sync_directory(dir: &Path) -> anyhow::Result<()> {
+    File::open(dir)
+        .and_then(|d| d.sync_all())
+        .with_context(|| format!("cannot make directory {} durable", dir.display()))
+}
+
+/// Removes a file if it is there.
+///
+/// # Errors
+/// Any failure but the file's absence.
+pub fn remove(path: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            Err(e).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The exclusive right to write into a directory; the kernel takes it back when the process ends,
+/// however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// Takes the lock of `dir` for `stage`, creating the directory, and sweeps what a killed
+/// predecessor left behind.
+///
+/// # Errors
+/// [`Exit::TryAgain`] (exit code 75) if another process holds it, naming that process.
+pub fn lock(dir: &Path, stage: &str) -> anyhow::Result<Lock> {
+    fs::create_dir_all(dir).with_context(|| format!("cannot create directory {}", dir.display()))?;
+    let path = dir.join(LOCK_NAME);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .with_context(|| format!("cannot open {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            // The holder's name is for the message alone; without it the message is still true.
+            let _ = file.read_to_string(&mut holder);
+            return Err(Exit::TryAgain(format!(
+                "{} is in use by {}; wait for it to end",
+                dir.display(),
+                if holder.is_empty() { "another process" } else { holder.trim_end() }
+            ))
+            .into());
+        }
+        Err(fs::TryLockError::Error(e)) => {
+            return Err(e).with_context(|| format!("cannot lock {}", path.display()));
+        }
+    }
+    file.set_len(0)
+        .and_then(|()| writeln!(file, "{stage} (pid {})", std::process::id()))
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    sweep(dir)?;
+    Ok(Lock { _file: file })
+}
+
+/// Removes the temporary files that a killed process left in `dir` and below; call it only under
+/// the directory's lock.
+fn sweep(dir: &Path) -> anyhow::Result<()> {
+    let mut n_removed = 0;
+    let mut pending = vec![dir.to_owned()];
+    while let Some(dir) = pending.pop() {
+        let entries = fs::read_dir(&dir).with_context(|| format!("cannot list {}", dir.display()))?;
+        for entry in entries {
+            let entry = entry.with_context(|| format!("cannot list {}", dir.display()))?;
+            let kind =
+                entry.file_type().with_context(|| format!("cannot look at {}", entry.path().display()))?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if kind.is_dir() {
+                pending.push(entry.path());
+            } else if kind.is_file() && name.starts_with('.') && name.contains(TEMPORARY_MARK) {
+                remove(&entry.path())?;
+                n_removed += 1;
+            }
+        }
+    }
+    if n_removed > 0 {
+        tracing::info!("removed {n_removed} temporary files of an interrupted run in {}", dir.display());
+    }
+    Ok(())
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_content_and_no_temporary() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        write_bytes(&path, b"old").unwrap();
+        let failed = write(&path, |file| {
+            file.write_all(b"half of the new")?;
+            anyhow::bail!("the source broke")
+        });
+        assert!(failed.is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(names(dir.path()), ["a.csv"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn files_are_readable_by_others() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deep/er/a.csv");
+        write_bytes(&path, b"x").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+    }
+
+    #[test]
+    fn the_second_holder_is_told_to_try_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = lock(dir.path(), "extractor").unwrap();
+        let refused = lock(dir.path(), "extractor").unwrap_err();
+        assert!(matches!(refused.downcast_ref(), Some(Exit::TryAgain(m)) if m.contains("extractor (pid ")));
+        drop(held);
+        lock(dir.path(), "extractor").unwrap();
+    }
+
+    #[test]
+    fn the_lock_sweeps_our_temporaries_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["sub/.a.csv.tmp.123.abc", ".hidden", "a.tmp.csv", "kept.csv"] {
+            write_bytes(&dir.path().join(name), b"x").unwrap();
+        }
+        let _held = lock(dir.path(), "test").unwrap();
+        assert_eq!(names(dir.path()), [".hidden", ".lock", "a.tmp.csv", "kept.csv", "sub"]);
+        assert!(names(&dir.path().join("sub")).is_empty());
+    }
+}

@@ -1,0 +1,222 @@
+//! `head.safetensors`: the trained head with all that is needed to use it.
+//!
+//! Tensors `dense_1.weight` (out, in), `dense_1.bias` (out), `dense_2.weight`, ... in f32, in the order
+//! of the forward pass; a ReLU between two of them and a softmax after the last. The metadata carries
+//! classes, recipe, feature shape and training parameters.
+
+use std::path::Path;
+
+use anyhow::Context;
+use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::commit;
+use crate::features::{metadata, serialize};
+use crate::provenance::FORMAT_VERSION;
+use crate::recipe::Recipe;
+
+/// Name of the head in a model directory.
+pub const FILE_NAME: &str = "head.safetensors";
+
+/// One fully connected layer, `y = W x + b`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dense {
+    /// Outputs.
+    pub n_out: usize,
+    /// Inputs.
+    pub n_in: usize,
+    /// W (out, in) row-major, PyTorch's layout.
+    pub weight: Vec<f32>,
+    /// b (out)
+    pub bias: Vec<f32>,
+}
+
+/// What a head is, beside its weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeadInfo {
+    /// Version of this format.
+    pub format_version: u32,
+    /// The classes in the order of the outputs.
+    pub classes: Vec<String>,
+    /// The recipe of the features it was trained on.
+    pub recipe: Recipe,
+    /// Shape of one picture's features.
+    pub feature_shape: Vec<usize>,
+    /// Training parameters by flag name, and anything else that the trainer records.
+    pub training: Value,
+}
+
+impl HeadInfo {
+    /// Information of [`FORMAT_VERSION`].
+    pub fn new(classes: Vec<String>, recipe: Recipe, feature_shape: Vec<usize>, training: Value) -> Self {
+        Self { format_version: FORMAT_VERSION, classes, recipe, feature_shape, training }
+    }
+}
+
+/// A head.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Head {
+    /// The layers in the order of the forward pass.
+    pub layers: Vec<Dense>,
+    /// What it is.
+    pub info: HeadInfo,
+}
+
+impl Head {
+    /// Writes the head as `path`.
+    ///
+    /// # Errors
+    /// If a weight is not finite (nothing is written then), the layers do not fit each other, or the
+    /// file cannot be written.
+    pub fn write(&self, path: &Path) -> anyhow::Result<()> {
+        self.check().with_context(|| format!("refusing to write {}", path.display()))?;
+        let names: Vec<(String, String)> = (1..=self.layers.len()).map(tensor_names).collect();
+        let mut tensors = Vec::new();
+        for (layer, (weight, bias)) in self.layers.iter().zip(&names) {
+            let float = safetensors::Dtype::F32;
+            let w = bytemuck::cast_slice(&layer.weight);
+            let b = bytemuck::cast_slice(&layer.bias);
+            tensors.push((weight.as_str(), TensorView::new(float, vec![layer.n_out, layer.n_in], w)?));
+            tensors.push((bias.as_str(), TensorView::new(float, vec![layer.n_out], b)?));
+        }
+        commit::write_bytes(path, &serialize(tensors, &self.info)?)
+    }
+
+    /// Reads and checks the head at `path`.
+    ///
+    /// # Errors
+    /// Names the file and what is wrong: missing, damaged, another format version, layers that do not
+    /// fit each other, the features, or the classes.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let bytes = std::fs::read(path)
+            .with_context(|| format!("there is no head at {}; run trainer fit first", path.display()))?;
+        let info: HeadInfo = metadata(path, &bytes)?;
+        let damaged = || format!("{} is damaged; run trainer fit again", path.display());
+        let tensors = SafeTensors::deserialize(&bytes).with_context(damaged)?;
+        anyhow::ensure!(tensors.len() % 2 == 0, "{}", damaged());
+        let mut layers = Vec::new();
+        for number in 1..=tensors.len() / 2 {
+            let (weight, bias) = tensor_names(number);
+            let weight = tensors.tensor(&weight).with_context(damaged)?;
+            let bias = tensors.tensor(&bias).with_context(damaged)?;
+            let all_f32 = [&weight, &bias].iter().all(|t| t.dtype() == safetensors::Dtype::F32);
+            let &[n_out, n_in] = weight.shape() else { anyhow::bail!(damaged()) };
+            anyhow::ensure!(all_f32 && bias.shape() == [n_out], "{}", damaged());
+            layers.push(Dense {
+                n_out,
+                n_in,
+                weight: bytemuck::pod_collect_to_vec(weight.data()),
+                bias: bytemuck::pod_collect_to_vec(bias.data()),
+            });
+        }
+        let head = Self { layers, info };
+        head.check().with_context(damaged)?;
+        Ok(head)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        let n_features: usize = self.info.feature_shape.iter().product();
+        let mut n_in = n_features;
+        for (i, layer) in self.layers.iter().enumerate() {
+            anyhow::ensure!(
+                layer.n_in == n_in
+                    && layer.weight.len() == layer.n_out * layer.n_in
+                    && layer.bias.len() == layer.n_out,
+                "layer {} takes {} inputs, expected {n_in}",
+                i + 1,
+                layer.n_in
+            );
+            anyhow::ensure!(
+                layer.weight.iter().chain(&layer.bias).all(|w| w.is_finite()),
+                "layer {} holds a weight that is not finite",
+                i + 1
+            );
+            n_in = layer.n_out;
+        }
+        anyhow::ensure!(
+            !self.layers.is_empty() && n_in == self.info.classes.len(),
+            "the head has {n_in} outputs for {} classes",
+            self.info.classes.len()
+        );
+        Ok(())
+    }
+}
+
+fn tensor_names(number: usize) -> (String, String) {
+    (format!("dense_{number}.weight"), format!("dense_{number}.bias"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::Pool;
+
+    fn head() -> Head {
+        let recipe = Recipe {
+            backbone: "vgg16".into(),
+            weights: "seeded:1".into(),
+            weights_sha256: "ab".repeat(32),
+            image_size: 32,
+            preset: "torchvision".into(),
+            preprocessing_version: 1,
+            pool: Pool::None,
+        };
+        let classes = vec!["a".to_owned(), "b".to_owned()];
+        let info = HeadInfo::new(classes, recipe, vec![4, 1, 1], serde_json::json!({"epochs": 3}));
+        let dense = |n_out: usize, n_in: usize| Dense {
+            n_out,
+            n_in,
+            weight: (0..n_out * n_in).map(|i| i as f32).collect(),
+            bias: vec![0.5; n_out],
+        };
+        Head { layers: vec![dense(3, 4), dense(2, 3)], info }
+    }
+
+    #[test]
+    fn a_head_comes_back_unchanged_and_its_bytes_repeat() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        head().write(&a).unwrap();
+        head().write(&b).unwrap();
+        assert_eq!(Head::read(&a).unwrap(), head());
+        assert_eq!(std::fs::read(a).unwrap(), std::fs::read(b).unwrap());
+    }
+
+    #[test]
+    fn wrong_heads_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE_NAME);
+        let wrong: [(&str, fn(&mut Head)); 4] = [
+            ("not finite", |h| h.layers[0].weight[5] = f32::NAN),
+            ("takes 4 inputs, expected 8", |h| h.info.feature_shape = vec![8]),
+            ("2 outputs for 3 classes", |h| h.info.classes.push("c".into())),
+            ("0 outputs", |h| {
+                h.layers.clear();
+                h.info.feature_shape = vec![0]
+            }),
+        ];
+        for (expected, change) in wrong {
+            let mut head = head();
+            change(&mut head);
+            let message = format!("{:#}", head.write(&path).unwrap_err());
+            assert!(message.contains(expected), "{message}");
+            assert!(!path.exists());
+        }
+    }
+
+    #[test]
+    fn a_truncated_head_is_refused_at_every_length() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE_NAME);
+        head().write(&path).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        for n in 0..whole.len() {
+            commit::write_bytes(&path, &whole[..n]).unwrap();
+            let message = format!("{:#}", Head::read(&path).unwrap_err());
+            assert!(message.contains(FILE_NAME), "{message}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! What the files between the stages are.
+//!
+//! Every file that one stage writes and another reads has one module here, with its reader and its
+//! writer side by side; no other crate opens such a file. Beside the files: the one decoder of
+//! pictures ([`photo`]), the one way to write a file ([`commit`]), the one source of randomness
+//! ([`draw`]) and how a stage behaves as a program ([`stage`]).
+//!
+//! This crate knows no tensors library and no network.
+
+pub mod breeds;
+pub mod commit;
+pub mod draw;
+pub mod features;
+pub mod head;
+pub mod manifest;
+pub mod photo;
+pub mod provenance;
+pub mod recipe;
+pub mod sample;
+pub mod stage;
+
+mod mapped;

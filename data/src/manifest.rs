@@ -1,0 +1,399 @@
+//! `manifest.csv`: one row a picture, in the order in which every later stage works.
+//!
+//! The splitter writes `path,class,split,sha256,width,height`; the augmenter adds `source,copy`.
+//! Paths are relative to the manifest's own directory, with `/` between the parts.
+//! Beside it stands `rejects.csv`: `path,reason,detail`, one row for every picture that a stage was
+//! given and did not pass on.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+use crate::commit;
+use crate::photo::Reject;
+use crate::provenance::{from_hex, sha256_file, to_hex};
+
+/// Name of the manifest in a stage's directory.
+pub const FILE_NAME: &str = "manifest.csv";
+/// Name of the list of rejected pictures in a stage's directory.
+pub const REJECTS_FILE_NAME: &str = "rejects.csv";
+
+const COLUMNS: [&str; 8] = ["path", "class", "split", "sha256", "width", "height", "source", "copy"];
+const N_SPLIT_COLUMNS: usize = 6;
+
+/// Which part of the data a picture belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Split {
+    /// Trained on.
+    Train,
+    /// Looked at during training, to choose the best epoch.
+    Valid,
+    /// Looked at once, by `trainer evaluate`.
+    Test,
+}
+
+impl Split {
+    /// In the order train, valid, test.
+    pub const ALL: [Split; 3] = [Split::Train, Split::Valid, Split::Test];
+
+    /// `train`, `valid` or `test`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Split::Train => "train",
+            Split::Valid => "valid",
+            Split::Test => "test",
+        }
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Split {
+    type Err = anyhow::Error;
+
+    fn from_str(name: &str) -> anyhow::Result<Self> {
+        Split::ALL
+            .into_iter()
+            .find(|s| s.name() == name)
+            .with_context(|| format!("{name:?} is no split, expected train, valid or test"))
+    }
+}
+
+/// One picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Relative to the manifest's directory.
+    pub path: String,
+    /// The class folder's name.
+    pub class: String,
+    /// The part of the data.
+    pub split: Split,
+    /// Digest of the file's bytes.
+    pub sha256: [u8; 32],
+    /// Pixels across, upright (after EXIF orientation).
+    pub width: u32,
+    /// Pixels down, upright.
+    pub height: u32,
+    /// For an augmented copy: which picture it was made from, and the how-manieth copy it is.
+    pub augmented: Option<Augmented>,
+}
+
+/// What an augmented copy descends from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Augmented {
+    /// `path` of the original's row in the same manifest.
+    pub source: String,
+    /// From 1.
+    pub copy: u32,
+}
+
+/// A manifest that has been read and checked.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    /// The manifest's own path.
+    pub path: PathBuf,
+    /// Every picture, in file order; a row's index is its row number everywhere.
+    pub rows: Vec<Row>,
+    /// The distinct classes, sorted by bytes; a class's index is its label everywhere.
+    pub classes: Vec<String>,
+    /// Digest of the manifest's bytes.
+    pub sha256: String,
+}
+
+impl Manifest {
+    /// Reads `path` and checks that every row makes sense, alone and beside the others.
+    ///
+    /// # Errors
+    /// Names the file, the line and what was expected.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let named = || format!("cannot read {}", path.display());
+        let sha256 = sha256_file(path)
+            .with_context(|| format!("there is no manifest at {}; run the splitter first", path.display()))?;
+        let mut table = csv::ReaderBuilder::new().flexible(false).from_path(path).with_context(named)?;
+        let header = table.headers().with_context(named)?.clone();
+        let n_columns = header.len();
+        anyhow::ensure!(
+            (n_columns == N_SPLIT_COLUMNS || n_columns == COLUMNS.len())
+                && header.iter().eq(COLUMNS[..n_columns].iter().copied()),
+            "{}:1: expected the columns {}, found {}",
+            path.display(),
+            COLUMNS.join(","),
+            header.iter().collect::<Vec<_>>().join(",")
+        );
+        let mut rows = Vec::new();
+        for record in table.records() {
+            let record = record.with_context(named)?;
+            let line = record.position().map_or(0, csv::Position::line);
+            rows.push(parse_row(&record).with_context(|| format!("{}:{line}", path.display()))?);
+        }
+        check_rows(&rows).with_context(|| format!("{}", path.display()))?;
+        let classes = classes_of(&rows);
+        Ok(Self { path: path.to_owned(), rows, classes, sha256 })
+    }
+
+    /// Where the picture of `row` lies.
+    pub fn resolve(&self, row: &Row) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("")).join(&row.path)
+    }
+
+    /// The label of `row`: its class's index in [`Manifest::classes`].
+    ///
+    /// # Panics
+    /// If `row` is not of this manifest.
+    pub fn label(&self, row: &Row) -> u32 {
+        let index = self.classes.binary_search(&row.class).expect("the row belongs to this manifest");
+        u32::try_from(index).expect("classes are counted in u32")
+    }
+}
+
+/// Writes `rows` as the manifest `path`; the columns `source,copy` appear if any row is augmented or
+/// `with_copies` says so.
+///
+/// # Errors
+/// If the rows contradict each other or the file cannot be written.
+pub fn write(path: &Path, rows: &[Row], with_copies: bool) -> anyhow::Result<()> {
+    check_rows(rows).with_context(|| format!("refusing to write {}", path.display()))?;
+    let n_columns = if with_copies { COLUMNS.len() } else { N_SPLIT_COLUMNS };
+    commit::write(path, |file| {
+        let mut table = csv::Writer::from_writer(file);
+        table.write_record(&COLUMNS[..n_columns])?;
+        for row in rows {
+            let digest = to_hex(&row.sha256);
+            let (width, height) = (row.width.to_string(), row.height.to_string());
+            let copy = row.augmented.as_ref().map(|a| a.copy.to_string()).unwrap_or_default();
+            let source = row.augmented.as_ref().map_or("", |a| &a.source);
+            let cells =
+                [row.path.as_str(), &row.class, row.split.name(), &digest, &width, &height, source, &copy];
+            table.write_record(&cells[..n_columns])?;
+        }
+        Ok(table.flush()?)
+    })
+}
+
+fn parse_row(record: &csv::StringRecord) -> anyhow::Result<Row> {
+    let cell = |i: usize| record.get(i).unwrap_or_default();
+    let number = |i: usize| -> anyhow::Result<u32> {
+        cell(i).parse().with_context(|| format!("{} is {:?}, expected a whole number", COLUMNS[i], cell(i)))
+    };
+    let augmented = match (cell(6), cell(7)) {
+        ("", "") => None,
+        (source, _) => Some(Augmented { source: source.to_owned(), copy: number(7)? }),
+    };
+    Ok(Row {
+        path: cell(0).to_owned(),
+        class: cell(1).to_owned(),
+        split: cell(2).parse()?,
+        sha256: from_hex(cell(3))?,
+        width: number(4)?,
+        height: number(5)?,
+        augmented,
+    })
+}
+
+fn check_rows(rows: &[Row]) -> anyhow::Result<()> {
+    let mut paths = BTreeSet::new();
+    for row in rows {
+        anyhow::ensure!(
+            !row.path.is_empty() && !row.class.is_empty(),
+            "a row has no path or no class: {row:?}"
+        );
+        anyhow::ensure!(
+            !Path::new(&row.path).is_absolute(),
+            "{:?} is absolute, expected a relative path",
+            row.path
+        );
+        anyhow::ensure!(row.width > 0 && row.height > 0, "{:?} has no pixels", row.path);
+        anyhow::ensure!(paths.insert(row.path.as_str()), "{:?} stands in two rows", row.path);
+        anyhow::ensure!(
+            row.augmented.is_none() || row.split == Split::Train,
+            "{:?} is an augmented copy in {}: only train pictures are augmented",
+            row.path,
+            row.split
+        );
+    }
+    for row in rows {
+        if let Some(a) = &row.augmented {
+            anyhow::ensure!(a.copy > 0, "{:?} is copy 0, copies count from 1", row.path);
+            anyhow::ensure!(
+                paths.contains(a.source.as_str()),
+                "{:?} is a copy of {:?}, which is no row",
+                row.path,
+                a.source
+            );
+        }
+    }
+    Ok(())
+}
+
+fn classes_of(rows: &[Row]) -> Vec<String> {
+    let distinct: BTreeSet<&str> = rows.iter().map(|r| r.class.as_str()).collect();
+    distinct.into_iter().map(str::to_owned).collect()
+}
+
+/// Writes the pictures that a stage did not pass on, sorted by path.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_rejects(path: &Path, rejects: &[(String, Reject)]) -> anyhow::Result<()> {
+    let mut sorted: Vec<_> = rejects.iter().collect();
+    sorted.sort_by(|a, b| (&a.0, a.1.reason).cmp(&(&b.0, b.1.reason)));
+    commit::write(path, |file| {
+        let mut table = csv::Writer::from_writer(file);
+        table.write_record(["path", "reason", "detail"])?;
+        for (path, reject) in sorted {
+            table.write_record([path.as_str(), reject.reason.name(), &reject.detail])?;
+        }
+        Ok(table.flush()?)
+    })
+}
+
+/// How many rejected pictures a stage puts up with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MaxBad {
+    /// That many pictures.
+    Count(usize),
+    /// That share of the pictures, 0 to 1.
+    Share(f64),
+}
+
+impl FromStr for MaxBad {
+    type Err = anyhow::Error;
+
+    /// Reads `1%` or `12`.
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let expected = || format!("{text:?} is neither a count, as in 12, nor a share, as in 1%");
+        if let Some(percent) = text.strip_suffix('%') {
+            let percent: f64 = percent.trim().parse().with_context(expected)?;
+            anyhow::ensure!((0.0..=100.0).contains(&percent), "{}", expected());
+            return Ok(MaxBad::Share(percent / 100.0));
+        }
+        Ok(MaxBad::Count(text.parse().with_context(expected)?))
+    }
+}
+
+impl MaxBad {
+    /// Checks `rejects` of `n_in` pictures.
+    ///
+    /// # Errors
+    /// If there are too many; lists the first 20.
+    pub fn check(self, n_in: usize, rejects: &[(String, Reject)]) -> anyhow::Result<()> {
+        let allowed = match self {
+            MaxBad::Count(n) => n as f64,
+            MaxBad::Share(share) => share * n_in as f64,
+        };
+        if rejects.len() as f64 <= allowed {
+            return Ok(());
+        }
+        let mut listed: Vec<String> =
+            rejects.iter().take(20).map(|(path, reject)| format!("  {path}: {reject}")).collect();
+        if rejects.len() > listed.len() {
+            listed.push(format!("  and {} more", rejects.len() - listed.len()));
+        }
+        anyhow::bail!(
+            "{} of {n_in} pictures are rejected, more than --max-bad allows:\n{}",
+            rejects.len(),
+            listed.join("\n")
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(path: &str, split: Split) -> Row {
+        Row {
+            path: path.into(),
+            class: "c".into(),
+            split,
+            sha256: [7; 32],
+            width: 3,
+            height: 2,
+            augmented: None,
+        }
+    }
+
+    fn write_and_read(rows: &[Row], with_copies: bool) -> anyhow::Result<Manifest> {
+        let dir = tempfile::tempdir()?;
+        let path = dir.path().join(FILE_NAME);
+        write(&path, rows, with_copies)?;
+        Manifest::read(&path)
+    }
+
+    #[test]
+    fn odd_names_come_back_unchanged() {
+        let names = [
+            "a,b.jpg",
+            "a\"b.jpg",
+            "a\nb.jpg",
+            "=1+1.jpg",
+            "-x.jpg",
+            "\u{1F436}.jpg",
+            "e\u{301}.jpg",
+            "\u{e9}.jpg",
+        ];
+        let rows: Vec<Row> = names.iter().map(|n| row(n, Split::Train)).collect();
+        assert_eq!(write_and_read(&rows, false).unwrap().rows, rows);
+    }
+
+    #[test]
+    fn copies_come_back_with_their_source() {
+        let mut copy = row("images/a-1.jpg", Split::Train);
+        copy.augmented = Some(Augmented { source: "a.jpg".into(), copy: 1 });
+        let rows = [row("a.jpg", Split::Train), copy];
+        assert_eq!(write_and_read(&rows, true).unwrap().rows, rows);
+    }
+
+    #[test]
+    fn rows_that_contradict_each_other_are_refused() {
+        let mut augmented_test = row("images/a-1.jpg", Split::Test);
+        augmented_test.augmented = Some(Augmented { source: "a.jpg".into(), copy: 1 });
+        let mut orphan = row("images/b-1.jpg", Split::Train);
+        orphan.augmented = Some(Augmented { source: "b.jpg".into(), copy: 1 });
+        let a = row("a.jpg", Split::Train);
+        for (bad, expected) in [
+            (vec![a.clone(), a.clone()], "stands in two rows"),
+            (vec![a.clone(), augmented_test], "only train pictures are augmented"),
+            (vec![a.clone(), orphan], "which is no row"),
+            (vec![row("/etc/passwd", Split::Train)], "absolute"),
+        ] {
+            let message = format!("{:#}", write_and_read(&bad, true).unwrap_err());
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE_NAME);
+        let good = format!("a.jpg,c,train,{},3,2\n", "ab".repeat(32));
+        for (bad, expected) in [
+            ("b.jpg,c,dev,00,3,2\n", "manifest.csv:3: \"dev\" is no split"),
+            ("b.jpg,c,test,00,3,2\n", "manifest.csv:3: \"00\" is no sha256"),
+            ("b.jpg,c,test\n", "found record with 3 fields"),
+        ] {
+            let text = format!("path,class,split,sha256,width,height\n{good}{bad}");
+            commit::write_bytes(&path, text.as_bytes()).unwrap();
+            let message = format!("{:#}", Manifest::read(&path).unwrap_err());
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn max_bad_reads_counts_and_shares() {
+        assert_eq!("1%".parse::<MaxBad>().unwrap(), MaxBad::Share(0.01));
+        assert_eq!("12".parse::<MaxBad>().unwrap(), MaxBad::Count(12));
+        for bad in ["-1", "101%", "x", "nan%"] {
+            assert!(bad.parse::<MaxBad>().is_err(), "{bad}");
+        }
+    }
+}

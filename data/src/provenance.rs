@@ -1,0 +1,184 @@
+//! Where an artefact came from: one canonical JSON string in, or beside, every artefact.
+//!
+//! Canonical means keys sorted and no white space, so that equal provenance is equal bytes. There are
+//! no timestamps, host names or absolute paths in it: the same work gives the same bytes anywhere.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::commit;
+
+/// Version of every format in this crate; raised when a reader of an older version would be wrong.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// What made an artefact, with what, from what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provenance {
+    /// [`FORMAT_VERSION`] of the program that wrote it.
+    pub format_version: u32,
+    /// The stage: `splitter`, `augmenter`, ...
+    pub stage: String,
+    /// The parameters that the result depends on, by flag name.
+    pub parameters: Value,
+    /// sha256 of every input file, by a name that is stable across machines.
+    pub inputs: BTreeMap<String, String>,
+    /// sha256 of every output file listed, by name.
+    pub outputs: BTreeMap<String, String>,
+}
+
+impl Provenance {
+    /// Provenance of `stage` under `parameters`, with no inputs and outputs yet.
+    ///
+    /// # Errors
+    /// If the parameters are no JSON (a map with keys that are no strings).
+    pub fn new(stage: &str, parameters: &impl Serialize) -> anyhow::Result<Self> {
+        Ok(Self {
+            format_version: FORMAT_VERSION,
+            stage: stage.to_owned(),
+            parameters: serde_json::to_value(parameters).context("parameters are no JSON")?,
+            inputs: BTreeMap::new(),
+            outputs: BTreeMap::new(),
+        })
+    }
+
+    /// Writes it as `path`.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write(&self, path: &Path) -> anyhow::Result<()> {
+        commit::write_bytes(path, (canonical_json(self)? + "\n").as_bytes())
+    }
+
+    /// Reads what [`Provenance::write`] wrote; `None` if there is no such file.
+    ///
+    /// # Errors
+    /// If the file is there but is no provenance of this format version.
+    pub fn read(path: &Path) -> anyhow::Result<Option<Self>> {
+        let text = match std::fs::read_to_string(path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            text => text.with_context(|| format!("cannot read {}", path.display()))?,
+        };
+        let value: Value =
+            serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))?;
+        check_version(path, value.get("format_version"))?;
+        let provenance =
+            serde_json::from_value(value).with_context(|| format!("{} is no provenance", path.display()))?;
+        Ok(Some(provenance))
+    }
+}
+
+/// Refuses an artefact of another format version, naming it.
+///
+/// # Errors
+/// If `version` is not [`FORMAT_VERSION`].
+pub(crate) fn check_version(path: &Path, version: Option<&Value>) -> anyhow::Result<()> {
+    let found = version.and_then(Value::as_u64);
+    anyhow::ensure!(
+        found == Some(u64::from(FORMAT_VERSION)),
+        "{} has format version {}, this program reads {FORMAT_VERSION}; make it again with this program",
+        path.display(),
+        found.map_or("none".to_owned(), |v| v.to_string()),
+    );
+    Ok(())
+}
+
+/// `value` as JSON with sorted keys and no white space.
+///
+/// # Errors
+/// If the value is no JSON.
+pub fn canonical_json(value: &impl Serialize) -> anyhow::Result<String> {
+    // The detour through a sorted map does not rely on serde_json's own map being sorted, which a
+    // feature of another crate in the graph can change.
+    fn sorted(value: Value) -> Value {
+        match value {
+            Value::Object(map) => {
+                let entries: BTreeMap<String, Value> = map.into_iter().map(|(k, v)| (k, sorted(v))).collect();
+                Value::Object(entries.into_iter().collect())
+            }
+            Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
+            other => other,
+        }
+    }
+    Ok(serde_json::to_string(&sorted(serde_json::to_value(value)?))?)
+}
+
+/// A sha256 digest as 64 lower-case hexadecimal digits.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    to_hex(&Sha256::digest(bytes).into())
+}
+
+/// The sha256 of a file's content, read in pieces.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn sha256_file(path: &Path) -> anyhow::Result<String> {
+    let read = || -> std::io::Result<String> {
+        let mut file = File::open(path)?;
+        let mut digest = Sha256::new();
+        let mut buffer = vec![0; 1 << 18];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(to_hex(&digest.finalize().into())),
+                n => digest.update(&buffer[..n]),
+            }
+        }
+    };
+    read().with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// 32 bytes as 64 hexadecimal digits.
+pub fn to_hex(digest: &[u8; 32]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// 64 hexadecimal digits as 32 bytes.
+///
+/// # Errors
+/// If `text` is anything else.
+pub fn from_hex(text: &str) -> anyhow::Result<[u8; 32]> {
+    let mut digest = [0; 32];
+    anyhow::ensure!(
+        text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()),
+        "{text:?} is no sha256 (64 hexadecimal digits)"
+    );
+    for (i, byte) in digest.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * i..2 * i + 2], 16)?;
+    }
+    Ok(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn canonical_json_sorts_keys_at_every_depth() {
+        let value = serde_json::json!({"b": {"z": 1, "a": [{"y": 0, "x": 0}]}, "a": 2});
+        assert_eq!(canonical_json(&value).unwrap(), r#"{"a":2,"b":{"a":[{"x":0,"y":0}],"z":1}}"#);
+    }
+
+    #[test]
+    fn hex_goes_there_and_back() {
+        let digest = sha256_hex(b"abc");
+        assert_eq!(digest, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(to_hex(&from_hex(&digest).unwrap()), digest);
+        assert!(from_hex("ba78").is_err());
+    }
+
+    #[test]
+    fn another_format_version_is_refused_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("provenance.json");
+        commit::write_bytes(&path, br#"{"format_version":99}"#).unwrap();
+        let message = format!("{:#}", Provenance::read(&path).unwrap_err());
+        assert!(message.contains("provenance.json has format version 99"), "{message}");
+    }
+}

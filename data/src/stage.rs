@@ -1,0 +1,171 @@
+//! How a stage behaves as a program: the flags that all share, logs, progress, interruption and exit
+//! codes.
+//!
+//! stdout carries the result and nothing else; logs and progress go to stderr.
+
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+/// The flags that every program has.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Manners {
+    /// Seed of every random draw
+    #[arg(long, global = true, default_value_t = 42, help_heading = "Common")]
+    pub seed: u64,
+    /// Worker threads; 0 means one for each core. Results do not depend on it
+    #[arg(long, global = true, default_value_t = 0, env = "TINDOGR_THREADS", help_heading = "Common")]
+    pub threads: usize,
+    /// Print errors only
+    #[arg(long, short, global = true, conflicts_with = "verbose", help_heading = "Common")]
+    pub quiet: bool,
+    /// Print details; twice for more
+    #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = "Common")]
+    pub verbose: u8,
+    /// Print the summary as one line of JSON
+    #[arg(long, global = true, help_heading = "Common")]
+    pub json: bool,
+}
+
+/// Why a program ends with another code than 0 or 1.
+///
+/// Codes: 0 done, 1 failed, 2 usage, 75 try again later, 130 and 143 interrupted by SIGINT and SIGTERM.
+#[derive(Debug, thiserror::Error)]
+pub enum Exit {
+    /// The arguments contradict each other or lie outside their ranges.
+    #[error("{0}")]
+    Usage(String),
+    /// Nothing is wrong, but not now: the directory is locked, the service asks to wait.
+    #[error("{0}")]
+    TryAgain(String),
+    /// A signal asked the program to end, and it did so cleanly.
+    #[error("interrupted; run the same command again to go on")]
+    Interrupted(usize),
+}
+
+impl Exit {
+    fn code(&self) -> u8 {
+        match self {
+            Exit::Usage(_) => 2,
+            Exit::TryAgain(_) => 75,
+            Exit::Interrupted(signal) => 128u8.saturating_add(u8::try_from(*signal).unwrap_or(u8::MAX)),
+        }
+    }
+}
+
+/// An error for arguments that clap alone cannot refuse; exit code 2.
+pub fn usage(message: impl fmt::Display) -> anyhow::Error {
+    Exit::Usage(message.to_string()).into()
+}
+
+/// Runs a program: sets up logs, threads and signals, calls `run`, prints its error, gives the exit code.
+pub fn main<C: clap::Parser>(
+    manners: impl FnOnce(&C) -> &Manners,
+    run: impl FnOnce(&C) -> anyhow::Result<()>,
+) -> ExitCode {
+    let cli = C::parse();
+    let outcome = set_up(manners(&cli)).and_then(|()| run(&cli));
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    if is_closed_pipe(&error) {
+        // The reader has gone, as in `stage | head -1`: there is nobody to complain to.
+        return ExitCode::SUCCESS;
+    }
+    let _ = writeln!(io::stderr(), "error: {error:#}");
+    ExitCode::from(error.downcast_ref::<Exit>().map_or(1, Exit::code))
+}
+
+fn set_up(manners: &Manners) -> anyhow::Result<()> {
+    let level = match (manners.quiet, manners.verbose) {
+        (true, _) => tracing::Level::ERROR,
+        (_, 0) => tracing::Level::INFO,
+        (_, 1) => tracing::Level::DEBUG,
+        _ => tracing::Level::TRACE,
+    };
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    // In a test several programs may run in one process; the first one's logs serve all.
+    let _ = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(io::stderr)
+        .with_target(false)
+        .without_time()
+        .with_ansi(colour)
+        .try_init();
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(manners.threads).build_global();
+    watch_signals().context("cannot watch for signals")
+}
+
+static SIGNAL: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
+
+fn watch_signals() -> io::Result<()> {
+    use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+    if SIGNAL.get().is_some() {
+        return Ok(());
+    }
+    let received = SIGNAL.get_or_init(|| Arc::new(AtomicUsize::new(0)));
+    for signal in [SIGINT, SIGTERM] {
+        // A second signal ends the program at once; registered first, it sees the first one's mark.
+        let again = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))?;
+        signal_hook::flag::register(signal, again)?;
+        signal_hook::flag::register_usize(signal, Arc::clone(received), signal as usize)?;
+    }
+    // Without a handler a file-size limit kills the process; with one the write fails with EFBIG.
+    signal_hook::flag::register(SIGXFSZ, Arc::default())?;
+    Ok(())
+}
+
+/// To be called between units of work: an error once SIGINT or SIGTERM has come.
+///
+/// # Errors
+/// [`Exit::Interrupted`].
+pub fn check_interrupted() -> Result<(), Exit> {
+    match SIGNAL.get().map_or(0, |s| s.load(Ordering::Relaxed)) {
+        0 => Ok(()),
+        signal => Err(Exit::Interrupted(signal)),
+    }
+}
+
+/// A progress bar over `n` of `unit` on stderr, with rate and time left; hidden when stderr is no
+/// terminal or the user wants quiet.
+pub fn progress(manners: &Manners, n: u64, unit: &str) -> ProgressBar {
+    let target = if manners.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    let bar = ProgressBar::with_draw_target(Some(n), target);
+    let template = format!("{{wide_bar}} {{pos}}/{{len}} {unit}  {{per_sec}}  {{eta}} left  {{msg}}");
+    if let Ok(style) = ProgressStyle::with_template(&template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Prints a stage's summary on stdout: its `Display`, or one line of JSON under `--json`.
+///
+/// # Errors
+/// If stdout cannot be written.
+pub fn print_summary<S: Serialize + fmt::Display>(manners: &Manners, summary: &S) -> anyhow::Result<()> {
+    let text = if manners.json { serde_json::to_string(summary)? } else { summary.to_string() };
+    if manners.quiet && !manners.json {
+        return Ok(());
+    }
+    print_line(&text)
+}
+
+/// Prints one line of a result on stdout.
+///
+/// # Errors
+/// If stdout cannot be written.
+pub fn print_line(text: &str) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()).context("cannot write to stdout")
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|e| e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
+}
