@@ -53,7 +53,9 @@ impl Pending {
         let dir = parent(path);
         fs::create_dir_all(dir).with_context(|| format!("cannot create directory {}", dir.display()))?;
         let name = path.file_name().with_context(|| format!("{} names no file", path.display()))?;
-        let prefix = format!(".{}{TEMPORARY_MARK}{}.", name.to_string_lossy(), std::process::id());
+        // A name may fill the 255 bytes that file systems allow; with the mark it must not exceed them.
+        let shown: String = name.to_string_lossy().chars().take(32).collect();
+        let prefix = format!(".{shown}{TEMPORARY_MARK}{}.", std::process::id());
         let mut builder = tempfile::Builder::new();
         builder.prefix(&prefix);
         #[cfg(unix)]

@@ -15,11 +15,13 @@
 mod index;
 mod reader;
 mod shard;
+#[cfg(test)]
+mod tests;
 
 pub use index::{Index, ShardEntry};
 pub use reader::{Features, SplitFeatures};
 pub use shard::{Dtype, Layout, Shard, StoredRows, shard_file_name, write_shard};
-pub(crate) use shard::{metadata, serialize};
+pub(crate) use shard::{content_sha256, metadata, serialize};
 
 /// Manifest rows of one split that one shard covers.
 pub const ROWS_PER_SHARD: usize = 256;

@@ -33,6 +33,13 @@ pub struct Dense {
     pub bias: Vec<f32>,
 }
 
+impl Dense {
+    /// Whether every weight and bias is finite.
+    pub fn is_finite(&self) -> bool {
+        self.weight.iter().chain(&self.bias).all(|w| w.is_finite())
+    }
+}
+
 /// What a head is, beside its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,15 +80,8 @@ impl Head {
     /// file cannot be written.
     pub fn write(&self, path: &Path) -> anyhow::Result<()> {
         self.check().with_context(|| format!("refusing to write {}", path.display()))?;
-        let names: Vec<(String, String)> = (1..=self.layers.len()).map(tensor_names).collect();
-        let mut tensors = Vec::new();
-        for (layer, (weight, bias)) in self.layers.iter().zip(&names) {
-            let float = safetensors::Dtype::F32;
-            let w = bytemuck::cast_slice(&layer.weight);
-            let b = bytemuck::cast_slice(&layer.bias);
-            tensors.push((weight.as_str(), TensorView::new(float, vec![layer.n_out, layer.n_in], w)?));
-            tensors.push((bias.as_str(), TensorView::new(float, vec![layer.n_out], b)?));
-        }
+        let tensors = layer_views("", &self.layers)?;
+        let tensors = tensors.iter().map(|(name, view)| (name.as_str(), view.clone())).collect();
         commit::write_bytes(path, &serialize(tensors, &self.info)?)
     }
 
@@ -96,22 +96,7 @@ impl Head {
         let info: HeadInfo = metadata(path, &bytes)?;
         let damaged = || format!("{} is damaged; run trainer fit again", path.display());
         let tensors = SafeTensors::deserialize(&bytes).with_context(damaged)?;
-        anyhow::ensure!(tensors.len() % 2 == 0, "{}", damaged());
-        let mut layers = Vec::new();
-        for number in 1..=tensors.len() / 2 {
-            let (weight, bias) = tensor_names(number);
-            let weight = tensors.tensor(&weight).with_context(damaged)?;
-            let bias = tensors.tensor(&bias).with_context(damaged)?;
-            let all_f32 = [&weight, &bias].iter().all(|t| t.dtype() == safetensors::Dtype::F32);
-            let &[n_out, n_in] = weight.shape() else { anyhow::bail!(damaged()) };
-            anyhow::ensure!(all_f32 && bias.shape() == [n_out], "{}", damaged());
-            layers.push(Dense {
-                n_out,
-                n_in,
-                weight: bytemuck::pod_collect_to_vec(weight.data()),
-                bias: bytemuck::pod_collect_to_vec(bias.data()),
-            });
-        }
+        let layers = read_layers("", &tensors).with_context(damaged)?;
         let head = Self { layers, info };
         head.check().with_context(damaged)?;
         Ok(head)
@@ -129,11 +114,7 @@ impl Head {
                 i + 1,
                 layer.n_in
             );
-            anyhow::ensure!(
-                layer.weight.iter().chain(&layer.bias).all(|w| w.is_finite()),
-                "layer {} holds a weight that is not finite",
-                i + 1
-            );
+            anyhow::ensure!(layer.is_finite(), "layer {} holds a weight that is not finite", i + 1);
             n_in = layer.n_out;
         }
         anyhow::ensure!(
@@ -145,8 +126,45 @@ impl Head {
     }
 }
 
-fn tensor_names(number: usize) -> (String, String) {
-    (format!("dense_{number}.weight"), format!("dense_{number}.bias"))
+/// The tensors of `layers` under the names `<prefix>dense_1.weight`, `<prefix>dense_1.bias`, ...
+pub(crate) fn layer_views<'a>(
+    prefix: &str,
+    layers: &'a [Dense],
+) -> anyhow::Result<Vec<(String, TensorView<'a>)>> {
+    let float = safetensors::Dtype::F32;
+    let mut views = Vec::new();
+    for (i, layer) in layers.iter().enumerate() {
+        let (weight, bias) = tensor_names(prefix, i + 1);
+        let shape = vec![layer.n_out, layer.n_in];
+        views.push((weight, TensorView::new(float, shape, bytemuck::cast_slice(&layer.weight))?));
+        views.push((bias, TensorView::new(float, vec![layer.n_out], bytemuck::cast_slice(&layer.bias))?));
+    }
+    Ok(views)
+}
+
+/// What [`layer_views`] named, as many layers as there are.
+pub(crate) fn read_layers(prefix: &str, tensors: &SafeTensors) -> anyhow::Result<Vec<Dense>> {
+    let n_tensors = tensors.names().into_iter().filter(|name| name.starts_with(prefix)).count();
+    anyhow::ensure!(n_tensors % 2 == 0, "a layer has no weight or no bias");
+    let mut layers = Vec::new();
+    for number in 1..=n_tensors / 2 {
+        let (weight_name, bias_name) = tensor_names(prefix, number);
+        let (weight, bias) = (tensors.tensor(&weight_name)?, tensors.tensor(&bias_name)?);
+        let all_f32 = [&weight, &bias].iter().all(|t| t.dtype() == safetensors::Dtype::F32);
+        let fits = matches!(weight.shape(), &[n_out, _] if bias.shape() == [n_out]);
+        anyhow::ensure!(all_f32 && fits, "{weight_name} and {bias_name} are no f32 layer");
+        layers.push(Dense {
+            n_out: weight.shape()[0],
+            n_in: weight.shape()[1],
+            weight: bytemuck::pod_collect_to_vec(weight.data()),
+            bias: bytemuck::pod_collect_to_vec(bias.data()),
+        });
+    }
+    Ok(layers)
+}
+
+fn tensor_names(prefix: &str, number: usize) -> (String, String) {
+    (format!("{prefix}dense_{number}.weight"), format!("{prefix}dense_{number}.bias"))
 }
 
 #[cfg(test)]

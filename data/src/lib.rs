@@ -8,6 +8,7 @@
 //! This crate knows no tensors library and no network.
 
 pub mod breeds;
+pub mod checkpoint;
 pub mod commit;
 pub mod draw;
 pub mod features;

@@ -281,16 +281,21 @@ impl FromStr for MaxBad {
 }
 
 impl MaxBad {
+    /// Whether `n_bad` of `n_in` pictures are few enough.
+    pub fn allows(self, n_bad: usize, n_in: usize) -> bool {
+        n_bad as f64
+            <= match self {
+                MaxBad::Count(n) => n as f64,
+                MaxBad::Share(share) => share * n_in as f64,
+            }
+    }
+
     /// Checks `rejects` of `n_in` pictures.
     ///
     /// # Errors
     /// If there are too many; lists the first 20.
     pub fn check(self, n_in: usize, rejects: &[(String, Reject)]) -> anyhow::Result<()> {
-        let allowed = match self {
-            MaxBad::Count(n) => n as f64,
-            MaxBad::Share(share) => share * n_in as f64,
-        };
-        if rejects.len() as f64 <= allowed {
+        if self.allows(rejects.len(), n_in) {
             return Ok(());
         }
         let mut listed: Vec<String> =

@@ -1,9 +1,44 @@
 //! Bytes of unknown origin to upright RGB8, or a reject reason: the only decoder in the workspace.
+//!
+//! [`decode`] never trusts a decoder with the whole file. For each format a small walk over the
+//! container comes first (`photo/{jpeg,png,gif,webp,bmp}.rs`): it checks the size of the picture
+//! against [`Limits`], finds where the picture ends (a file that ends earlier is
+//! [`Reason::Truncated`]), reads the orientation, and copies out the parts that make the pixels of
+//! the first frame. Text, profiles, thumbnails and further frames never reach a decoder, so broken
+//! ones do no harm and huge ones cost nothing. Then the decoder runs, inside a net for its panics.
+//!
+//! How colours become RGB, 8 bits a channel:
+//! - grey is repeated three times, a palette is looked up;
+//! - 16 bits become 8 by keeping the high byte;
+//! - alpha is dropped, the colour beneath it stays; what no GIF frame covers is black;
+//! - CMYK is taken as Adobe writes it, inverted: red = cyan x black / 255, and so on;
+//! - colour profiles are ignored.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::path::Path;
+use std::io::Cursor;
 
-use image::RgbImage;
+use image::codecs::bmp::BmpDecoder;
+use image::codecs::gif::GifDecoder;
+use image::codecs::png::PngDecoder;
+use image::codecs::webp::WebPDecoder;
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageFormat, RgbImage};
+
+mod bmp;
+mod colour;
+mod file;
+mod gif;
+mod jpeg;
+mod panics;
+mod png;
+mod sniff;
+#[cfg(test)]
+mod tests;
+mod walk;
+mod webp;
+
+pub use file::{read, read_unchanged};
 
 /// Why a picture was not passed on; a closed set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,6 +147,38 @@ impl Limits {
     /// 64 MiB of file, 16384 pixels a side, 50 megapixels, 256 MiB.
     pub const STANDARD: Self =
         Self { max_bytes: 64 << 20, max_side: 16_384, max_pixels: 50_000_000, max_alloc: 256 << 20 };
+
+    fn check_size(&self, width: u32, height: u32) -> Result<(), Reject> {
+        let found = format!("{width} x {height}");
+        if width == 0 || height == 0 {
+            return Err(Reject::new(Reason::ZeroDimension, found));
+        }
+        let pixels = u64::from(width) * u64::from(height);
+        if width.max(height) > self.max_side || pixels > self.max_pixels {
+            return Err(Reject::new(Reason::TooManyPixels, found));
+        }
+        Ok(())
+    }
+
+    fn check_alloc(&self, bytes: u64) -> Result<(), Reject> {
+        if bytes > self.max_alloc {
+            let detail = format!("decoding takes {} MiB beside the picture", bytes >> 20);
+            return Err(Reject::new(Reason::TooManyPixels, detail));
+        }
+        Ok(())
+    }
+
+    fn too_large(&self) -> Reject {
+        Reject::new(Reason::TooLargeBytes, format!("more than {} bytes", self.max_bytes))
+    }
+
+    fn of_decoder(&self) -> image::Limits {
+        let mut limits = image::Limits::no_limits();
+        limits.max_image_width = Some(self.max_side);
+        limits.max_image_height = Some(self.max_side);
+        limits.max_alloc = Some(self.max_alloc);
+        limits
+    }
 }
 
 /// A decoded picture.
@@ -120,7 +187,7 @@ pub struct Photo {
     /// Upright (EXIF orientation applied), 8 bits a channel, alpha dropped.
     pub rgb: RgbImage,
     /// What the content is, whatever the file's name says.
-    pub format: image::ImageFormat,
+    pub format: ImageFormat,
     /// The file holds further frames; `rgb` is the first.
     pub animated: bool,
 }
@@ -130,24 +197,75 @@ pub struct Photo {
 /// # Errors
 /// The [`Reject`] with its reason; never panics.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, Reject> {
-    let _ = (bytes, limits);
-    Err(Reject::new(Reason::UnknownFormat, "not written yet"))
+    panics::catch(|| {
+        let format = admit(bytes, limits)?;
+        let outline = outline(format, bytes, limits)?;
+        let mut upright = DynamicImage::ImageRgb8(pixels(format, &outline, limits)?);
+        upright.apply_orientation(outline.orientation);
+        Ok(Photo { rgb: upright.into_rgb8(), format, animated: outline.animated })
+    })
 }
 
-/// Reads the bytes of a picture: a regular file (links are not followed) within the byte limit.
+/// Width and height that [`decode`] would give, without decoding.
+///
+/// All of [`decode`]'s checks that need no pixels are made, the one for a file's early end among them.
 ///
 /// # Errors
-/// The [`Reject`] with its reason.
-pub fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, Reject> {
-    let _ = (path, limits);
-    Err(Reject::new(Reason::Unreadable, "not written yet"))
+/// The [`Reject`] with its reason; never panics.
+pub fn dimensions(bytes: &[u8], limits: &Limits) -> Result<(u32, u32), Reject> {
+    panics::catch(|| {
+        let format = admit(bytes, limits)?;
+        let Outline { width, height, orientation, .. } = outline(format, bytes, limits)?;
+        Ok(match orientation.to_exif() {
+            5.. => (height, width),
+            _ => (width, height),
+        })
+    })
 }
 
-/// [`read`], then the check that these are the bytes that `sha256` was taken of.
-///
-/// # Errors
-/// The [`Reject`] with its reason.
-pub fn read_unchanged(path: &Path, sha256: &[u8; 32], limits: &Limits) -> Result<Vec<u8>, Reject> {
-    let _ = sha256;
-    read(path, limits)
+/// What a walk over a container finds without decoding.
+struct Outline<'a> {
+    /// Pixels, as stored: before `orientation`.
+    width: u32,
+    height: u32,
+    orientation: Orientation,
+    /// There are further frames.
+    animated: bool,
+    /// A file of the same format with nothing in it but what makes the pixels of the first frame.
+    stream: Cow<'a, [u8]>,
+}
+
+fn admit(bytes: &[u8], limits: &Limits) -> Result<ImageFormat, Reject> {
+    if bytes.is_empty() {
+        return Err(Reject::new(Reason::Empty, ""));
+    }
+    if bytes.len() as u64 > limits.max_bytes {
+        return Err(limits.too_large());
+    }
+    sniff::format(bytes)
+}
+
+fn outline<'a>(format: ImageFormat, bytes: &'a [u8], limits: &Limits) -> Result<Outline<'a>, Reject> {
+    match format {
+        ImageFormat::Jpeg => jpeg::outline(bytes, limits),
+        ImageFormat::Png => png::outline(bytes, limits),
+        ImageFormat::Gif => gif::outline(bytes, limits),
+        ImageFormat::WebP => webp::outline(bytes, limits),
+        ImageFormat::Bmp => bmp::outline(bytes, limits),
+        other => Err(Reject::new(Reason::FormatNotAllowed, format!("{other:?}"))),
+    }
+}
+
+/// The pixels as stored, as RGB.
+fn pixels(format: ImageFormat, outline: &Outline, limits: &Limits) -> Result<RgbImage, Reject> {
+    let stream = Cursor::new(outline.stream.as_ref());
+    match format {
+        ImageFormat::Jpeg => jpeg::pixels(outline),
+        ImageFormat::Png => {
+            colour::rgb(PngDecoder::with_limits(stream, limits.of_decoder()), outline, limits)
+        }
+        ImageFormat::Gif => colour::rgb(GifDecoder::new(stream), outline, limits),
+        ImageFormat::WebP => colour::rgb(WebPDecoder::new(stream), outline, limits),
+        _ => colour::rgb(BmpDecoder::new(stream), outline, limits),
+    }
 }

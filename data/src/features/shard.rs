@@ -180,7 +180,8 @@ pub(crate) fn metadata<T: for<'de> Deserialize<'de>>(path: &Path, bytes: &[u8]) 
     serde_json::from_value(value).with_context(foreign)
 }
 
-fn content_sha256<'a>(parts: impl Iterator<Item = &'a [u8]>) -> String {
+/// Digest of `parts`, each with its length before it.
+pub(crate) fn content_sha256<'a>(parts: impl Iterator<Item = &'a [u8]>) -> String {
     use sha2::Digest;
     let mut digest = sha2::Sha256::new();
     for part in parts {

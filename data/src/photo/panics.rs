@@ -1,0 +1,41 @@
+//! A net for the panics of decoders.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
+
+use super::{Reason, Reject};
+
+thread_local! {
+    /// This thread is inside [`catch`].
+    static CAUGHT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `work`; its panic becomes [`Reason::DecoderPanic`] and prints nothing.
+///
+/// Panics elsewhere print as ever: the hook that keeps quiet asks whose thread it is on. Nothing
+/// is shared with `work` but what it was given to read, so a panic leaves nothing half changed.
+pub(super) fn catch<T>(work: impl FnOnce() -> Result<T, Reject>) -> Result<T, Reject> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let print = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !CAUGHT.try_with(Cell::get).unwrap_or(false) {
+                print(info);
+            }
+        }));
+    });
+    let outer = CAUGHT.replace(true);
+    let outcome = panic::catch_unwind(AssertUnwindSafe(work));
+    CAUGHT.set(outer);
+    outcome.unwrap_or_else(|payload| Err(Reject::new(Reason::DecoderPanic, message(&*payload))))
+}
+
+fn message(payload: &(dyn Any + Send)) -> &str {
+    match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+        (Some(text), _) => text,
+        (_, Some(text)) => text,
+        _ => "",
+    }
+}
