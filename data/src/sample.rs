@@ -1,1 +1,343 @@
-//! The sample data set.
+//! The sample data set: paints pictures of dogs, of other things, and profiles of people with dogs,
+//! so that every stage can run from nothing, without a network.
+//!
+//! The pictures are drawings. They are made so that a breed can be learnt by its build, as in
+//! photographs: pose, scale, coat, markings, light, background and noise vary within a class, and
+//! coats, scenes and framing are the same draws for all classes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use image::RgbImage;
+use image::codecs::jpeg::JpegEncoder;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::provenance::Provenance;
+use crate::{breeds, commit, draw, stage};
+use builds::{BREEDS, Painted};
+use picture::Subject;
+
+mod builds;
+mod coats;
+mod colour;
+mod dog;
+mod figure;
+mod finish;
+mod head;
+mod picture;
+mod pose;
+mod profiles;
+mod scenes;
+mod shapes;
+mod things;
+
+/// Quality of the JPEG files.
+const JPEG_QUALITY: u8 = 90;
+/// The file that is written last.
+const PROVENANCE: &str = ".sample.json";
+
+/// Paint a small data set of dogs of several breeds and of things that are no dogs
+#[derive(Debug, clap::Parser)]
+#[command(
+    name = "sample",
+    version,
+    about,
+    long_about = "Paint a small data set: a folder of pictures for each of several breeds, named as in Stanford \
+                  Dogs, and one of pictures without a dog. With --profiles, also people's profiles with photos \
+                  to match. The pictures are drawings, the same for the same seed on any number of threads.",
+    after_help = "Example: sample --out data/runs/sample/raw --profiles data/runs/sample/profiles"
+)]
+struct Cli {
+    /// Folder for the pictures, one folder a class
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Folder for profiles.csv and its photos; without it there are no profiles
+    #[arg(long, value_name = "DIR")]
+    profiles: Option<PathBuf>,
+    /// Pictures in every class
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    per_class: usize,
+    /// Pixels along the side of a picture, about
+    #[arg(long, value_name = "PIXELS", default_value_t = 256)]
+    size: u32,
+    #[command(flatten)]
+    manners: stage::Manners,
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    stage::main(|cli: &Cli| &cli.manners, run)
+}
+
+fn run(cli: &Cli) -> anyhow::Result<()> {
+    let config = Config::new(cli)?;
+    let _lock = commit::lock(&config.out, "sample")?;
+    commit::remove(&config.out.join(PROVENANCE))?;
+    let bar = stage::progress(&cli.manners, (classes().len() * config.per_class) as u64, "pictures");
+    let n_pictures = write_pictures(&config, || bar.inc(1))?;
+    let photos = config.profiles.as_deref().map(|dir| write_profiles(&config, dir)).transpose()?;
+    bar.finish_and_clear();
+    Provenance::new("sample", &config.parameters())?.write(&config.out.join(PROVENANCE))?;
+    let summary = Summary {
+        classes: classes().len(),
+        pictures: n_pictures,
+        profiles: photos.map_or(0, |_| profiles::COUNT),
+        photos: photos.unwrap_or(0),
+    };
+    stage::print_summary(&cli.manners, &summary)
+}
+
+/// What was asked for, checked.
+#[derive(Debug)]
+struct Config {
+    out: PathBuf,
+    profiles: Option<PathBuf>,
+    per_class: usize,
+    size: u32,
+    seed: u64,
+}
+
+impl Config {
+    fn new(cli: &Cli) -> anyhow::Result<Self> {
+        if !(1..=100_000).contains(&cli.per_class) {
+            return Err(stage::usage(format!("--per-class must be from 1 to 100000, got {}", cli.per_class)));
+        }
+        if !(32..=2048).contains(&cli.size) {
+            return Err(stage::usage(format!("--size must be from 32 to 2048 pixels, got {}", cli.size)));
+        }
+        Ok(Self {
+            out: cli.out.clone(),
+            profiles: cli.profiles.clone(),
+            per_class: cli.per_class,
+            size: cli.size,
+            seed: cli.manners.seed,
+        })
+    }
+
+    fn parameters(&self) -> BTreeMap<&'static str, u64> {
+        BTreeMap::from([
+            ("per-class", self.per_class as u64),
+            ("profiles", self.profiles.as_ref().map_or(0, |_| profiles::COUNT as u64)),
+            ("seed", self.seed),
+            ("size", u64::from(self.size)),
+        ])
+    }
+}
+
+/// What was painted.
+#[derive(Debug, Serialize)]
+struct Summary {
+    classes: usize,
+    pictures: usize,
+    profiles: usize,
+    photos: usize,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { classes, pictures, profiles, photos } = self;
+        write!(
+            f,
+            "painted {pictures} pictures in {classes} classes, {profiles} profiles with {photos} photos"
+        )
+    }
+}
+
+/// A class folder and what its pictures show.
+#[derive(Debug, Clone, Copy)]
+struct Class {
+    dir: &'static str,
+    /// A picture's file name without its number.
+    stem: &'static str,
+    subject: Subject,
+}
+
+/// The painted breeds, then what is not a dog.
+fn classes() -> Vec<Class> {
+    let dog = |painted: &'static Painted| {
+        let breed =
+            breeds::find(painted.breed).expect("the painted breeds are among the 120: a test reads both");
+        Class { dir: &breed.class_dir, stem: &breed.synset, subject: Subject::Dog(painted) }
+    };
+    let thing = Class { dir: breeds::NOT_A_DOG, stem: breeds::NOT_A_DOG, subject: Subject::Thing };
+    BREEDS.iter().map(dog).chain([thing]).collect()
+}
+
+fn write_pictures(config: &Config, done: impl Fn() + Sync) -> anyhow::Result<usize> {
+    let mut n_pictures = 0;
+    for class in classes() {
+        let dir = config.out.join(class.dir);
+        (0..config.per_class).into_par_iter().try_for_each(|index| {
+            stage::check_interrupted()?;
+            let picture = paint(config, class, index);
+            write_picture(&dir.join(format!("{}_{index:05}.jpg", class.stem)), &jpeg(&picture)?)?;
+            done();
+            anyhow::Ok(())
+        })?;
+        commit::sync_directory(&dir)?;
+        n_pictures += config.per_class;
+    }
+    Ok(n_pictures)
+}
+
+fn write_profiles(config: &Config, dir: &Path) -> anyhow::Result<usize> {
+    let _lock = commit::lock(dir, "sample")?;
+    profiles::write(config, dir)
+}
+
+fn paint(config: &Config, class: Class, index: usize) -> RgbImage {
+    let mut draws = draw::stream(config.seed, "sample picture", &format!("{}/{index}", class.dir));
+    picture::paint(class.subject, config.size, &mut draws)
+}
+
+fn jpeg(picture: &RgbImage) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    picture
+        .write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY))
+        .context("cannot encode a picture")?;
+    Ok(bytes)
+}
+
+/// Durable once its directory has been synced.
+fn write_picture(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let mut file = commit::Pending::create(path)?;
+    file.write_all(bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    file.commit_without_directory()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+
+    use super::*;
+    use crate::breeds::{Size, SizeThresholds};
+    use crate::provenance::sha256_file;
+
+    fn config(dir: &Path, per_class: usize) -> Config {
+        Config { out: dir.join("raw"), profiles: Some(dir.join("profiles")), per_class, size: 64, seed: 7 }
+    }
+
+    /// Paints everything on `threads` threads; gives the digest of every file by its path.
+    fn digests(threads: usize) -> BTreeMap<String, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config(dir.path(), 2);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            assert_eq!(write_pictures(&config, || ()).unwrap(), 2 * classes().len());
+            profiles::write(&config, &dir.path().join("profiles")).unwrap();
+        });
+        let mut found = BTreeMap::new();
+        let mut pending = vec![dir.path().to_owned()];
+        while let Some(folder) = pending.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    pending.push(path);
+                } else {
+                    let name = path.strip_prefix(dir.path()).unwrap().to_str().unwrap().to_owned();
+                    found.insert(name, sha256_file(&path).unwrap());
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn the_same_bytes_on_one_thread_and_on_four() {
+        let one = digests(1);
+        assert_eq!(one, digests(4));
+        for class in classes() {
+            let prefix = format!("raw/{}/{}_", class.dir, class.stem);
+            assert_eq!(one.keys().filter(|name| name.starts_with(&prefix)).count(), 2, "{prefix}");
+        }
+        let different: BTreeSet<_> = one.values().collect();
+        assert_eq!(different.len(), one.len(), "two pictures are the same");
+    }
+
+    #[test]
+    fn another_seed_paints_other_pictures() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, class) = (config(dir.path(), 1), classes()[0]);
+        let other = Config { seed: 8, ..config(dir.path(), 1) };
+        assert_eq!(paint(&one, class, 0), paint(&one, class, 0));
+        assert_ne!(paint(&one, class, 0), paint(&other, class, 0));
+        assert_ne!(paint(&one, class, 0), paint(&one, class, 1));
+    }
+
+    #[test]
+    fn the_painted_breeds_are_known_and_range_from_small_to_giant() {
+        let painted: Vec<_> = BREEDS.iter().map(|p| breeds::find(p.breed).expect(p.breed)).collect();
+        assert!(painted.len() >= 10);
+        assert!(painted.iter().map(|b| &b.class_dir).collect::<BTreeSet<_>>().len() == painted.len());
+        let sizes: BTreeSet<Size> =
+            painted.iter().map(|breed| SizeThresholds::STANDARD.size(breed.mid_kg())).collect();
+        assert_eq!(sizes, BTreeSet::from(Size::ALL));
+        assert_eq!(classes().len(), BREEDS.len() + 1);
+        assert_eq!(classes().last().unwrap().dir, breeds::NOT_A_DOG);
+    }
+
+    #[test]
+    fn no_picture_is_smaller_than_promised_or_empty() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config(dir.path(), 1);
+        for class in classes() {
+            for index in 0..12 {
+                let picture = paint(&config, class, index);
+                let (width, height) = picture.dimensions();
+                assert!(width.min(height) >= 51 && width.max(height) <= 81, "{width} x {height}");
+                let (low, high) = picture.as_raw().iter().fold((255, 0), |(l, h), &v| (v.min(l), v.max(h)));
+                assert!(high - low > 60, "{} {index} shows nothing", class.dir);
+            }
+        }
+    }
+
+    /// A picture's mean colour would give most classes away if one of them were always of one colour.
+    #[test]
+    fn mean_colour_does_not_tell_the_classes_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config(dir.path(), 1);
+        let n_each = 20;
+        let mean = |picture: &RgbImage| {
+            let mut sums = [0.0; 3];
+            for pixel in picture.pixels() {
+                (0..3).for_each(|c| sums[c] += f64::from(pixel[c]));
+            }
+            sums.map(|sum| sum / f64::from(picture.width() * picture.height()))
+        };
+        let colours: Vec<Vec<[f64; 3]>> = classes()
+            .par_iter()
+            .map(|&class| (0..2 * n_each).map(|index| mean(&paint(&config, class, index))).collect())
+            .collect();
+        let centres: Vec<[f64; 3]> = colours
+            .iter()
+            .map(|seen| [0, 1, 2].map(|c| seen[..n_each].iter().map(|m| m[c]).sum::<f64>() / n_each as f64))
+            .collect();
+        let distance = |a: &[f64; 3], b: &[f64; 3]| (0..3).map(|c| (a[c] - b[c]).powi(2)).sum::<f64>();
+        let mut n_right = 0;
+        for (class, unseen) in colours.iter().enumerate() {
+            for colour in &unseen[n_each..] {
+                let nearest = (0..centres.len())
+                    .min_by(|&a, &b| distance(colour, &centres[a]).total_cmp(&distance(colour, &centres[b])));
+                n_right += usize::from(nearest == Some(class));
+            }
+        }
+        let share = n_right as f64 / (n_each * colours.len()) as f64;
+        assert!(share < 0.45, "nearest mean colour is right for {share}");
+    }
+
+    #[test]
+    fn wrong_ranges_are_usage_errors() {
+        use clap::Parser;
+        for bad in ["--per-class=0", "--size=31", "--size=4096"] {
+            let cli = Cli::parse_from(["sample", "--out", "x", bad]);
+            let error = Config::new(&cli).unwrap_err();
+            assert!(matches!(error.downcast_ref(), Some(stage::Exit::Usage(_))), "{bad}: {error}");
+        }
+    }
+}

@@ -1,2 +1,7 @@
-//! .
-fn main() {}
+//! Paints the sample data set.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    data::sample::main()
+}

@@ -1,0 +1,120 @@
+//! The coats that the painted breeds come in.
+
+use super::colour::{BLACK, BLUE_GREY, BROWN, CREAM, FAWN, GOLD, GREY, RED, Rgb, SABLE, TAN, WHITE};
+
+/// A colour of the whole dog and what lies on it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Coat {
+    pub(super) base: Rgb,
+    pub(super) marks: &'static [Mark],
+}
+
+/// A marking, with its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// Belly and the insides of the legs.
+    Belly(Rgb),
+    /// Chest and throat.
+    Bib(Rgb),
+    /// Stripe from the forehead to the nose.
+    Blaze(Rgb),
+    /// Stripes across body and thighs.
+    Brindle(Rgb),
+    /// Ears of another colour.
+    Ears(Rgb),
+    /// Head of another colour.
+    Head(Rgb),
+    /// Muzzle and the lower face.
+    Mask(Rgb),
+    /// Large irregular patches.
+    Patches(Rgb),
+    /// Back and flanks, as under a saddle cloth.
+    Saddle(Rgb),
+    /// Feet and the lower legs.
+    Socks(Rgb),
+    /// Many small irregular patches.
+    Spots(Rgb),
+    /// Tip of the tail.
+    TailTip(Rgb),
+}
+
+use Mark::{Belly, Bib, Blaze, Brindle, Ears, Head, Mask, Patches, Saddle, Socks, Spots, TailTip};
+
+const fn plain(base: Rgb) -> Coat {
+    Coat { base, marks: &[] }
+}
+
+const BLACK_AND_TAN: Coat = Coat { base: BLACK, marks: &[Socks(TAN), Bib(TAN), Mask(TAN), Belly(TAN)] };
+const FAWN_WITH_MASK: Coat = Coat { base: FAWN, marks: &[Mask(BLACK), Ears(BLACK), Belly(CREAM)] };
+
+pub(super) const CHIHUAHUA: &[Coat] = &[
+    Coat { base: FAWN, marks: &[Belly(CREAM), Bib(CREAM)] },
+    BLACK_AND_TAN,
+    plain(CREAM),
+    Coat { base: RED, marks: &[Bib(WHITE), Socks(WHITE), Blaze(WHITE)] },
+    Coat { base: BROWN, marks: &[Socks(TAN), Mask(TAN)] },
+];
+pub(super) const POMERANIAN: &[Coat] = &[
+    Coat { base: GOLD, marks: &[Belly(CREAM), Bib(CREAM)] },
+    Coat { base: RED, marks: &[Bib(CREAM)] },
+    plain(CREAM),
+    BLACK_AND_TAN,
+    plain(WHITE),
+    Coat { base: SABLE, marks: &[Saddle(BLACK), Belly(CREAM)] },
+];
+pub(super) const PUG: &[Coat] = &[
+    FAWN_WITH_MASK,
+    FAWN_WITH_MASK,
+    Coat { base: CREAM, marks: &[Mask(BLACK), Ears(BLACK)] },
+    Coat { base: BLACK, marks: &[Mask(BLACK)] },
+    Coat { base: GREY, marks: &[Mask(BLACK), Ears(BLACK)] },
+];
+pub(super) const BASSET: &[Coat] = &[
+    Coat { base: WHITE, marks: &[Head(RED), Saddle(BLACK), Blaze(WHITE), Ears(RED), TailTip(WHITE)] },
+    Coat { base: WHITE, marks: &[Head(TAN), Patches(RED), Blaze(WHITE), Ears(RED)] },
+    Coat { base: RED, marks: &[Socks(WHITE), Belly(WHITE), Blaze(WHITE), Bib(WHITE), TailTip(WHITE)] },
+    Coat { base: TAN, marks: &[Saddle(BLACK), Socks(WHITE), Bib(WHITE), TailTip(WHITE)] },
+];
+pub(super) const PEMBROKE: &[Coat] = &[
+    Coat { base: GOLD, marks: &[Socks(WHITE), Belly(WHITE), Bib(WHITE), Blaze(WHITE)] },
+    Coat { base: RED, marks: &[Socks(WHITE), Belly(WHITE), Bib(WHITE), Blaze(WHITE)] },
+    Coat { base: FAWN, marks: &[Socks(WHITE), Bib(WHITE)] },
+    Coat { base: TAN, marks: &[Saddle(BLACK), Socks(WHITE), Bib(WHITE), Blaze(WHITE), Belly(WHITE)] },
+    Coat { base: SABLE, marks: &[Socks(WHITE), Bib(WHITE), Belly(CREAM)] },
+];
+pub(super) const WHIPPET: &[Coat] = &[
+    Coat { base: FAWN, marks: &[Bib(WHITE), Socks(WHITE)] },
+    Coat { base: BLUE_GREY, marks: &[Bib(WHITE)] },
+    Coat { base: WHITE, marks: &[Patches(TAN)] },
+    Coat { base: SABLE, marks: &[Brindle(BLACK), Bib(WHITE)] },
+    Coat { base: BLACK, marks: &[Bib(WHITE), Socks(WHITE)] },
+    Coat { base: RED, marks: &[Belly(CREAM)] },
+];
+pub(super) const POODLE: &[Coat] =
+    &[plain(WHITE), plain(BLACK), plain(CREAM), plain(BROWN), plain(GREY), plain(RED)];
+pub(super) const GOLDEN: &[Coat] = &[
+    plain(GOLD),
+    Coat { base: CREAM, marks: &[Belly(WHITE)] },
+    Coat { base: GOLD, marks: &[Belly(CREAM)] },
+    Coat { base: RED, marks: &[Belly(GOLD)] },
+];
+pub(super) const SHEPHERD: &[Coat] = &[
+    Coat { base: TAN, marks: &[Saddle(BLACK), Mask(BLACK)] },
+    Coat { base: FAWN, marks: &[Saddle(BLACK), Mask(BLACK), Belly(CREAM)] },
+    Coat { base: SABLE, marks: &[Saddle(BLACK), Mask(BLACK)] },
+    plain(BLACK),
+    plain(WHITE),
+];
+pub(super) const SAINT_BERNARD: &[Coat] = &[
+    Coat { base: WHITE, marks: &[Head(RED), Patches(RED), Blaze(WHITE), Ears(BROWN)] },
+    Coat { base: RED, marks: &[Bib(WHITE), Socks(WHITE), Blaze(WHITE), Mask(BLACK), TailTip(WHITE)] },
+    Coat { base: WHITE, marks: &[Head(BROWN), Patches(BROWN), Blaze(WHITE)] },
+    Coat { base: BROWN, marks: &[Bib(WHITE), Socks(WHITE), Blaze(WHITE), TailTip(WHITE)] },
+];
+pub(super) const GREAT_DANE: &[Coat] = &[
+    FAWN_WITH_MASK,
+    Coat { base: SABLE, marks: &[Brindle(BLACK), Mask(BLACK)] },
+    Coat { base: BLACK, marks: &[Bib(WHITE)] },
+    plain(BLUE_GREY),
+    Coat { base: WHITE, marks: &[Spots(BLACK)] },
+];

@@ -1,0 +1,237 @@
+//! The sample's profiles: people to swipe on, with and without dogs, and what real profiles have
+//! wrong with them.
+
+use std::path::Path;
+
+use anyhow::Context;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::builds::BREEDS;
+use super::picture::{self, Subject};
+use super::shapes::between;
+use super::{Config, jpeg};
+use crate::draw::{self, Stream};
+use crate::{commit, stage};
+
+/// The profiles live around this point (Freiburg im Breisgau), degrees north and east.
+pub(super) const CENTRE: (f64, f64) = (47.9959, 7.8522);
+/// None lives farther from [`CENTRE`].
+pub(super) const FARTHEST_KM: f64 = 60.0;
+
+/// Kilometres of one degree of latitude.
+const KM_PER_DEGREE: f64 = 111.2;
+
+/// One row of `profiles.csv`.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Row {
+    id: String,
+    name: &'static str,
+    age: u32,
+    gender: &'static str,
+    latitude: String,
+    longitude: String,
+    /// Relative to `profiles.csv`, separated by `;`.
+    photos: String,
+}
+
+/// What a profile's photos show.
+#[derive(Debug, Clone, Copy)]
+enum Album {
+    /// One picture of a dog of this breed.
+    Dog(usize),
+    /// The dog beside its person.
+    Pair(usize),
+    /// The person alone, then the dog, then both.
+    Several(usize),
+    /// The person alone.
+    Person,
+    /// Neither a person nor a dog.
+    Thing,
+    /// A photo whose file ends too early.
+    Broken(usize),
+    /// A photo that is named but is not there.
+    Missing,
+    /// No photos at all.
+    Empty,
+}
+
+use Album::{Broken, Dog, Empty, Missing, Pair, Person, Several, Thing};
+
+/// Name, gender and album of every profile; the numbers are breeds of [`BREEDS`].
+const PEOPLE: [(&str, &str, Album); 30] = [
+    ("Anna", "female", Dog(0)),
+    ("Ben", "male", Pair(1)),
+    ("Çağla", "female", Dog(2)),
+    ("Dmitri", "male", Several(3)),
+    ("Émile", "male", Dog(4)),
+    ("Freya", "female", Pair(5)),
+    ("Günther", "male", Dog(6)),
+    ("Hannah", "female", Several(7)),
+    ("Ines", "female", Dog(8)),
+    ("Jonas", "male", Pair(9)),
+    ("Kim", "nonbinary", Dog(10)),
+    ("Lena \"Lenchen\" Maier", "female", Person),
+    ("Müller, Max", "male", Several(0)),
+    ("Noor", "female", Thing),
+    ("Oskar", "male", Dog(1)),
+    ("Paula", "female", Several(2)),
+    ("Quentin", "male", Person),
+    ("Rosa", "female", Broken(3)),
+    ("Søren", "male", Dog(5)),
+    ("Tuğçe", "female", Pair(6)),
+    ("Ulf", "male", Missing),
+    ("Vera", "female", Dog(9)),
+    ("Wei", "nonbinary", Several(8)),
+    ("Xenia", "female", Empty),
+    ("Yusuf", "male", Pair(10)),
+    ("Zoë", "female", Dog(7)),
+    ("Jean-Luc", "male", Thing),
+    ("O'Brien, \"Pat\"", "nonbinary", Dog(4)),
+    ("Łukasz", "male", Person),
+    ("Mia", "female", Several(10)),
+];
+
+/// How many profiles are written.
+pub(super) const COUNT: usize = PEOPLE.len();
+
+/// Writes `photos/` and, last, `profiles.csv`; gives the number of photos.
+pub(super) fn write(config: &Config, dir: &Path) -> anyhow::Result<usize> {
+    let made: Vec<(Row, usize)> = PEOPLE
+        .par_iter()
+        .enumerate()
+        .map(|(i, person)| {
+            stage::check_interrupted()?;
+            write_one(config, dir, i, person)
+        })
+        .collect::<anyhow::Result<_>>()?;
+    let photos = dir.join("photos");
+    commit::sync_directory(&photos)?;
+    commit::write(&dir.join("profiles.csv"), |file| {
+        let mut table = csv::Writer::from_writer(file);
+        for (row, _) in &made {
+            table.serialize(row)?;
+        }
+        table.flush().context("cannot write profiles.csv")
+    })?;
+    Ok(made.iter().map(|(_, n_photos)| n_photos).sum())
+}
+
+fn write_one(
+    config: &Config,
+    dir: &Path,
+    i: usize,
+    &(name, gender, album): &(&'static str, &'static str, Album),
+) -> anyhow::Result<(Row, usize)> {
+    let id = format!("p{:03}", i + 1);
+    let mut draws = draw::stream(config.seed, "sample profile", &id);
+    let subjects = subjects(album);
+    let mut names = Vec::new();
+    for (n, &subject) in subjects.iter().enumerate() {
+        let name = format!("photos/{id}_{}.jpg", n + 1);
+        let mut bytes = jpeg(&picture::paint(subject, config.size, &mut draws))?;
+        if let Broken(_) = album {
+            bytes.truncate(bytes.len() * 2 / 5);
+        }
+        super::write_picture(&dir.join(&name), &bytes)?;
+        names.push(name);
+    }
+    if let Missing = album {
+        names.push(format!("photos/{id}_1.jpg"));
+    }
+    let (latitude, longitude) = place(&mut draws);
+    let row = Row {
+        id,
+        name,
+        age: 19 + draws.below(48) as u32,
+        gender,
+        latitude: format!("{latitude:.4}"),
+        longitude: format!("{longitude:.4}"),
+        photos: names.join(";"),
+    };
+    Ok((row, subjects.len()))
+}
+
+fn subjects(album: Album) -> Vec<Subject> {
+    match album {
+        Dog(breed) | Broken(breed) => vec![Subject::Dog(&BREEDS[breed])],
+        Pair(breed) => vec![Subject::DogWithPerson(&BREEDS[breed])],
+        Several(breed) => {
+            vec![Subject::Person, Subject::Dog(&BREEDS[breed]), Subject::DogWithPerson(&BREEDS[breed])]
+        }
+        Person => vec![Subject::Person],
+        Thing => vec![Subject::Thing],
+        Missing | Empty => Vec::new(),
+    }
+}
+
+/// Somewhere within [`FARTHEST_KM`], more often near than far.
+fn place(draws: &mut Stream) -> (f64, f64) {
+    let km = FARTHEST_KM * draws.unit() * 0.99;
+    let bearing = between(draws, 0.0, std::f32::consts::TAU).into();
+    let north = km * libm::cos(bearing) / KM_PER_DEGREE;
+    let east = km * libm::sin(bearing) / (KM_PER_DEGREE * libm::cos(CENTRE.0.to_radians()));
+    (CENTRE.0 + north, CENTRE.1 + east)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn the_profiles_hold_what_real_ones_do_wrong() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = Config { out: dir.path().join("raw"), profiles: None, per_class: 1, size: 48, seed: 3 };
+        let n_photos = write(&config, dir.path()).unwrap();
+
+        let mut table = csv::Reader::from_path(dir.path().join("profiles.csv")).unwrap();
+        let header = ["id", "name", "age", "gender", "latitude", "longitude", "photos"];
+        assert_eq!(table.headers().unwrap(), &header[..]);
+        let (mut n_found, mut n_missing, mut n_broken, mut n_without, mut n_several) = (0, 0, 0, 0, 0);
+        let mut names = String::new();
+        let rows: Vec<csv::StringRecord> = table.records().collect::<Result<_, _>>().unwrap();
+        assert!(rows.len() >= 24);
+        for row in &rows {
+            names += &row[1];
+            assert!((18..100).contains(&row[2].parse::<u32>().unwrap()));
+            let (latitude, longitude): (f64, f64) = (row[4].parse().unwrap(), row[5].parse().unwrap());
+            let north = (latitude - CENTRE.0) * KM_PER_DEGREE;
+            let east = (longitude - CENTRE.1) * KM_PER_DEGREE * CENTRE.0.to_radians().cos();
+            assert!(north.hypot(east) < FARTHEST_KM, "{row:?}");
+            let photos: Vec<&str> = row[6].split(';').filter(|photo| !photo.is_empty()).collect();
+            n_without += usize::from(photos.is_empty());
+            n_several += usize::from(photos.len() > 1);
+            for photo in photos {
+                match fs::read(dir.path().join(photo)) {
+                    Err(_) => n_missing += 1,
+                    Ok(bytes) => {
+                        n_found += 1;
+                        n_broken += usize::from(!bytes.ends_with(&[0xff, 0xd9])); // JPEG's end mark
+                    }
+                }
+            }
+        }
+        assert_eq!((n_found, n_missing, n_broken, n_without), (n_photos, 1, 1, 1));
+        assert!(n_several >= 3);
+        for mark in [',', '"', 'ü', 'Ł'] {
+            assert!(names.contains(mark), "no name has {mark}");
+        }
+    }
+
+    #[test]
+    fn every_breed_and_no_dog_at_all_occur_among_whole_photos() {
+        let whole = PEOPLE.iter().filter(|(_, _, album)| !matches!(album, Broken(_)));
+        let subjects: Vec<Subject> = whole.flat_map(|&(_, _, album)| subjects(album)).collect();
+        for painted in &BREEDS {
+            let shown = subjects.iter().any(|subject| match subject {
+                Subject::Dog(p) | Subject::DogWithPerson(p) => p.breed == painted.breed,
+                Subject::Person | Subject::Thing => false,
+            });
+            assert!(shown, "{}", painted.breed);
+        }
+        let n_dogless = PEOPLE.iter().filter(|(_, _, album)| matches!(album, Person | Thing)).count();
+        assert!(n_dogless >= 4);
+    }
+}
