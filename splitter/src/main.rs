@@ -1,2 +1,5 @@
-//! .
-fn main() {}
+//! `splitter`: class folders to a train/valid/test manifest.
+
+fn main() -> std::process::ExitCode {
+    splitter::main()
+}

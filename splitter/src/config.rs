@@ -1,0 +1,135 @@
+//! What was typed, checked: paths resolved, shares that sum to 1, one way of splitting.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use data::manifest::MaxBad;
+use data::stage::{Manners, usage};
+use serde_json::{Value, json};
+
+use crate::assign::Rule;
+use crate::{Check, Cli, Duplicates, Tree, places};
+
+/// How far from 1 a ratio may sum: 0.333,0.333,0.334 is meant well, 0.33,0.33,0.33 is not.
+const RATIO_TOLERANCE: f64 = 1e-6;
+
+/// Everything the stage needs to know; ranges are checked.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// The folder of class folders, as it was typed: error messages show it.
+    pub(crate) images: PathBuf,
+    /// The folder of the manifest, as it was typed.
+    pub(crate) out: PathBuf,
+    /// From `out` to `images`: the first part of every path in the manifest.
+    pub(crate) prefix: String,
+    /// How pictures are given to splits.
+    pub(crate) rule: Rule,
+    pub(crate) tree: Tree,
+    pub(crate) duplicates: Duplicates,
+    pub(crate) check: Check,
+    pub(crate) max_bad: MaxBad,
+    pub(crate) force: bool,
+    pub(crate) dry_run: bool,
+    pub(crate) manners: Manners,
+}
+
+/// The way of splitting.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Plan {
+    /// By these shares of train, valid and test.
+    Ratio([f64; 3]),
+    /// That many of each class to valid and to test, the rest to train.
+    Fixed { n_valid: usize, n_test: usize },
+    /// As two lists say, with this share of train carved out for valid.
+    Listed { train: PathBuf, test: PathBuf, valid_share: f64 },
+}
+
+impl Config {
+    /// Checks `cli`.
+    ///
+    /// # Errors
+    /// [`data::stage::Exit::Usage`] for values out of range, before anything is read; other errors if
+    /// `--images` is no folder or lies in `--out` or around it.
+    pub(crate) fn check(cli: &Cli) -> anyhow::Result<Self> {
+        let plan = plan(cli)?;
+        places::check_images(&cli.images)?;
+        let prefix = places::prefix(&cli.images, &cli.out)?;
+        Ok(Self {
+            images: cli.images.clone(),
+            out: cli.out.clone(),
+            prefix,
+            rule: Rule { plan, allow_small: cli.allow_small, seed: cli.manners.seed },
+            tree: cli.tree,
+            duplicates: cli.duplicates,
+            check: cli.check,
+            max_bad: cli.max_bad,
+            force: cli.force,
+            dry_run: cli.dry_run,
+            manners: cli.manners.clone(),
+        })
+    }
+
+    /// What the files of `--out` depend on, by flag name, for their provenance.
+    pub(crate) fn parameters(&self) -> anyhow::Result<Value> {
+        let mut parameters = json!({
+            "seed": self.rule.seed,
+            "tree": self.tree,
+            "duplicates": self.duplicates,
+            "allow-small": self.rule.allow_small,
+            "check": self.check,
+        });
+        match &self.rule.plan {
+            Plan::Ratio(ratio) => parameters["ratio"] = json!(ratio),
+            Plan::Fixed { n_valid, n_test } => parameters["fixed"] = json!([n_valid, n_test]),
+            Plan::Listed { train, test, valid_share } => {
+                // The directory differs between machines; the content's digest is among the inputs.
+                let name = |list: &PathBuf| -> anyhow::Result<String> {
+                    let name =
+                        list.file_name().with_context(|| format!("{} names no file", list.display()))?;
+                    Ok(name.to_string_lossy().into_owned())
+                };
+                parameters["split-list"] = json!([name(train)?, name(test)?]);
+                parameters["valid-share"] = json!(valid_share);
+            }
+        }
+        Ok(parameters)
+    }
+}
+
+fn plan(cli: &Cli) -> anyhow::Result<Plan> {
+    match cli.fixed[..] {
+        [] => {}
+        [0] | [0, 0] => return Err(usage("--fixed 0 leaves both valid and test empty")),
+        [n] => return Ok(Plan::Fixed { n_valid: n, n_test: n }),
+        [n_valid, n_test] => return Ok(Plan::Fixed { n_valid, n_test }),
+        _ => return Err(usage("--fixed takes one or two counts, valid and test, as in 10,20")),
+    }
+    match &cli.split_list[..] {
+        [] => {}
+        [train, test] => {
+            let valid_share = cli.valid_share;
+            if !(0.0..1.0).contains(&valid_share) {
+                return Err(usage(format!("--valid-share is {valid_share}, expected 0 or more and below 1")));
+            }
+            return Ok(Plan::Listed { train: train.clone(), test: test.clone(), valid_share });
+        }
+        _ => return Err(usage("--split-list takes two files, as in train_list.mat,test_list.mat")),
+    }
+    let Ok(ratio) = <[f64; 3]>::try_from(cli.ratio.clone()) else {
+        return Err(usage(format!(
+            "--ratio takes three shares, train,valid,test, found {}; 0 leaves a part empty, as in 0.8,0.2,0",
+            cli.ratio.len()
+        )));
+    };
+    if let Some(share) = ratio.iter().find(|share| !(0.0..=1.0).contains(*share)) {
+        return Err(usage(format!("--ratio has the share {share}, expected 0 to 1")));
+    }
+    let sum: f64 = ratio.iter().sum();
+    if (sum - 1.0).abs() > RATIO_TOLERANCE {
+        return Err(usage(format!("--ratio sums to {sum:.6}, expected 1")));
+    }
+    if ratio[0] == 0.0 {
+        return Err(usage("--ratio leaves train empty"));
+    }
+    Ok(Plan::Ratio(ratio))
+}

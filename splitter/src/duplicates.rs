@@ -1,0 +1,115 @@
+//! Pictures that are the same to the byte: kept together, dropped, or named as a conflict of labels.
+//!
+//! A copy of a test picture among the train pictures makes every score a lie, so the members of a group
+//! never get into two splits. Where lists have put them there, the train copy goes and the test list
+//! stays as it was published. The same picture in two classes has at least one wrong label; which one, only a
+//! person can tell, so both stay, in one split, and are named.
+
+use std::collections::BTreeMap;
+
+use data::manifest::Split;
+use data::photo::{Reason, Reject};
+
+use crate::Duplicates;
+use crate::config::Config;
+use crate::inspect::{Inspection, Picture};
+
+/// So many conflicts are named; all of them under --verbose.
+const N_SHOWN: usize = 20;
+
+/// The pictures that go into the manifest, and which of them are the same.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    /// Sorted by class, then by name.
+    pub(crate) pictures: Vec<Picture>,
+    /// For each picture the index of the first one with the same bytes: its group.
+    pub(crate) groups: Vec<u32>,
+    /// All rejects, dropped duplicates among them.
+    pub(crate) rejects: Vec<(String, Reject)>,
+    /// Pictures in the manifest that share their bytes with another one there.
+    pub(crate) n_kept_duplicates: usize,
+    /// Pictures that stand in the manifest under two classes or more.
+    pub(crate) n_label_conflicts: usize,
+}
+
+/// Decides about the duplicates in `inspection`.
+pub(crate) fn settle(config: &Config, classes: &[String], inspection: Inspection) -> Settled {
+    let Inspection { pictures, mut rejects } = inspection;
+    let path = |i: usize| {
+        let Picture { class, name, .. } = &pictures[i];
+        format!("{}/{}/{name}", config.prefix, classes[*class as usize])
+    };
+
+    let mut dropped_for: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut conflicts = Vec::new();
+    let order = by_content(&pictures);
+    for group in order.chunk_by(|&a, &b| pictures[a].sha256 == pictures[b].sha256).filter(|g| g.len() > 1) {
+        let mut kept = group.to_vec();
+        if let Some(&test) = group.iter().find(|&&i| pictures[i].listed == Some(Split::Test)) {
+            kept.retain(|&i| pictures[i].listed != Some(Split::Train));
+            dropped_for.extend(group.iter().filter(|i| !kept.contains(i)).map(|&i| (i, test)));
+        }
+        if config.duplicates == Duplicates::Drop {
+            // Sorted by class: the first of each class stays.
+            kept.dedup_by(|&mut later, &mut first| {
+                let same_class = pictures[later].class == pictures[first].class;
+                if same_class {
+                    dropped_for.insert(later, first);
+                }
+                same_class
+            });
+        }
+        if let Some(&other) = kept.iter().find(|&&i| pictures[i].class != pictures[kept[0]].class) {
+            conflicts.push((kept[0], other));
+        }
+    }
+    conflicts.sort_unstable();
+    for (n, &(a, b)) in conflicts.iter().enumerate() {
+        let message = format!("duplicate label conflict: {} and {} are the same picture", path(a), path(b));
+        if n < N_SHOWN { tracing::warn!("{message}") } else { tracing::debug!("{message}") }
+    }
+    if conflicts.len() > N_SHOWN {
+        tracing::warn!("duplicate label conflict: {} more, named under --verbose", conflicts.len() - N_SHOWN);
+    }
+    for (&dropped, &kept) in &dropped_for {
+        let in_test = if pictures[kept].listed == Some(Split::Test) { ", of the test list" } else { "" };
+        tracing::debug!("duplicate dropped: {} is {}", path(dropped), path(kept));
+        rejects.push((
+            path(dropped),
+            Reject::new(Reason::Duplicate, format!("same as {}{in_test}", path(kept))),
+        ));
+    }
+
+    let mut i = 0;
+    let mut pictures = pictures;
+    pictures.retain(|_| {
+        i += 1;
+        !dropped_for.contains_key(&(i - 1))
+    });
+    let groups = groups(&pictures);
+    let mut sizes = vec![0usize; pictures.len()];
+    groups.iter().for_each(|&g| sizes[g as usize] += 1);
+    Settled {
+        n_kept_duplicates: sizes.iter().filter(|&&n| n > 1).sum(),
+        n_label_conflicts: conflicts.len(),
+        pictures,
+        groups,
+        rejects,
+    }
+}
+
+/// For each picture the index of the first one with the same bytes.
+pub(crate) fn groups(pictures: &[Picture]) -> Vec<u32> {
+    let mut groups = vec![0; pictures.len()];
+    for group in by_content(pictures).chunk_by(|&a, &b| pictures[a].sha256 == pictures[b].sha256) {
+        group.iter().for_each(|&i| groups[i] = group[0] as u32);
+    }
+    groups
+}
+
+/// Indices, with those of equal pictures side by side and ascending.
+fn by_content(pictures: &[Picture]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..pictures.len()).collect();
+    order.sort_unstable_by(|&a, &b| pictures[a].sha256.cmp(&pictures[b].sha256).then(a.cmp(&b)));
+    order
+}

@@ -1,0 +1,143 @@
+//! Reads every picture once: its digest and size, or why it cannot be used.
+
+use std::path::Path;
+
+use data::photo::{self, Limits, Reason, Reject};
+use data::stage::{self, Exit};
+use data::{manifest::Split, provenance};
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use crate::Check;
+use crate::config::Config;
+use crate::scan::{Candidate, Listing};
+
+/// Pictures between two steps of the progress bar; only their results are held.
+const CHUNK: usize = 512;
+
+/// What every candidate turned out to be.
+#[derive(Debug)]
+pub(crate) struct Inspection {
+    /// Sorted by class, then by name.
+    pub(crate) pictures: Vec<Picture>,
+    /// By path as in the manifest.
+    pub(crate) rejects: Vec<(String, Reject)>,
+}
+
+/// A picture that can be used. There may be hundreds of thousands: keep it small.
+#[derive(Debug, Clone)]
+pub(crate) struct Picture {
+    pub(crate) class: u32,
+    /// Where a list of `--split-list` puts it.
+    pub(crate) listed: Option<Split>,
+    pub(crate) name: Box<str>,
+    pub(crate) sha256: [u8; 32],
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+}
+
+struct Facts {
+    sha256: [u8; 32],
+    width: u32,
+    height: u32,
+    animated: bool,
+}
+
+/// Reads all candidates of `listing` in parallel; `absent` are rejected already.
+///
+/// # Errors
+/// [`Exit::Interrupted`] alone: a bad picture is a result.
+pub(crate) fn inspect(
+    config: &Config,
+    listing: &Listing,
+    absent: Vec<(String, Reject)>,
+) -> anyhow::Result<Inspection> {
+    let mut found = Inspection { pictures: Vec::with_capacity(listing.candidates.len()), rejects: absent };
+    let mut n_animated = 0;
+    let bar = stage::progress(&config.manners, listing.candidates.len() as u64, "pictures");
+    for chunk in listing.candidates.chunks(CHUNK) {
+        let looked: Result<Vec<_>, Exit> = chunk
+            .par_iter()
+            .map(|candidate| {
+                stage::check_interrupted()?;
+                Ok(look(config, &listing.classes[candidate.class as usize], candidate))
+            })
+            .collect();
+        for (candidate, result) in chunk.iter().zip(looked?) {
+            let Candidate { class, listed, ref name } = *candidate;
+            match result {
+                Ok((name, Facts { sha256, width, height, animated })) => {
+                    n_animated += usize::from(animated);
+                    found.pictures.push(Picture { class, listed, name, sha256, width, height });
+                }
+                Err(reject) => {
+                    let class = &listing.classes[class as usize];
+                    let path = format!("{}/{class}/{}", config.prefix, escaped(name.as_encoded_bytes()));
+                    tracing::debug!("{path}: {reject}");
+                    found.rejects.push((path, reject));
+                }
+            }
+        }
+        bar.inc(chunk.len() as u64);
+    }
+    bar.finish_and_clear();
+    if n_animated > 0 {
+        tracing::warn!("{n_animated} pictures are animated: their first frame counts");
+    }
+    Ok(found)
+}
+
+fn look(config: &Config, class: &str, candidate: &Candidate) -> Result<(Box<str>, Facts), Reject> {
+    let Some(name) = candidate.name.to_str() else {
+        return Err(Reject::new(Reason::BadName, "the name is no UTF-8; rename the file"));
+    };
+    let facts = facts(&config.images.join(class).join(name), config.check)?;
+    Ok((name.into(), facts))
+}
+
+fn facts(path: &Path, check: Check) -> Result<Facts, Reject> {
+    let limits = &Limits::STANDARD;
+    let bytes = photo::read(path, limits)?;
+    let (width, height, animated) = match check {
+        Check::Decode => {
+            let photo = photo::decode(&bytes, limits)?;
+            (photo.rgb.width(), photo.rgb.height(), photo.animated)
+        }
+        Check::Header => {
+            let (width, height) = photo::dimensions(&bytes, limits)?;
+            (width, height, false)
+        }
+    };
+    Ok(Facts { sha256: Sha256::digest(&bytes).into(), width, height, animated })
+}
+
+/// A name as text, with what is no UTF-8 written as `\xff`.
+fn escaped(name: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in name.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    text
+}
+
+impl Inspection {
+    /// One digest over what was found, for the provenance: names and contents, and what was rejected.
+    pub(crate) fn digest(&self, classes: &[String]) -> String {
+        let mut digest = Sha256::new();
+        for picture in &self.pictures {
+            // No file name holds a zero byte or a slash: the parts cannot run into each other.
+            digest.update(&classes[picture.class as usize]);
+            digest.update(b"/");
+            digest.update(picture.name.as_bytes());
+            digest.update([0]);
+            digest.update(picture.sha256);
+        }
+        for (path, reject) in &self.rejects {
+            digest.update(path);
+            digest.update([0]);
+            digest.update(reject.reason.name());
+        }
+        provenance::to_hex(&digest.finalize().into())
+    }
+}

@@ -1,0 +1,175 @@
+//! The pictures of `--split-list`: which of the candidates two lists name, and where they put them.
+//!
+//! A list is a MATLAB file with the cell array `file_list`, as Stanford Dogs has them, or text with one
+//! `class/picture` a line; the picture's extension may be missing.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+use data::manifest::Split;
+use data::photo::{Reason, Reject};
+use data::provenance;
+
+use crate::config::{Config, Plan};
+use crate::mat;
+use crate::scan::{Candidate, EXTENSIONS, Listing};
+
+const VARIABLE: &str = "file_list";
+/// Stanford Dogs' longest list is half a megabyte.
+const MAX_BYTES: u64 = 256 << 20;
+/// So many names of a kind are shown.
+const N_SHOWN: usize = 20;
+
+/// What the lists said beside marking the candidates.
+#[derive(Debug, Default)]
+pub(crate) struct Selection {
+    /// Listed, but there is no such file; by path as in the manifest.
+    pub(crate) absent: Vec<(String, Reject)>,
+    /// Pictures that no list names.
+    pub(crate) n_unlisted: usize,
+    /// sha256 of each list, by its role.
+    pub(crate) digests: BTreeMap<String, String>,
+}
+
+/// Marks the candidates that the lists name and forgets the others; without lists, keeps all.
+///
+/// # Errors
+/// If a list cannot be read, the lists contradict each other, or more than `--max-bad` of the pictures
+/// are in neither.
+pub(crate) fn select(config: &Config, listing: &mut Listing) -> anyhow::Result<Selection> {
+    let Plan::Listed { train, test, .. } = &config.rule.plan else { return Ok(Selection::default()) };
+    let mut selection = Selection::default();
+    for (path, split) in [(train, Split::Train), (test, Split::Test)] {
+        let bytes = read(path)?;
+        selection.digests.insert(format!("{split}_list"), provenance::sha256_hex(&bytes));
+        let entries = entries(path, &bytes).with_context(|| format!("the list {}", path.display()))?;
+        ensure!(!entries.is_empty(), "the list {} names no picture", path.display());
+        mark(config, listing, path, &entries, split, &mut selection.absent)?;
+    }
+    warn_of("listed, but not there", selection.absent.iter().map(|(path, _)| path.as_str()));
+    forget_unlisted(config, listing, &mut selection)?;
+    Ok(selection)
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let named = || format!("cannot read the list {}", path.display());
+    let len = fs::metadata(path).with_context(named)?.len();
+    ensure!(len <= MAX_BYTES, "the list {} has {len} bytes, expected at most {MAX_BYTES}", path.display());
+    fs::read(path).with_context(named)
+}
+
+/// `class/picture` strings.
+fn entries(path: &Path, bytes: &[u8]) -> anyhow::Result<Vec<String>> {
+    let named_mat = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("mat"));
+    if named_mat || mat::is_mat(bytes) {
+        return mat::cell_strings(bytes, VARIABLE);
+    }
+    let text = str::from_utf8(bytes).context("neither a MATLAB file nor UTF-8 text")?;
+    let lines = text.trim_start_matches('\u{feff}').lines();
+    Ok(lines.filter(|line| !line.trim().is_empty()).map(str::to_owned).collect())
+}
+
+fn mark(
+    config: &Config,
+    listing: &mut Listing,
+    path: &Path,
+    entries: &[String],
+    split: Split,
+    absent: &mut Vec<(String, Reject)>,
+) -> anyhow::Result<()> {
+    let mut n_repeated = 0;
+    for entry in entries {
+        let relative = entry.strip_prefix("./").unwrap_or(entry);
+        let Some((class, name)) =
+            relative.split_once('/').filter(|(class, name)| is_name(class) && is_name(name))
+        else {
+            bail!("the list {} has the entry {entry:?}, expected <class>/<picture>", path.display());
+        };
+        match find(listing, class, name).with_context(|| format!("the list {}", path.display()))? {
+            None => {
+                let reject = Reject::new(
+                    Reason::Unreadable,
+                    format_args!("in the {split} list, but there is no such file"),
+                );
+                absent.push((format!("{}/{relative}", config.prefix), reject));
+            }
+            Some(found) => match listing.candidates[found].listed.replace(split) {
+                None => {}
+                Some(before) if before == split => n_repeated += 1,
+                Some(_) => bail!("{relative} is in the train list and in the test list"),
+            },
+        }
+    }
+    if n_repeated > 0 {
+        tracing::warn!("{} names {n_repeated} pictures twice", path.display());
+    }
+    Ok(())
+}
+
+fn is_name(part: &str) -> bool {
+    !matches!(part, "" | "." | "..") && !part.contains('/')
+}
+
+/// Index of the candidate `class/name`, or of the one whose name without extension it is.
+fn find(listing: &Listing, class: &str, name: &str) -> anyhow::Result<Option<usize>> {
+    let Ok(class_idx) = listing.classes.binary_search_by(|c| c.as_str().cmp(class)) else { return Ok(None) };
+    let key = |c: &Candidate, name: &str| {
+        (c.class as usize).cmp(&class_idx).then_with(|| c.name.as_encoded_bytes().cmp(name.as_bytes()))
+    };
+    if let Ok(found) = listing.candidates.binary_search_by(|c| key(c, name)) {
+        return Ok(Some(found));
+    }
+    let stem = format!("{name}.");
+    let first = listing.candidates.partition_point(|c| key(c, &stem).is_lt());
+    let mut with_stem = listing.candidates[first..]
+        .iter()
+        .take_while(|c| {
+            c.class as usize == class_idx && c.name.as_encoded_bytes().starts_with(stem.as_bytes())
+        })
+        .enumerate()
+        .filter(|(_, c)| {
+            let extension = &c.name.as_encoded_bytes()[stem.len()..];
+            EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known.as_bytes()))
+        });
+    match (with_stem.next(), with_stem.next()) {
+        (Some((_, a)), Some((_, b))) => {
+            bail!("{class}/{name} may be {} or {}; write the extension", a.name.display(), b.name.display())
+        }
+        (found, _) => Ok(found.map(|(i, _)| first + i)),
+    }
+}
+
+fn forget_unlisted(config: &Config, listing: &mut Listing, selection: &mut Selection) -> anyhow::Result<()> {
+    let n_candidates = listing.candidates.len();
+    let unlisted = listing.candidates.iter().filter(|c| c.listed.is_none());
+    warn_of(
+        "in neither list and ignored",
+        unlisted
+            .map(|c| format!("{}/{}/{}", config.prefix, listing.classes[c.class as usize], c.name.display())),
+    );
+    listing.keep_listed();
+    selection.n_unlisted = n_candidates - listing.candidates.len();
+    ensure!(
+        config.max_bad.allows(selection.n_unlisted, n_candidates),
+        "{} of {n_candidates} pictures in {} are in neither list, more than --max-bad allows",
+        selection.n_unlisted,
+        config.images.display()
+    );
+    Ok(())
+}
+
+/// Warns of `paths`, naming the first.
+fn warn_of<S: AsRef<str>>(what: &str, paths: impl Iterator<Item = S>) {
+    let mut n = 0;
+    for path in paths {
+        n += 1;
+        if n <= N_SHOWN {
+            tracing::warn!("{what}: {}", path.as_ref());
+        }
+    }
+    if n > N_SHOWN {
+        tracing::warn!("{what}: {} more", n - N_SHOWN);
+    }
+}

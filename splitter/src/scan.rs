@@ -1,0 +1,174 @@
+//! What lies below `--images`: classes and the files that may be pictures, sorted by bytes.
+//!
+//! Nothing is opened here, and links are not followed.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, FileType};
+use std::path::Path;
+
+use anyhow::Context;
+use data::manifest::Split;
+use serde::Serialize;
+
+/// Names that end so are candidates, in any case; what they are is decided by content.
+pub(crate) const EXTENSIONS: [&str; 6] = ["jpg", "jpeg", "png", "bmp", "webp", "gif"];
+/// What file managers and archivers leave behind, beside the names that start with a dot.
+const LEFT_BEHIND: [&str; 3] = ["Thumbs.db", "desktop.ini", "__MACOSX"];
+/// Class folders of these names are the parts of a tree that is split already.
+const SPLIT_NAMES: [&str; 5] = ["train", "valid", "val", "validation", "test"];
+
+/// Everything that was found.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    /// Names of the class folders, sorted by bytes; a class is an index into this.
+    pub(crate) classes: Vec<String>,
+    /// Sorted by class, then by the name's bytes.
+    pub(crate) candidates: Vec<Candidate>,
+    /// What was passed over.
+    pub(crate) ignored: Ignored,
+}
+
+/// A file in a class folder that has a picture's name. There may be hundreds of thousands: keep it small.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    pub(crate) class: u32,
+    /// Where a list of `--split-list` puts it.
+    pub(crate) listed: Option<Split>,
+    pub(crate) name: Box<OsStr>,
+}
+
+/// How many directory entries were passed over.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Ignored {
+    /// Names with a leading dot and what file managers leave behind.
+    pub(crate) hidden: usize,
+    /// Files beside the class folders, and links there.
+    pub(crate) beside_class_folders: usize,
+    /// Files in class folders whose names are not those of pictures.
+    pub(crate) other_files: usize,
+    /// Folders in class folders.
+    pub(crate) nested_folders: usize,
+}
+
+impl Listing {
+    /// Forgets the candidates that no list names, and the classes that have no other.
+    pub(crate) fn keep_listed(&mut self) {
+        self.candidates.retain(|c| c.listed.is_some());
+        let mut classes = Vec::new();
+        for same_class in self.candidates.chunk_by_mut(|a, b| a.class == b.class) {
+            let class = classes.len() as u32;
+            classes.push(std::mem::take(&mut self.classes[same_class[0].class as usize]));
+            same_class.iter_mut().for_each(|c| c.class = class);
+        }
+        self.classes = classes;
+    }
+}
+
+/// Lists `images`.
+///
+/// # Errors
+/// If a folder cannot be listed, there are no class folders, or the folder looks like the wrong one.
+pub(crate) fn list(images: &Path) -> anyhow::Result<Listing> {
+    let mut listing = Listing { classes: Vec::new(), candidates: Vec::new(), ignored: Ignored::default() };
+    let mut already_split = Vec::new();
+    for (name, kind) in sorted_entries(images)? {
+        if is_hidden(&name) {
+            listing.ignored.hidden += 1;
+            continue;
+        }
+        if !kind.is_dir() {
+            listing.ignored.beside_class_folders += 1;
+            if kind.is_symlink() && images.join(&name).is_dir() {
+                tracing::warn!(
+                    "{} is a link and ignored: links are not followed",
+                    images.join(&name).display()
+                );
+            }
+            continue;
+        }
+        let Some(class) = name.to_str() else {
+            anyhow::bail!(
+                "the class folder {} has a name that is no UTF-8; rename it",
+                images.join(&name).display()
+            );
+        };
+        let n_nested_before = listing.ignored.nested_folders;
+        list_class(&images.join(class), &mut listing)?;
+        let is_split_name = SPLIT_NAMES.iter().any(|split| class.eq_ignore_ascii_case(split));
+        if is_split_name {
+            already_split.push((class.to_owned(), listing.ignored.nested_folders > n_nested_before));
+        }
+        listing.classes.push(class.to_owned());
+    }
+    refuse_split_tree(images, &already_split)?;
+    refuse_wrong_level(images, &listing)?;
+    Ok(listing)
+}
+
+fn list_class(dir: &Path, listing: &mut Listing) -> anyhow::Result<()> {
+    let class = u32::try_from(listing.classes.len()).context("more classes than can be counted")?;
+    let n_nested_before = listing.ignored.nested_folders;
+    for (name, kind) in sorted_entries(dir)? {
+        if is_hidden(&name) {
+            listing.ignored.hidden += 1;
+        } else if has_picture_name(&name) {
+            listing.candidates.push(Candidate { class, listed: None, name: name.into_boxed_os_str() });
+        } else if kind.is_dir() {
+            listing.ignored.nested_folders += 1;
+        } else {
+            listing.ignored.other_files += 1;
+        }
+    }
+    let n_nested = listing.ignored.nested_folders - n_nested_before;
+    if n_nested > 0 {
+        tracing::warn!("{} holds {n_nested} folders: what is in them is ignored", dir.display());
+    }
+    Ok(())
+}
+
+fn sorted_entries(dir: &Path) -> anyhow::Result<Vec<(OsString, FileType)>> {
+    let list = || -> std::io::Result<Vec<(OsString, FileType)>> {
+        fs::read_dir(dir)?.map(|entry| entry.and_then(|e| Ok((e.file_name(), e.file_type()?)))).collect()
+    };
+    let mut entries = list().with_context(|| format!("cannot list the folder {}", dir.display()))?;
+    entries.sort_unstable_by(|a, b| a.0.as_encoded_bytes().cmp(b.0.as_encoded_bytes()));
+    Ok(entries)
+}
+
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
+        || LEFT_BEHIND.iter().any(|left| name.eq_ignore_ascii_case(left))
+}
+
+fn has_picture_name(name: &OsStr) -> bool {
+    let extension = Path::new(name).extension();
+    extension.is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
+}
+
+/// Two folders called train and test are hardly two classes; nor is one that holds folders.
+fn refuse_split_tree(images: &Path, found: &[(String, bool)]) -> anyhow::Result<()> {
+    let Some((first, _)) = found.iter().find(|(_, nested)| *nested || found.len() > 1) else { return Ok(()) };
+    let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+    anyhow::bail!(
+        "{} looks like a tree that is split already: it holds {}, which would become classes; \
+         pass the folder of class folders, such as --images {}, or move these folders out of it",
+        images.display(),
+        names.join(", "),
+        images.join(first).display()
+    )
+}
+
+fn refuse_wrong_level(images: &Path, listing: &Listing) -> anyhow::Result<()> {
+    let shown = images.display();
+    anyhow::ensure!(
+        !listing.classes.is_empty(),
+        "--images {shown} holds no class folders; expected {shown}/<class>/<picture>.jpg"
+    );
+    if listing.candidates.is_empty() && listing.ignored.nested_folders > 0 {
+        anyhow::bail!(
+            "the folders in --images {shown} hold no pictures but folders; perhaps --images {}",
+            images.join(&listing.classes[0]).display()
+        );
+    }
+    Ok(())
+}

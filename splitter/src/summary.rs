@@ -1,0 +1,173 @@
+//! What the stage says at its end.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use comfy_table::{CellAlignment, Table, presets};
+use data::manifest::Row;
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::duplicates::Settled;
+use crate::scan::Ignored;
+
+/// A table of more classes than this is printed under --verbose only.
+const MAX_CLASSES_SHOWN: usize = 30;
+
+/// Counts of a whole run.
+#[derive(Debug, Serialize)]
+pub(crate) struct Summary {
+    /// Pictures that there were to be split.
+    n_in: usize,
+    /// Rows of the manifest.
+    n_ok: usize,
+    n_rejected: usize,
+    /// By reason.
+    rejected: BTreeMap<&'static str, usize>,
+    train: usize,
+    valid: usize,
+    test: usize,
+    n_classes: usize,
+    biggest_class: ClassCounts,
+    smallest_class: ClassCounts,
+    /// Biggest class over smallest.
+    imbalance: f64,
+    kept_duplicates: usize,
+    label_conflicts: usize,
+    ignored: Ignored,
+    /// Pictures that neither list of --split-list names.
+    unlisted: usize,
+    classes: Vec<ClassCounts>,
+    dry_run: bool,
+    manifest: String,
+    #[serde(skip)]
+    show_classes: bool,
+}
+
+/// Counts of one class.
+#[derive(Debug, Clone, Default, Serialize)]
+struct ClassCounts {
+    class: String,
+    train: usize,
+    valid: usize,
+    test: usize,
+}
+
+impl ClassCounts {
+    fn n(&self) -> usize {
+        self.train + self.valid + self.test
+    }
+}
+
+impl Summary {
+    /// Counts.
+    pub(crate) fn new(
+        config: &Config,
+        n_in: usize,
+        n_unlisted: usize,
+        ignored: Ignored,
+        settled: &Settled,
+        rows: &[Row],
+    ) -> Self {
+        let mut by_class: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
+        for row in rows {
+            by_class.entry(&row.class).or_default()[row.split as usize] += 1;
+        }
+        let classes: Vec<ClassCounts> = by_class
+            .into_iter()
+            .map(|(class, [train, valid, test])| ClassCounts { class: class.to_owned(), train, valid, test })
+            .collect();
+        let mut rejected = BTreeMap::new();
+        for (_, reject) in &settled.rejects {
+            *rejected.entry(reject.reason.name()).or_default() += 1;
+        }
+        // The first of equals, in either case.
+        let biggest_class = classes.iter().rev().max_by_key(|c| c.n()).cloned().unwrap_or_default();
+        let smallest_class = classes.iter().min_by_key(|c| c.n()).cloned().unwrap_or_default();
+        Self {
+            n_in,
+            n_ok: rows.len(),
+            n_rejected: settled.rejects.len(),
+            rejected,
+            train: classes.iter().map(|c| c.train).sum(),
+            valid: classes.iter().map(|c| c.valid).sum(),
+            test: classes.iter().map(|c| c.test).sum(),
+            n_classes: classes.len(),
+            imbalance: biggest_class.n() as f64 / smallest_class.n().max(1) as f64,
+            biggest_class,
+            smallest_class,
+            kept_duplicates: settled.n_kept_duplicates,
+            label_conflicts: settled.n_label_conflicts,
+            ignored,
+            unlisted: n_unlisted,
+            show_classes: config.manners.verbose > 0 || classes.len() <= MAX_CLASSES_SHOWN,
+            classes,
+            dry_run: config.dry_run,
+            manifest: config.out.join(data::manifest::FILE_NAME).display().to_string(),
+        }
+    }
+
+    /// Every picture that came in is a row or a reject.
+    ///
+    /// # Errors
+    /// If one is neither or both: a mistake in this program.
+    pub(crate) fn check_counts(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.n_in == self.n_ok + self.n_rejected && self.n_ok == self.train + self.valid + self.test,
+            "{} pictures in, but {} in the manifest and {} rejected: this is a mistake in the program",
+            self.n_in,
+            self.n_ok,
+            self.n_rejected
+        );
+        Ok(())
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} pictures = {} in the manifest + {} rejected", self.n_in, self.n_ok, self.n_rejected)?;
+        for (reason, n) in &self.rejected {
+            writeln!(f, "  rejected as {reason}: {n}")?;
+        }
+        let Ignored { hidden, beside_class_folders, other_files, nested_folders } = self.ignored;
+        for (verb, n, what) in [
+            ("kept", self.kept_duplicates, "pictures with the bytes of another one, each group in one split"),
+            ("found", self.label_conflicts, "pictures in several classes (label conflicts)"),
+            ("ignored", self.unlisted, "pictures that are in neither list"),
+            ("ignored", hidden, "hidden files"),
+            ("ignored", other_files, "files in class folders without a picture's name"),
+            ("ignored", beside_class_folders, "files beside the class folders"),
+            ("ignored", nested_folders, "folders in class folders"),
+        ] {
+            if n > 0 {
+                writeln!(f, "{verb} {n} {what}")?;
+            }
+        }
+        writeln!(
+            f,
+            "{} classes, biggest {} ({}), smallest {} ({}), imbalance {:.2}",
+            self.n_classes,
+            self.biggest_class.class,
+            self.biggest_class.n(),
+            self.smallest_class.class,
+            self.smallest_class.n(),
+            self.imbalance
+        )?;
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        table.set_header(["class", "train", "valid", "test", "all"]);
+        let all = ClassCounts { class: "all".into(), train: self.train, valid: self.valid, test: self.test };
+        for c in self.classes.iter().filter(|_| self.show_classes).chain([&all]) {
+            let counts = [c.train, c.valid, c.test, c.n()].map(|n| n.to_string());
+            table.add_row([c.class.clone()].into_iter().chain(counts));
+        }
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        writeln!(f, "{}", table.trim_fmt())?;
+        match self.dry_run {
+            true => write!(f, "dry run: nothing was written"),
+            false => write!(f, "wrote {}", self.manifest),
+        }
+    }
+}

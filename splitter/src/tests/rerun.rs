@@ -1,0 +1,130 @@
+//! Order, repetition, and results that are there already.
+
+use std::fs;
+
+use super::{Work, png};
+
+#[test]
+fn the_order_in_which_files_came_to_be_does_not_matter() {
+    let names: Vec<String> = (0..40).map(|i| format!("{}/{i}.png", ["a", "a-b", "a b"][i % 3])).collect();
+    let mut manifests = Vec::new();
+    for order in
+        [(0..40).collect::<Vec<usize>>(), (0..40).rev().collect(), (0..40).map(|i| i * 7 % 40).collect()]
+    {
+        let work = Work::with(&[]);
+        order.iter().for_each(|&i| work.file(&names[i], &png(i as u32)));
+        work.run(&[]).unwrap();
+        let manifest = work.manifest();
+        assert!(manifest.rows.is_sorted_by(|a, b| a.path.as_bytes() < b.path.as_bytes()));
+        manifests.push(fs::read(manifest.path).unwrap());
+    }
+    assert!(manifests.iter().all(|m| *m == manifests[0]));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_and_another_seed_the_same_sizes() {
+    let work = Work::with(&[("a", 31), ("b", 17)]);
+    work.run(&["--seed", "1"]).unwrap();
+    let (before, splits) = (work.outputs(), work.splits());
+    work.run(&["--seed", "1"]).unwrap();
+    assert_eq!(work.outputs(), before);
+
+    let counts = (work.counts("a"), work.counts("b"));
+    work.run(&["--seed", "2", "--force"]).unwrap();
+    assert_ne!(work.splits(), splits);
+    assert_eq!((work.counts("a"), work.counts("b")), counts);
+}
+
+#[test]
+fn a_manifest_of_other_parameters_is_not_replaced_without_force() {
+    let work = Work::with(&[("a", 10)]);
+    work.run(&["--seed", "1", "--tree", "copy"]).unwrap();
+    let before = work.outputs();
+    for (flags, was, is) in [
+        (vec!["--seed", "2", "--tree", "copy"], "exists with seed=1", "this run has seed=2"),
+        (vec!["--seed", "1"], "exists with tree=\"copy\"", "this run has tree=\"none\""),
+        (
+            vec!["--seed", "1", "--tree", "copy", "--fixed", "2"],
+            "exists with ratio=[0.7,0.15,0.15]",
+            "this run has fixed=[2,2]",
+        ),
+    ] {
+        let message = work.error(&flags);
+        assert!(message.contains("manifest.csv exists with"), "{message}");
+        assert!(message.contains(was) && message.contains(is) && message.contains("--force"), "{message}");
+        assert_eq!(work.outputs(), before);
+    }
+    work.run(&["--seed", "2", "--tree", "copy", "--force"]).unwrap();
+    assert_ne!(work.outputs(), before);
+}
+
+#[test]
+fn a_manifest_of_unknown_origin_is_not_replaced_without_force() {
+    for provenance in [None, Some("{}"), Some("no json")] {
+        let work = Work::with(&[("a", 10)]);
+        work.file("../split/manifest.csv", b"precious");
+        if let Some(text) = provenance {
+            work.file("../split/provenance.json", text.as_bytes());
+        }
+        let message = work.error(&[]);
+        assert!(message.contains("manifest.csv exists") && message.contains("--force"), "{message}");
+        assert_eq!(fs::read(work.out("manifest.csv")).unwrap(), b"precious");
+        work.run(&["--force"]).unwrap();
+        work.manifest();
+    }
+}
+
+#[test]
+fn new_pictures_need_no_force() {
+    let work = Work::with(&[("a", 10)]);
+    work.run(&[]).unwrap();
+    work.file("a/new.png", &png(99));
+    work.run(&[]).unwrap();
+    assert_eq!(work.manifest().rows.len(), 11);
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let work = Work::with(&[("a", 10)]);
+    work.run(&["--dry-run", "--tree", "copy"]).unwrap();
+    assert!(!work.out("").exists());
+}
+
+#[test]
+fn a_locked_output_says_try_again() {
+    let work = Work::with(&[("a", 10)]);
+    let _held = data::commit::lock(&work.out(""), "another").unwrap();
+    let error = work.run(&[]).unwrap_err();
+    assert!(matches!(error.downcast_ref(), Some(data::stage::Exit::TryAgain(_))), "{error:#}");
+}
+
+#[test]
+fn the_manifest_leads_to_the_pictures_from_any_place() {
+    let work = Work::with(&[("a", 4)]);
+    for (out, expected) in
+        [("split", "../raw/a/0.png"), ("x/y/z", "../../../raw/a/0.png"), ("x/../w", "../raw/a/0.png")]
+    {
+        let mut cli = work.cli(&[]);
+        cli.out = work.0.path().join(out);
+        crate::run(&cli).unwrap();
+        let manifest = data::manifest::Manifest::read(&cli.out.join("manifest.csv")).unwrap();
+        assert_eq!(manifest.rows[0].path, expected);
+        assert!(manifest.resolve(&manifest.rows[0]).is_file());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn linked_folders_are_named_as_the_user_named_them() {
+    use std::os::unix::fs::symlink;
+    let work = Work::with(&[("a", 4)]);
+    let elsewhere = tempfile::tempdir().unwrap();
+    symlink(work.raw(""), elsewhere.path().join("pictures")).unwrap();
+    let mut cli = work.cli(&[]);
+    cli.images = elsewhere.path().join("pictures");
+    cli.out = elsewhere.path().join("split");
+    crate::run(&cli).unwrap();
+    let manifest = data::manifest::Manifest::read(&cli.out.join("manifest.csv")).unwrap();
+    assert_eq!(manifest.rows[0].path, "../pictures/a/0.png");
+    assert!(manifest.resolve(&manifest.rows[0]).is_file());
+}
