@@ -1,1 +1,135 @@
-//! .
+//! More training pictures: seeded affine copies of the train rows, and nothing of valid and test.
+//!
+//! Reads the splitter's manifest and writes another one with all of its rows and those of the copies,
+//! the copies themselves, and `transforms.csv` with what was done to each. A copy's parameters are
+//! drawn from (seed, picture's digest, copy), so they depend on no other picture and no thread.
+
+pub mod config;
+pub mod draw;
+pub mod transform;
+pub mod warp;
+
+mod copy;
+mod encode;
+mod paths;
+mod plan;
+mod run;
+mod sheet;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use data::manifest::MaxBad;
+use data::stage::Manners;
+
+pub use run::run;
+
+/// The program.
+pub fn main() -> ExitCode {
+    data::stage::main(|cli: &Cli| &cli.manners, run)
+}
+
+/// What was typed.
+#[derive(Debug, Clone, clap::Parser)]
+#[command(
+    name = "augmenter",
+    version,
+    about = "Makes more training pictures: rotated, shifted, sheared and zoomed copies of the train rows",
+    long_about = "Makes more training pictures: rotated, shifted, sheared and zoomed copies of the train rows.\n\n\
+        The ranges mean what they mean in Keras' ImageDataGenerator. Valid and test rows pass through \
+        unchanged. Finished copies are kept: an interrupted run goes on where it stopped.",
+    after_help = "Example:\n  augmenter --manifest data/runs/dogs/split/manifest.csv --out data/runs/dogs/augmented \
+        --per-class 200 --horizontal-flip --contact-sheet"
+)]
+pub struct Cli {
+    /// The splitter's manifest
+    #[arg(long, value_name = "FILE")]
+    pub manifest: PathBuf,
+    /// Directory to write into
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Copies of every train picture; 0 passes the rows through [default: 1]
+    #[arg(long, value_name = "N", conflicts_with = "per_class")]
+    pub copies: Option<u32>,
+    /// Fills up every class to N train pictures, originals and copies together; larger classes stay
+    #[arg(long, value_name = "N")]
+    pub per_class: Option<u32>,
+    /// Turns by up to so many degrees either way
+    #[arg(long, value_name = "DEGREES", default_value_t = 40.0, help_heading = "Transformation")]
+    pub rotation_range: f64,
+    /// Shifts sideways either way: below 1 a share of the width, from 1 on pixels of the copy
+    #[arg(long, value_name = "SHIFT", default_value_t = 0.2, help_heading = "Transformation")]
+    pub width_shift_range: f64,
+    /// Shifts up or down: below 1 a share of the height, from 1 on pixels of the copy
+    #[arg(long, value_name = "SHIFT", default_value_t = 0.2, help_heading = "Transformation")]
+    pub height_shift_range: f64,
+    /// Shears by up to so many degrees either way (Keras up to 2.1.2 took radians: its 0.2 is 11.5 here)
+    #[arg(long, value_name = "DEGREES", default_value_t = 11.5, help_heading = "Transformation")]
+    pub shear_range: f64,
+    /// Zooms each axis by a factor between 1 - Z and 1 + Z
+    #[arg(long, value_name = "Z", default_value_t = 0.2, help_heading = "Transformation")]
+    pub zoom_range: f64,
+    /// Multiplies the brightness by a factor between the two [default: off]
+    #[arg(long, value_name = "LOW,HIGH", help_heading = "Transformation")]
+    pub brightness_range: Option<String>,
+    /// Mirrors half of the copies
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        help_heading = "Transformation"
+    )]
+    pub horizontal_flip: bool,
+    /// What lies outside the picture
+    #[arg(long, value_enum, default_value = "nearest", help_heading = "Transformation")]
+    pub fill_mode: FillMode,
+    /// The colour of --fill-mode constant [default: 0,0,0]
+    #[arg(long, value_name = "R,G,B", help_heading = "Transformation")]
+    pub cval: Option<String>,
+    /// N: the picture's shape, its short side shrunk to at most N. WxH: exactly that, as Keras' target_size
+    #[arg(long, value_name = "N|WxH", default_value = "256", help_heading = "Output")]
+    pub output_size: String,
+    /// File format of the copies
+    #[arg(long, value_enum, default_value = "jpg", help_heading = "Output")]
+    pub format: Format,
+    /// Quality of the JPEG files, 1 to 100
+    #[arg(long, value_name = "Q", default_value_t = 95, help_heading = "Output")]
+    pub quality: u8,
+    /// Also write contact-sheet.jpg: some originals, each beside its copies
+    #[arg(long, help_heading = "Output")]
+    pub contact_sheet: bool,
+    /// Pictures that may be rejected: a count or a share, as in 12 or 1%
+    #[arg(long, value_name = "N|P%", default_value = "1%", value_parser = str::parse::<MaxBad>)]
+    pub max_bad: MaxBad,
+    /// Replace a manifest that was made with other parameters
+    #[arg(long)]
+    pub force: bool,
+    /// Seed, threads, noise
+    #[command(flatten)]
+    pub manners: Manners,
+}
+
+/// What lies outside the picture, by Keras' names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum FillMode {
+    /// The nearest pixel of the border
+    Nearest,
+    /// The colour of --cval
+    Constant,
+    /// The mirrored picture
+    Reflect,
+    /// The picture again
+    Wrap,
+}
+
+/// File formats of the copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// JPEG
+    Jpg,
+    /// PNG, without loss
+    Png,
+}

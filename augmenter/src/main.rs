@@ -1,2 +1,6 @@
-//! .
-fn main() {}
+//! The augmenter's program; see the library.
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    augmenter::main()
+}

@@ -1,0 +1,307 @@
+//! What was typed, checked.
+
+use std::path::PathBuf;
+
+use data::manifest::MaxBad;
+use data::photo::Limits;
+use data::stage::{Manners, usage};
+use serde_json::{Value, json};
+
+use crate::draw::Ranges;
+use crate::encode::Encoding;
+use crate::transform::Size;
+use crate::warp::Fill;
+use crate::{Cli, FillMode, Format};
+
+/// More copies of one picture than this are a slip of the finger.
+const MAX_COPIES: u32 = 10_000;
+
+/// A run of the augmenter; every range has been checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The splitter's manifest.
+    pub manifest: PathBuf,
+    /// Directory to write into.
+    pub out: PathBuf,
+    /// How many copies.
+    pub amount: Amount,
+    /// What a copy's parameters are drawn from.
+    pub ranges: Ranges,
+    /// What lies outside the picture.
+    pub fill: Fill,
+    /// How large the copies are.
+    pub output_size: OutputSize,
+    /// How the copies are written.
+    pub encoding: Encoding,
+    /// Whether to write `contact-sheet.jpg`.
+    pub contact_sheet: bool,
+    /// How many rejected pictures are put up with.
+    pub max_bad: MaxBad,
+    /// Whether to replace a manifest made with other parameters.
+    pub force: bool,
+    /// Seed, threads, noise.
+    pub manners: Manners,
+}
+
+/// How many copies are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Amount {
+    /// Of every train picture.
+    Copies(u32),
+    /// Until a class has this many train pictures, originals included.
+    PerClass(u32),
+}
+
+/// How large a copy is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputSize {
+    /// The source's shape, shrunk until the short side has at most that many pixels; never enlarged.
+    ShortSide(u32),
+    /// That size, whatever the source's shape: Keras' `target_size`.
+    Exact(Size),
+}
+
+impl OutputSize {
+    /// The size of a copy of a picture of size `from`.
+    pub fn of(self, from: Size) -> Size {
+        match self {
+            OutputSize::Exact(size) => size,
+            OutputSize::ShortSide(most) => {
+                let short = from.width.min(from.height);
+                if short <= most {
+                    return from;
+                }
+                let scaled = |n: u32| {
+                    let exact = u64::from(n) * u64::from(most);
+                    ((exact + u64::from(short) / 2) / u64::from(short)) as u32
+                };
+                Size::new(scaled(from.width), scaled(from.height))
+            }
+        }
+    }
+}
+
+impl Config {
+    /// Checks what was typed.
+    ///
+    /// # Errors
+    /// [`data::stage::Exit::Usage`] for a value outside its range, before anything is read.
+    pub fn new(cli: &Cli) -> anyhow::Result<Self> {
+        let amount = match cli.per_class {
+            Some(n) => Amount::PerClass(n),
+            None => Amount::Copies(cli.copies.unwrap_or(1)),
+        };
+        match amount {
+            Amount::Copies(n) if n > MAX_COPIES => {
+                return Err(usage(format!("--copies is {n}, expected at most {MAX_COPIES}")));
+            }
+            Amount::PerClass(0) => return Err(usage("--per-class is 0, expected at least 1")),
+            _ => {}
+        }
+        if !(1..=100).contains(&cli.quality) {
+            return Err(usage(format!("--quality is {}, expected 1 to 100", cli.quality)));
+        }
+        Ok(Self {
+            manifest: cli.manifest.clone(),
+            out: cli.out.clone(),
+            amount,
+            ranges: ranges(cli)?,
+            fill: fill(cli)?,
+            output_size: output_size(&cli.output_size)?,
+            encoding: match cli.format {
+                Format::Jpg => Encoding::Jpg { quality: cli.quality },
+                Format::Png => Encoding::Png,
+            },
+            contact_sheet: cli.contact_sheet,
+            max_bad: cli.max_bad,
+            force: cli.force,
+            manners: cli.manners.clone(),
+        })
+    }
+
+    /// Everything that the copies depend on, by flag name.
+    pub fn parameters(&self) -> Value {
+        let ranges = &self.ranges;
+        let (amount, n) = match self.amount {
+            Amount::Copies(n) => ("copies", n),
+            Amount::PerClass(n) => ("per-class", n),
+        };
+        let (fill_mode, cval) = match self.fill {
+            Fill::Nearest => ("nearest", None),
+            Fill::Constant(colour) => ("constant", Some(colour)),
+            Fill::Reflect => ("reflect", None),
+            Fill::Wrap => ("wrap", None),
+        };
+        let output_size = match self.output_size {
+            OutputSize::ShortSide(n) => n.to_string(),
+            OutputSize::Exact(size) => format!("{}x{}", size.width, size.height),
+        };
+        let (format, quality) = match self.encoding {
+            Encoding::Jpg { quality } => ("jpg", Some(quality)),
+            Encoding::Png => ("png", None),
+        };
+        json!({
+            "seed": self.manners.seed,
+            amount: n,
+            "rotation-range": ranges.rotation,
+            "width-shift-range": ranges.width_shift,
+            "height-shift-range": ranges.height_shift,
+            "shear-range": ranges.shear,
+            "zoom-range": ranges.zoom,
+            "brightness-range": [ranges.brightness.0, ranges.brightness.1],
+            "horizontal-flip": ranges.horizontal_flip,
+            "fill-mode": fill_mode,
+            "cval": cval,
+            "output-size": output_size,
+            "format": format,
+            "quality": quality,
+        })
+    }
+}
+
+fn ranges(cli: &Cli) -> anyhow::Result<Ranges> {
+    // Written so that NaN, which compares with nothing, is refused too.
+    let within = |flag: &str, value: f64, good: bool, expected: &str| {
+        if good { Ok(value) } else { Err(usage(format!("{flag} is {value}, expected {expected}"))) }
+    };
+    let most = f64::from(Limits::STANDARD.max_side);
+    let shift = |flag: &str, value: f64| {
+        let expected = format!("0 to {most}: below 1 a share, from 1 on pixels");
+        within(flag, value, (0.0..=most).contains(&value), &expected)
+    };
+    let (rotation, shear, zoom) = (cli.rotation_range, cli.shear_range, cli.zoom_range);
+    Ok(Ranges {
+        rotation: within(
+            "--rotation-range",
+            rotation,
+            (0.0..=180.0).contains(&rotation),
+            "0 to 180 degrees",
+        )?,
+        width_shift: shift("--width-shift-range", cli.width_shift_range)?,
+        height_shift: shift("--height-shift-range", cli.height_shift_range)?,
+        shear: within(
+            "--shear-range",
+            shear,
+            shear > -90.0 && shear < 90.0,
+            "more than -90 and less than 90 degrees",
+        )?,
+        zoom: within("--zoom-range", zoom, (0.0..1.0).contains(&zoom), "0 or more and less than 1")?,
+        brightness: brightness(cli.brightness_range.as_deref())?,
+        horizontal_flip: cli.horizontal_flip,
+    })
+}
+
+fn brightness(text: Option<&str>) -> anyhow::Result<(f64, f64)> {
+    let Some(text) = text else { return Ok((1.0, 1.0)) };
+    let parsed: Option<Vec<f64>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
+    match parsed.as_deref() {
+        Some(&[low, high]) if low >= 0.0 && low <= high && high <= 255.0 => Ok((low, high)),
+        _ => Err(usage(format!(
+            "--brightness-range is {text:?}, expected two factors from 0 to 255, the lower one first, as in 0.8,1.2"
+        ))),
+    }
+}
+
+fn fill(cli: &Cli) -> anyhow::Result<Fill> {
+    if cli.cval.is_some() && cli.fill_mode != FillMode::Constant {
+        return Err(usage("--cval is the colour of --fill-mode constant, and another fill mode is set"));
+    }
+    Ok(match cli.fill_mode {
+        FillMode::Nearest => Fill::Nearest,
+        FillMode::Reflect => Fill::Reflect,
+        FillMode::Wrap => Fill::Wrap,
+        FillMode::Constant => {
+            let text = cli.cval.as_deref().unwrap_or("0,0,0");
+            let parsed: Option<Vec<u8>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
+            let colour = parsed.and_then(|channels| <[u8; 3]>::try_from(channels).ok());
+            Fill::Constant(colour.ok_or_else(|| {
+                usage(format!(
+                    "--cval is {text:?}, expected red, green and blue from 0 to 255, as in 128,128,128"
+                ))
+            })?)
+        }
+    })
+}
+
+fn output_size(text: &str) -> anyhow::Result<OutputSize> {
+    let most = Limits::STANDARD.max_side;
+    let side = |part: &str| part.parse::<u32>().ok().filter(|n| (1..=most).contains(n));
+    let parsed = match text.split_once('x') {
+        None => side(text).map(OutputSize::ShortSide),
+        Some((width, height)) => side(width)
+            .zip(side(height))
+            .filter(|&(width, height)| u64::from(width) * u64::from(height) <= Limits::STANDARD.max_pixels)
+            .map(|(width, height)| OutputSize::Exact(Size::new(width, height))),
+    };
+    parsed.ok_or_else(|| {
+        usage(format!(
+            "--output-size is {text:?}, expected the short side or both, 1 to {most} pixels, as in 256 or 224x224"
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn config(flags: &[&str]) -> anyhow::Result<Config> {
+        let typed = ["augmenter", "--manifest", "absent.csv", "--out", "absent"].iter().chain(flags);
+        Config::new(&Cli::try_parse_from(typed)?)
+    }
+
+    #[test]
+    fn values_outside_their_ranges_are_refused() {
+        for (flag, bad) in [
+            ("--zoom-range", vec!["1", "-1", "NaN", "inf"]),
+            ("--shear-range", vec!["90", "-90", "nan", "1e9"]),
+            ("--rotation-range", vec!["1e9", "-inf", "-1", "NaN"]),
+            ("--width-shift-range", vec!["-0.1", "1e300", "NaN"]),
+            ("--height-shift-range", vec!["-0.1", "inf"]),
+            ("--brightness-range", vec!["1", "1.2,0.8", "-1,1", "nan,1", "1,inf", "1,1,1"]),
+            ("--output-size", vec!["0", "0x5", "99999", "16384x16384", "x", "12x"]),
+            ("--copies", vec!["10001"]),
+            ("--per-class", vec!["0"]),
+            ("--quality", vec!["0", "101"]),
+            ("--cval", vec!["1,2,3"]),
+        ] {
+            for value in bad {
+                let typed = format!("{flag}={value}");
+                let error = config(&[&typed]).expect_err(&typed);
+                let is_usage =
+                    matches!(error.downcast_ref(), Some(data::stage::Exit::Usage(m)) if m.contains(flag));
+                assert!(is_usage, "{typed}: {error:#}");
+            }
+        }
+        assert!(config(&["--fill-mode=constant", "--cval=1,2,256"]).is_err());
+        assert!(config(&["--copies=1", "--per-class=9"]).is_err());
+    }
+
+    #[test]
+    fn the_flip_is_a_switch_with_an_optional_value() {
+        for (typed, expected) in [
+            (vec![], false),
+            (vec!["--horizontal-flip"], true),
+            (vec!["--horizontal-flip=true"], true),
+            (vec!["--horizontal-flip=false"], false),
+        ] {
+            assert_eq!(config(&typed).unwrap().ranges.horizontal_flip, expected, "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn a_copy_keeps_its_shape_and_is_never_enlarged() {
+        for (output, from, expected) in [
+            ("256", (500, 375), (341, 256)),
+            ("256", (375, 500), (256, 341)),
+            ("256", (200, 300), (200, 300)),
+            ("256", (1, 4000), (1, 4000)),
+            ("224x200", (500, 375), (224, 200)),
+            ("224x200", (2, 3), (224, 200)),
+        ] {
+            let size = output_size(output).unwrap().of(Size::new(from.0, from.1));
+            assert_eq!((size.width, size.height), expected, "{output} of {from:?}");
+        }
+    }
+}

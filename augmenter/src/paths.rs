@@ -1,0 +1,154 @@
+//! Where things lie: the split's pictures seen from the output directory, and the names of the copies.
+
+use std::path::{Component, Path};
+
+use anyhow::Context;
+use data::manifest::Row;
+use data::provenance::sha256_hex;
+
+use crate::config::Config;
+use crate::transform::Parameters;
+use crate::warp::Fill;
+
+/// Folder of the copies in the output directory.
+pub(crate) const IMAGES: &str = "images";
+
+/// Raised when the same parameters begin to give other pixels or other bytes.
+const PIXELS_VERSION: u32 = 1;
+
+/// Longest part of a source's name in a copy's name: with the digests and a temporary file's ending it
+/// stays under the 255 bytes of most file systems.
+const MAX_STEM_BYTES: usize = 100;
+
+/// `path`, which is relative to `from`, as seen from `to`; both directories are canonical.
+///
+/// # Errors
+/// If the way there leads through a directory whose name is not UTF-8.
+pub(crate) fn rebase(path: &str, from: &Path, to: &Path) -> anyhow::Result<String> {
+    let mut parts: Vec<Component> = from.components().collect();
+    let mut leading = true;
+    for part in Path::new(path).components() {
+        match part {
+            Component::CurDir => {}
+            // Only in front: behind a name, which may be a link, `..` is not the way back.
+            Component::ParentDir if leading => {
+                parts.pop();
+            }
+            other => {
+                leading = false;
+                parts.push(other);
+            }
+        }
+    }
+    let to: Vec<Component> = to.components().collect();
+    let n_shared = parts.iter().zip(&to).take_while(|(a, b)| a == b).count();
+    let up = to[n_shared..].iter().map(|_| Some(".."));
+    let down = parts[n_shared..].iter().map(|part| part.as_os_str().to_str());
+    let parts: Option<Vec<&str>> = up.chain(down).collect();
+    let parts = parts
+        .with_context(|| format!("the way to {path:?} leads through a directory whose name is not UTF-8"))?;
+    Ok(parts.join("/"))
+}
+
+/// Checks that `class` can name a folder.
+///
+/// # Errors
+/// If it is anything but one plain name.
+pub(crate) fn check_class(class: &str) -> anyhow::Result<()> {
+    let mut parts = Path::new(class).components();
+    let plain =
+        matches!((parts.next(), parts.next()), (Some(Component::Normal(name)), None) if name == class);
+    anyhow::ensure!(
+        plain && !class.contains(['/', '\\', '\0']),
+        "the class {class:?} cannot name a folder of copies"
+    );
+    Ok(())
+}
+
+/// The path of a copy, relative to the output directory:
+/// `images/<class>/<stem>-<picture>-<copy's digest>-<copy>.<extension>`.
+///
+/// The copy's digest is of all that its bytes depend on, so a file under this name is this copy.
+pub(crate) fn of_copy(config: &Config, row: &Row, copy: u32, parameters: &Parameters) -> String {
+    let stem = Path::new(&row.path).file_stem().unwrap_or_default().to_string_lossy();
+    let mut end = stem.len().min(MAX_STEM_BYTES);
+    while !stem.is_char_boundary(end) {
+        end -= 1;
+    }
+    let digest = sha256_hex(described(config, row, copy, parameters).as_bytes());
+    let picture = data::provenance::to_hex(&row.sha256);
+    format!(
+        "{IMAGES}/{}/{}-{}-{}-{copy}.{}",
+        row.class,
+        &stem[..end],
+        &picture[..8],
+        &digest[..8],
+        config.encoding.extension()
+    )
+}
+
+/// Everything that the copy's bytes and its place depend on, in one line.
+fn described(config: &Config, row: &Row, copy: u32, parameters: &Parameters) -> String {
+    let Parameters { theta, tx, ty, shear, zx, zy, flip, brightness } = *parameters;
+    let numbers = [theta, tx, ty, shear, zx, zy, brightness].map(f64::to_bits);
+    let cval = if let Fill::Constant(colour) = config.fill { Some(colour) } else { None };
+    format!(
+        "{PIXELS_VERSION} {:?} {:?} {copy} {numbers:x?} {flip} {:?} {cval:?} {:?} {:?} {}x{}",
+        row.path, row.sha256, config.fill, config.output_size, config.encoding, row.width, row.height
+    )
+}
+
+/// Whether `name` has the form of a copy's file name: what is pruned when no row names it.
+pub(crate) fn is_copy_name(name: &str) -> bool {
+    let is_digest = |part: &str| part.len() == 8 && part.bytes().all(|b| b.is_ascii_hexdigit());
+    let Some((rest, "jpg" | "png")) = name.rsplit_once('.') else { return false };
+    let mut parts = rest.rsplitn(4, '-');
+    let (copy, digest, picture, stem) = (parts.next(), parts.next(), parts.next(), parts.next());
+    copy.is_some_and(|c| !c.is_empty() && c.bytes().all(|b| b.is_ascii_digit()))
+        && digest.is_some_and(is_digest)
+        && picture.is_some_and(is_digest)
+        && stem.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_rebased_through_the_directories_it_shares() {
+        for (path, from, to, expected) in [
+            ("../raw/c/a.jpg", "/w/split", "/w/augmented", "../raw/c/a.jpg"),
+            ("../raw/c/a.jpg", "/w/split", "/w", "raw/c/a.jpg"),
+            ("../raw/c/a.jpg", "/w/split", "/elsewhere/deep", "../../w/raw/c/a.jpg"),
+            ("./train/a.jpg", "/w/split", "/w/split/augmented", "../train/a.jpg"),
+            ("c/../a.jpg", "/w/split", "/w/split", "c/../a.jpg"),
+        ] {
+            assert_eq!(rebase(path, Path::new(from), Path::new(to)).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_class_must_be_one_plain_name() {
+        for good in ["n02085620-Chihuahua", "not a dog", "\u{1F436}", "..."] {
+            check_class(good).unwrap();
+        }
+        for bad in ["", ".", "..", "a/b", "/etc", "a/", "a\\b", "a\0"] {
+            assert!(check_class(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn only_names_of_copies_are_pruned() {
+        for (name, expected) in [
+            ("dog.1-0123abcd-89efcdab-1.jpg", true),
+            ("a-b-0123abcd-89efcdab-12.png", true),
+            ("dog.1.jpg", false),
+            ("a-1.jpg", false),
+            ("dog-0123abcd-89efcda-1.jpg", false),
+            ("dog-0123abcd-89efcdab-x.jpg", false),
+            ("dog-0123abcd-89efcdab-1.txt", false),
+        ] {
+            assert_eq!(is_copy_name(name), expected, "{name}");
+        }
+    }
+}

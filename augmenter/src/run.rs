@@ -1,0 +1,335 @@
+//! The stage, from the split's manifest to the new one.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use data::manifest::{self, Manifest, Row};
+use data::photo::Reject;
+use data::provenance::{Provenance, sha256_file};
+use data::{commit, stage};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::Cli;
+use crate::config::{Amount, Config};
+use crate::copy::{self, Copy};
+use crate::{paths, plan, sheet};
+
+const STAGE: &str = "augmenter";
+const PROVENANCE: &str = "provenance.json";
+const TRANSFORMS: &str = "transforms.csv";
+const CONTACT_SHEET: &str = "contact-sheet.jpg";
+
+/// Runs the stage.
+///
+/// # Errors
+/// [`stage::Exit::Usage`] for arguments outside their ranges; anything that cannot be read or written;
+/// too many rejected pictures. The old manifest, if there was one, is untouched then.
+pub fn run(cli: &Cli) -> anyhow::Result<()> {
+    let config = Config::new(cli)?;
+    let split = read_split(&config)?;
+    let _lock = commit::lock(&config.out, STAGE)?;
+    let mut provenance = Provenance::new(STAGE, &config.parameters())?;
+    provenance.inputs.insert(manifest::FILE_NAME.to_owned(), split.sha256.clone());
+    refuse_other_parameters(&config, &provenance)?;
+
+    let sources = source_paths(&config, &split)?;
+    let plan = plan::copies(&split.rows, config.amount, config.manners.seed);
+    let outcomes = make_copies(&config, &split, &sources, &plan)?;
+    let result = collect(&split, sources, outcomes);
+    manifest::write_rejects(&config.out.join(manifest::REJECTS_FILE_NAME), &result.rejects)?;
+    config.max_bad.check(split.rows.len(), &result.rejects)?;
+
+    sync_directories(&config, &result.copies)?;
+    write_transforms(&config.out.join(TRANSFORMS), &result.copies)?;
+    write_contact_sheet(&config, &result)?;
+    for name in [TRANSFORMS, manifest::REJECTS_FILE_NAME] {
+        provenance.outputs.insert(name.to_owned(), sha256_file(&config.out.join(name))?);
+    }
+    provenance.write(&config.out.join(PROVENANCE))?;
+    let rows: Vec<Row> =
+        result.originals.iter().chain(result.copies.iter().map(|copy| &copy.row)).cloned().collect();
+    manifest::write(&config.out.join(manifest::FILE_NAME), &rows, true)?;
+
+    let n_pruned = prune(&config.out, &result.copies)?;
+    let summary = Summary::new(&config, &split, &result, n_pruned);
+    anyhow::ensure!(
+        summary.n_in == summary.n_ok + summary.n_rejected,
+        "{} pictures came in, but {} and {} rejected came out",
+        summary.n_in,
+        summary.n_ok,
+        summary.n_rejected
+    );
+    stage::print_summary(&config.manners, &summary)
+}
+
+fn read_split(config: &Config) -> anyhow::Result<Manifest> {
+    let split = Manifest::read(&config.manifest)?;
+    let path = config.manifest.display();
+    if let Some(copy) = split.rows.iter().find(|row| row.augmented.is_some()) {
+        anyhow::bail!("{path} already has copies ({:?}); give the splitter's manifest", copy.path);
+    }
+    for class in &split.classes {
+        paths::check_class(class).with_context(|| path.to_string())?;
+    }
+    let of_split = directory_of(&config.manifest)?;
+    // Where --out is not there yet it is not that directory either.
+    if fs::canonicalize(&config.out).is_ok_and(|out| out == of_split) {
+        return Err(stage::usage(format!(
+            "--out is the directory of {path}, which would be overwritten; give another one"
+        )));
+    }
+    Ok(split)
+}
+
+/// The directory of `file`, without links.
+fn directory_of(file: &Path) -> anyhow::Result<PathBuf> {
+    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::canonicalize(dir).with_context(|| format!("cannot look at {}", dir.display()))
+}
+
+fn refuse_other_parameters(config: &Config, provenance: &Provenance) -> anyhow::Result<()> {
+    let manifest = config.out.join(manifest::FILE_NAME);
+    if config.force || !manifest.exists() {
+        return Ok(());
+    }
+    let made = Provenance::read(&config.out.join(PROVENANCE))?;
+    anyhow::ensure!(
+        made.is_some_and(|made| made.parameters == provenance.parameters),
+        "{} was made with other parameters; use --force to replace it",
+        manifest.display()
+    );
+    Ok(())
+}
+
+/// The path of every row's picture, as the new manifest writes it.
+fn source_paths(config: &Config, split: &Manifest) -> anyhow::Result<Vec<String>> {
+    let from = directory_of(&config.manifest)?;
+    let to =
+        fs::canonicalize(&config.out).with_context(|| format!("cannot look at {}", config.out.display()))?;
+    split.rows.iter().map(|row| paths::rebase(&row.path, &from, &to)).collect()
+}
+
+/// For every row: its copies, or why the picture is rejected. Rows without copies are not looked at.
+fn make_copies(
+    config: &Config,
+    split: &Manifest,
+    sources: &[String],
+    plan: &[u32],
+) -> anyhow::Result<Vec<Result<Vec<Copy>, Reject>>> {
+    let images = config.out.join(paths::IMAGES);
+    anyhow::ensure!(
+        !images.is_symlink(),
+        "{} is a link; copies are not written through it, remove it",
+        images.display()
+    );
+    let n_to_do = plan.iter().filter(|&&n| n > 0).count();
+    let bar = stage::progress(&config.manners, n_to_do as u64, "pictures");
+    let outcomes = split
+        .rows
+        .par_iter()
+        .zip(sources)
+        .zip(plan)
+        .map(|((row, source), &n)| {
+            if n == 0 {
+                return Ok(Ok(Vec::new()));
+            }
+            stage::check_interrupted()?;
+            let outcome = copy::make(config, row, &split.resolve(row), source, n)?;
+            bar.inc(1);
+            Ok(outcome)
+        })
+        .collect();
+    bar.finish_and_clear();
+    outcomes
+}
+
+/// What came of the rows.
+struct Outcome {
+    /// The rows that pass, with their new paths, in the split's order.
+    originals: Vec<Row>,
+    /// In the order of their sources, then by number.
+    copies: Vec<Copy>,
+    /// By the path in the split's manifest.
+    rejects: Vec<(String, Reject)>,
+}
+
+fn collect(split: &Manifest, sources: Vec<String>, outcomes: Vec<Result<Vec<Copy>, Reject>>) -> Outcome {
+    let mut result = Outcome { originals: Vec::new(), copies: Vec::new(), rejects: Vec::new() };
+    for ((row, path), outcome) in split.rows.iter().zip(sources).zip(outcomes) {
+        match outcome {
+            Ok(copies) => {
+                result.originals.push(Row { path, ..row.clone() });
+                result.copies.extend(copies);
+            }
+            Err(reject) => {
+                tracing::warn!("{}: {reject}", row.path);
+                result.rejects.push((row.path.clone(), reject));
+            }
+        }
+    }
+    result
+}
+
+/// Makes the copies' names durable before the manifest names them.
+fn sync_directories(config: &Config, copies: &[Copy]) -> anyhow::Result<()> {
+    let classes: BTreeSet<&str> = copies.iter().map(|copy| copy.row.class.as_str()).collect();
+    let images = config.out.join(paths::IMAGES);
+    for class in &classes {
+        commit::sync_directory(&images.join(class))?;
+    }
+    if !classes.is_empty() {
+        commit::sync_directory(&images)?;
+    }
+    commit::sync_directory(&config.out)
+}
+
+/// One row a copy: the parameters by Keras' names, then the map `x_source = xx*x + xy*y + x0`,
+/// `y_source = yx*x + yy*y + y0`.
+fn write_transforms(path: &Path, copies: &[Copy]) -> anyhow::Result<()> {
+    commit::write(path, |file| {
+        let mut table = csv::Writer::from_writer(file);
+        table.write_record([
+            "path",
+            "source",
+            "copy",
+            "theta",
+            "tx",
+            "ty",
+            "shear",
+            "zx",
+            "zy",
+            "flip",
+            "brightness",
+            "xx",
+            "xy",
+            "x0",
+            "yx",
+            "yy",
+            "y0",
+        ])?;
+        for Copy { row, parameters: p, affine: a, .. } in copies {
+            let Some(from) = &row.augmented else { continue };
+            let mut cells = vec![row.path.clone(), from.source.clone(), from.copy.to_string()];
+            cells.extend([p.theta, p.tx, p.ty, p.shear, p.zx, p.zy].map(|v| v.to_string()));
+            cells.extend([p.flip.to_string(), p.brightness.to_string()]);
+            cells.extend([a.xx, a.xy, a.x0, a.yx, a.yy, a.y0].map(|v| v.to_string()));
+            table.write_record(&cells)?;
+        }
+        Ok(table.flush()?)
+    })
+}
+
+fn write_contact_sheet(config: &Config, result: &Outcome) -> anyhow::Result<()> {
+    let path = config.out.join(CONTACT_SHEET);
+    if !config.contact_sheet || result.copies.is_empty() {
+        // One of an earlier run would show other copies.
+        return commit::remove(&path);
+    }
+    let rows = sheet::choose(&result.copies, config.manners.seed);
+    commit::write_bytes(&path, &sheet::draw(&config.out, &rows)?)
+}
+
+/// Removes the copies below `images/` that no row names.
+fn prune(out: &Path, copies: &[Copy]) -> anyhow::Result<usize> {
+    let named: BTreeSet<PathBuf> = copies.iter().map(|copy| out.join(&copy.row.path)).collect();
+    let images = out.join(paths::IMAGES);
+    if !images.is_dir() {
+        return Ok(0);
+    }
+    let listed = |dir: &Path| -> anyhow::Result<Vec<fs::DirEntry>> {
+        fs::read_dir(dir)
+            .and_then(Iterator::collect)
+            .with_context(|| format!("cannot list {}", dir.display()))
+    };
+    let mut n_pruned = 0;
+    for class in listed(&images)? {
+        if !class.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        for file in listed(&class.path())? {
+            let is_copy = file.file_name().to_str().is_some_and(paths::is_copy_name);
+            if is_copy && !named.contains(&file.path()) {
+                commit::remove(&file.path())?;
+                n_pruned += 1;
+            }
+        }
+        // Fails where something is left in it, which is then none of our business.
+        let _ = fs::remove_dir(class.path());
+    }
+    let _ = fs::remove_dir(&images);
+    Ok(n_pruned)
+}
+
+/// What the stage did.
+#[derive(Debug, Serialize)]
+struct Summary {
+    n_in: usize,
+    n_ok: usize,
+    n_rejected: usize,
+    n_copies: usize,
+    n_kept: usize,
+    n_pruned: usize,
+    n_train: usize,
+    /// Classes that had as many train pictures as --per-class asks for, or more.
+    left_alone: Vec<String>,
+    /// Classes that end with fewer, because pictures were rejected.
+    below_target: Vec<String>,
+}
+
+impl Summary {
+    fn new(config: &Config, split: &Manifest, result: &Outcome, n_pruned: usize) -> Self {
+        let mut summary = Self {
+            n_in: split.rows.len(),
+            n_ok: result.originals.len(),
+            n_rejected: result.rejects.len(),
+            n_copies: result.copies.len(),
+            n_kept: result.copies.iter().filter(|copy| copy.kept).count(),
+            n_pruned,
+            n_train: plan::train_rows(&result.originals).values().map(Vec::len).sum::<usize>()
+                + result.copies.len(),
+            left_alone: Vec::new(),
+            below_target: Vec::new(),
+        };
+        if let Amount::PerClass(target) = config.amount {
+            let target = target as usize;
+            let before = plan::train_rows(&split.rows);
+            let originals = plan::train_rows(&result.originals);
+            for class in &split.classes {
+                let n_before = before.get(class.as_str()).map_or(0, Vec::len);
+                let n_copies = result.copies.iter().filter(|copy| &copy.row.class == class).count();
+                let n_after = originals.get(class.as_str()).map_or(0, Vec::len) + n_copies;
+                if n_before >= target {
+                    summary.left_alone.push(class.clone());
+                } else if n_after < target {
+                    summary.below_target.push(class.clone());
+                }
+            }
+        }
+        summary
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} pictures in, {} passed on, {} rejected", self.n_in, self.n_ok, self.n_rejected)?;
+        write!(f, "{} copies ({} of them kept from an earlier run)", self.n_copies, self.n_kept)?;
+        writeln!(f, ", {} train pictures in all", self.n_train)?;
+        if self.n_pruned > 0 {
+            writeln!(f, "{} copies of an earlier run removed", self.n_pruned)?;
+        }
+        if !self.left_alone.is_empty() {
+            writeln!(f, "large enough and left alone: {}", self.left_alone.join(", "))?;
+        }
+        if !self.below_target.is_empty() {
+            writeln!(f, "below the target for want of readable pictures: {}", self.below_target.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,298 @@
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use clap::Parser;
+use data::manifest::Split;
+use data::provenance::{from_hex, sha256_hex};
+use image::{ExtendedColorType, ImageEncoder, Rgb, RgbImage};
+use tempfile::TempDir;
+
+use super::*;
+
+/// A work directory with painted pictures, a split of them, and the stage's output.
+struct Work {
+    dir: TempDir,
+    rows: Vec<Row>,
+}
+
+impl Work {
+    /// Two train pictures of `few`, four of `many`, and one valid and one test picture of each.
+    fn new() -> Self {
+        let mut work = Self { dir: tempfile::tempdir().unwrap(), rows: Vec::new() };
+        for (class, n) in [("few", 2), ("many", 4)] {
+            for i in 0..n {
+                work.add(class, &format!("{i}.png"), Split::Train, i);
+            }
+            work.add(class, "v.png", Split::Valid, 50);
+            work.add(class, "t.png", Split::Test, 51);
+        }
+        work.write_manifest();
+        work
+    }
+
+    fn add(&mut self, class: &str, name: &str, split: Split, shade: u8) {
+        let picture = RgbImage::from_fn(24, 18, |x, y| Rgb([(x * 9) as u8, (y * 13) as u8, shade * 5]));
+        let mut bytes = Vec::new();
+        image::codecs::png::PngEncoder::new(&mut bytes)
+            .write_image(&picture, 24, 18, ExtendedColorType::Rgb8)
+            .unwrap();
+        commit::write_bytes(&self.path(&format!("raw/{class}/{name}")), &bytes).unwrap();
+        self.rows.push(Row {
+            path: format!("../raw/{class}/{name}"),
+            class: class.to_owned(),
+            split,
+            sha256: from_hex(&sha256_hex(&bytes)).unwrap(),
+            width: 24,
+            height: 18,
+            augmented: None,
+        });
+    }
+
+    fn write_manifest(&self) {
+        manifest::write(&self.path("split/manifest.csv"), &self.rows, false).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn augment(&self, flags: &[&str]) -> anyhow::Result<()> {
+        let (manifest, out) = (self.path("split/manifest.csv"), self.path("augmented"));
+        let typed = [
+            "augmenter",
+            "--quiet",
+            "--manifest",
+            manifest.to_str().unwrap(),
+            "--out",
+            out.to_str().unwrap(),
+        ];
+        run(&Cli::try_parse_from(typed.iter().chain(flags))?)
+    }
+
+    fn refused(&self, flags: &[&str], expected: &str) {
+        let message = format!("{:#}", self.augment(flags).expect_err(expected));
+        assert!(message.contains(expected), "{message}");
+    }
+
+    fn result(&self) -> Manifest {
+        Manifest::read(&self.path("augmented/manifest.csv")).unwrap()
+    }
+
+    fn copies(&self) -> Vec<Row> {
+        self.result().rows.into_iter().filter(|row| row.augmented.is_some()).collect()
+    }
+
+    /// Every file that was written: its digest and when.
+    fn tree(&self) -> BTreeMap<PathBuf, (String, SystemTime)> {
+        let mut tree = BTreeMap::new();
+        let mut pending = vec![self.path("augmented")];
+        while let Some(dir) = pending.pop() {
+            for entry in fs::read_dir(dir).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    pending.push(path);
+                } else if path.file_name().unwrap() != ".lock" {
+                    let modified = fs::metadata(&path).unwrap().modified().unwrap();
+                    tree.insert(path.clone(), (sha256_file(&path).unwrap(), modified));
+                }
+            }
+        }
+        tree
+    }
+
+    fn digests(&self) -> BTreeMap<PathBuf, String> {
+        let base = self.path("augmented");
+        let relative = |path: PathBuf| path.strip_prefix(&base).unwrap().to_owned();
+        self.tree().into_iter().map(|(path, (digest, _))| (relative(path), digest)).collect()
+    }
+}
+
+#[test]
+fn train_rows_get_copies_and_the_others_pass_unchanged() {
+    let work = Work::new();
+    work.augment(&["--copies=2"]).unwrap();
+    let result = work.result();
+    let originals: Vec<&Row> = result.rows.iter().filter(|row| row.augmented.is_none()).collect();
+    assert!(originals.into_iter().eq(&work.rows), "the originals stand first, as they were");
+    let copies = work.copies();
+    assert_eq!(copies.len(), 2 * 6);
+    for row in &copies {
+        let from = row.augmented.as_ref().unwrap();
+        let source = work.rows.iter().find(|r| r.path == from.source).unwrap();
+        assert_eq!((source.split, &source.class), (Split::Train, &row.class));
+        assert_eq!(sha256_file(&result.resolve(row)).unwrap(), data::provenance::to_hex(&row.sha256));
+        let bytes = fs::read(result.resolve(row)).unwrap();
+        let picture = data::photo::decode(&bytes, &data::photo::Limits::STANDARD).unwrap().rgb;
+        assert_eq!(picture.dimensions(), (row.width, row.height));
+    }
+    let transforms = fs::read_to_string(work.path("augmented/transforms.csv")).unwrap();
+    let listed: Vec<&str> = transforms.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert!(listed.into_iter().eq(copies.iter().map(|row| row.path.as_str())));
+}
+
+#[test]
+fn the_same_bytes_for_any_number_of_threads() {
+    let mut trees = Vec::new();
+    for n_threads in [1, 2, 3, 8] {
+        let work = Work::new();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        pool.install(|| work.augment(&["--copies=3", "--horizontal-flip", "--contact-sheet"])).unwrap();
+        trees.push(work.digests());
+    }
+    assert_eq!(trees[0].len(), 6 * 3 + 5);
+    assert!(trees.iter().all(|tree| *tree == trees[0]));
+}
+
+#[test]
+fn another_seed_makes_other_copies() {
+    let work = Work::new();
+    work.augment(&[]).unwrap();
+    let before = work.digests();
+    work.augment(&["--seed=7", "--force"]).unwrap();
+    assert!(work.digests().keys().filter(|path| path.starts_with("images")).all(|p| !before.contains_key(p)));
+}
+
+#[test]
+fn classes_are_balanced_to_the_target() {
+    let work = Work::new();
+    work.augment(&["--per-class=5"]).unwrap();
+    let result = work.result();
+    for class in ["few", "many"] {
+        let n = result.rows.iter().filter(|r| r.class == class && r.split == Split::Train).count();
+        assert_eq!(n, 5, "{class}");
+    }
+    work.augment(&["--per-class=3", "--force"]).unwrap();
+    let of = |class: &str| work.copies().iter().filter(|row| row.class == class).count();
+    assert_eq!((of("few"), of("many")), (1, 0));
+}
+
+#[test]
+fn no_copies_pass_the_rows_through() {
+    let work = Work::new();
+    work.augment(&["--copies=0"]).unwrap();
+    assert_eq!(work.result().rows, work.rows);
+    assert!(!work.path("augmented/images").exists());
+}
+
+#[test]
+fn names_do_not_collide() {
+    let mut work = Work::new();
+    // The same stem twice, once even with the same bytes, and the name that a copy would have.
+    for (name, shade) in [("a.jpg", 20), ("a.png", 21), ("a.bmp", 20), ("a-1.png", 22)] {
+        work.add("few", name, Split::Train, shade);
+    }
+    work.add("few", &format!("{}.png", "\u{1F436}".repeat(60)), Split::Train, 23);
+    work.write_manifest();
+    work.augment(&["--copies=2"]).unwrap();
+    let copies = work.copies();
+    assert_eq!(copies.len(), 2 * 11);
+    assert!(copies.iter().all(|row| work.result().resolve(row).is_file()));
+}
+
+#[test]
+fn changed_and_missing_pictures_are_named_and_counted() {
+    let work = Work::new();
+    commit::write_bytes(&work.path("raw/many/1.png"), b"other bytes").unwrap();
+    commit::remove(&work.path("raw/many/2.png")).unwrap();
+    work.refused(&[], "more than --max-bad allows");
+    assert!(!work.path("augmented/manifest.csv").exists());
+    work.augment(&["--max-bad=2"]).unwrap();
+    let rejects = fs::read_to_string(work.path("augmented/rejects.csv")).unwrap();
+    let found: Vec<String> =
+        rejects.lines().skip(1).map(|l| l.splitn(3, ',').take(2).collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(found, ["../raw/many/1.png changed_since_split", "../raw/many/2.png unreadable"]);
+    assert_eq!(work.result().rows.len(), work.rows.len() - 2 + 4);
+}
+
+#[test]
+fn finished_copies_are_kept_when_a_run_is_taken_up_again() {
+    let work = Work::new();
+    work.augment(&["--copies=2"]).unwrap();
+    let whole = work.tree();
+    let lost = work.result().resolve(&work.copies()[3]);
+    commit::remove(&lost).unwrap();
+    commit::remove(&work.path("augmented/manifest.csv")).unwrap();
+    work.augment(&["--copies=2"]).unwrap();
+    for (path, (digest, modified)) in work.tree() {
+        assert_eq!(digest, whole[&path].0, "{}", path.display());
+        if path.starts_with(work.path("augmented/images")) {
+            assert_eq!(modified == whole[&path].1, path != lost, "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn other_parameters_need_force_and_leave_nothing_behind() {
+    let work = Work::new();
+    work.augment(&["--contact-sheet"]).unwrap();
+    let before = work.digests();
+    work.refused(&["--zoom-range=0.3"], "made with other parameters; use --force");
+    assert_eq!(work.digests(), before);
+    commit::write_bytes(&work.path("augmented/images/few/notes.txt"), b"mine").unwrap();
+    work.augment(&["--zoom-range=0.3", "--force"]).unwrap();
+    let named: BTreeSet<PathBuf> = work.copies().iter().map(|row| PathBuf::from(&row.path)).collect();
+    let on_disk: BTreeSet<PathBuf> =
+        work.digests().into_keys().filter(|p| p.starts_with("images") && !p.ends_with("notes.txt")).collect();
+    assert_eq!(on_disk, named);
+    assert!(work.path("augmented/images/few/notes.txt").exists());
+    assert!(!work.path("augmented/contact-sheet.jpg").exists(), "it would show copies that are gone");
+}
+
+#[test]
+fn what_cannot_be_right_is_refused() {
+    let work = Work::new();
+    work.augment(&[]).unwrap();
+    let copied = work.path("augmented/manifest.csv");
+    let out = work.path("twice");
+    let typed =
+        ["augmenter", "--quiet", "--manifest", copied.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    let message = format!("{:#}", run(&Cli::try_parse_from(typed).unwrap()).unwrap_err());
+    assert!(message.contains("already has copies"), "{message}");
+
+    let split = work.path("split/manifest.csv");
+    let out = work.path("split");
+    let typed =
+        ["augmenter", "--quiet", "--manifest", split.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    let message = format!("{:#}", run(&Cli::try_parse_from(typed).unwrap()).unwrap_err());
+    assert!(message.contains("would be overwritten"), "{message}");
+
+    let mut hostile = Work::new();
+    hostile.rows[0].class = "../../elsewhere".to_owned();
+    hostile.write_manifest();
+    hostile.refused(&[], "cannot name a folder");
+    assert!(!hostile.path("augmented").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn copies_are_not_written_through_a_link() {
+    let work = Work::new();
+    fs::create_dir_all(work.path("augmented")).unwrap();
+    std::os::unix::fs::symlink(work.path("raw"), work.path("augmented/images")).unwrap();
+    work.refused(&[], "is a link");
+}
+
+#[test]
+fn pictures_of_one_pixel_and_very_long_ones_are_copied() {
+    let mut work = Work::new();
+    for (name, width, height) in [("dot.png", 1, 1), ("pole.png", 1, 4000), ("beam.png", 4000, 300)] {
+        let picture = RgbImage::from_pixel(width, height, Rgb([9, 99, 199]));
+        let mut bytes = Vec::new();
+        image::codecs::png::PngEncoder::new(&mut bytes)
+            .write_image(&picture, width, height, ExtendedColorType::Rgb8)
+            .unwrap();
+        commit::write_bytes(&work.path(&format!("raw/few/{name}")), &bytes).unwrap();
+        work.rows.push(Row {
+            path: format!("../raw/few/{name}"),
+            sha256: from_hex(&sha256_hex(&bytes)).unwrap(),
+            width,
+            height,
+            ..work.rows[0].clone()
+        });
+    }
+    work.write_manifest();
+    work.augment(&["--format=png"]).unwrap();
+    let sizes: Vec<(u32, u32)> =
+        work.copies().iter().rev().take(3).map(|row| (row.width, row.height)).collect();
+    assert_eq!(sizes, [(3413, 256), (1, 4000), (1, 1)]);
+}

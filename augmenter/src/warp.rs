@@ -1,0 +1,168 @@
+//! The warp: one pass from the decoded picture to the copy.
+//!
+//! Every output pixel is looked up in the source through one inverse matrix that holds rotation,
+//! shift, shear, zoom, flip and resize together. Where an output pixel covers more than
+//! [`HALVE_ABOVE`] source pixels, the source is halved first, else fine detail would turn into noise.
+
+mod blend;
+mod fill;
+mod source;
+
+use std::ops::Range;
+
+use image::RgbImage;
+
+use crate::transform::{Affine, Parameters, Size};
+use blend::{WEIGHT_BITS, blend};
+use fill::{FRACTION_BITS, ONE, last};
+use source::CHANNELS;
+
+pub use fill::Fill;
+pub use source::Source;
+
+/// Source pixels under one output pixel, across or down, from which the source is halved that way
+/// until there are fewer. Bilinear interpolation looks at two, so up to here no detail is overlooked.
+pub const HALVE_ABOVE: f64 = 1.5;
+
+/// Makes a copy of `source`, of the size `to`.
+pub fn warp(source: &Source, parameters: &Parameters, to: Size, fill: Fill) -> RgbImage {
+    let mut affine = parameters.affine(source.size(), to);
+    let mut halved: Option<Source> = None;
+    loop {
+        let (across, down) = affine.footprint();
+        let (across, down) = (across > HALVE_ABOVE, down > HALVE_ABOVE);
+        if !across && !down {
+            break;
+        }
+        halved = Some(halved.as_ref().unwrap_or(source).halved(across, down));
+        affine = affine.after_halving(across, down);
+    }
+    let mut copy = sample(halved.as_ref().unwrap_or(source), &affine, to, fill);
+    if parameters.brightness != 1.0 {
+        brighten(&mut copy, parameters.brightness);
+    }
+    copy
+}
+
+/// Looks every output pixel up in `source`, with bilinear interpolation.
+fn sample(source: &Source, affine: &Affine, to: Size, fill: Fill) -> RgbImage {
+    let n_across = to.width as usize;
+    let mut out = RgbImage::new(to.width, to.height);
+    let step = (fixed(affine.xx), fixed(affine.yx));
+    for (row, line) in out.chunks_exact_mut(n_across * CHANNELS).enumerate() {
+        let start = (fixed(affine.xy * row as f64 + affine.x0), fixed(affine.yy * row as f64 + affine.y0));
+        // Within the span every point lies in the source, so that nothing needs to be folded.
+        let span = intersection(
+            span(start.0, step.0, source.size.width, n_across),
+            span(start.1, step.1, source.size.height, n_across),
+        );
+        let (pixels, _) = line.as_chunks_mut::<CHANNELS>();
+        let (before, rest) = pixels.split_at_mut(span.start);
+        let (inside, after) = rest.split_at_mut(span.len());
+        sample_outside(source, fill, before, start, step);
+        sample_inside(source, inside, along(start, step, span.start), step);
+        sample_outside(source, fill, after, along(start, step, span.end), step);
+    }
+    out
+}
+
+/// A point of the source, across and down, in fixed-point numbers.
+type Point = (i64, i64);
+
+fn fixed(value: f64) -> i64 {
+    (value * ONE as f64).round() as i64
+}
+
+fn along(start: Point, step: Point, n: usize) -> Point {
+    let n = n as i64;
+    (start.0 + step.0 * n, start.1 + step.1 * n)
+}
+
+/// For which of the `n_across` output columns `start + step * column` lies in [0, n - 1].
+fn span(start: i64, step: i64, n: u32, n_across: usize) -> Range<usize> {
+    let last = last(n);
+    let all = n_across as i64;
+    if step == 0 {
+        return if (0..=last).contains(&start) { 0..n_across } else { 0..0 };
+    }
+    // Backwards is forwards seen from the other side of the source.
+    let (start, step) = if step > 0 { (start, step) } else { (last - start, -step) };
+    let first = (-start).div_euclid(step) + i64::from((-start).rem_euclid(step) != 0);
+    let end = (last - start).div_euclid(step) + 1;
+    let first = first.clamp(0, all);
+    first as usize..end.clamp(first, all) as usize
+}
+
+fn intersection(a: Range<usize>, b: Range<usize>) -> Range<usize> {
+    let start = a.start.max(b.start);
+    start..a.end.min(b.end).max(start)
+}
+
+// A function of its own keeps the loop's values in registers.
+#[inline(never)]
+fn sample_inside(source: &Source, pixels: &mut [[u8; CHANNELS]], start: Point, step: Point) {
+    let (mut x, mut y) = start;
+    let stride = source.size.width as usize * CHANNELS;
+    for pixel in pixels {
+        *pixel = bilinear(&source.pixels, stride, x, y);
+        // The last step may lead outside, where nobody looks.
+        x = x.wrapping_add(step.0);
+        y = y.wrapping_add(step.1);
+    }
+}
+
+fn sample_outside(source: &Source, fill: Fill, pixels: &mut [[u8; CHANNELS]], start: Point, step: Point) {
+    match fill {
+        Fill::Nearest => sample_folded(source, fill::nearest, pixels, start, step),
+        Fill::Constant(colour) => pixels.fill(colour),
+        Fill::Reflect => sample_folded(source, fill::reflect, pixels, start, step),
+        Fill::Wrap => sample_folded(source, fill::wrap, pixels, start, step),
+    }
+}
+
+fn sample_folded(
+    source: &Source,
+    fold: impl Fn(i64, u32) -> i64,
+    pixels: &mut [[u8; CHANNELS]],
+    start: Point,
+    step: Point,
+) {
+    let Size { width, height } = source.size;
+    let stride = width as usize * CHANNELS;
+    let (mut x, mut y) = start;
+    for pixel in pixels {
+        *pixel = bilinear(&source.pixels, stride, fold(x, width), fold(y, height));
+        x = x.wrapping_add(step.0);
+        y = y.wrapping_add(step.1);
+    }
+}
+
+/// The picture at (`x`, `y`), which lies in the source.
+#[inline(always)]
+fn bilinear(pixels: &[u8], stride: usize, x: i64, y: i64) -> [u8; CHANNELS] {
+    let weight = |at: i64| (at >> (FRACTION_BITS - WEIGHT_BITS)) as i32 & ((1 << WEIGHT_BITS) - 1);
+    let column = (x >> FRACTION_BITS) as usize;
+    let row = (y >> FRACTION_BITS) as usize;
+    // In the last column and the last row the further neighbour is padding, and its weight is 0.
+    let at = row.wrapping_mul(stride).wrapping_add(column.wrapping_mul(CHANNELS));
+    let top = eight_bytes(pixels, at);
+    let bottom = eight_bytes(pixels, at.wrapping_add(stride));
+    blend(top, bottom, weight(x), weight(y))
+}
+
+#[inline(always)]
+fn eight_bytes(pixels: &[u8], at: usize) -> u64 {
+    let bytes = pixels[at..].first_chunk().expect("the source is padded");
+    u64::from_le_bytes(*bytes)
+}
+
+/// Multiplies every channel, rounds and clips at white.
+fn brighten(picture: &mut RgbImage, factor: f64) {
+    let table: [u8; 256] = std::array::from_fn(|v| (v as f64 * factor).round().clamp(0.0, 255.0) as u8);
+    for channel in picture.iter_mut() {
+        *channel = table[usize::from(*channel)];
+    }
+}
+
+#[cfg(test)]
+mod tests;
