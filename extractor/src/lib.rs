@@ -1,1 +1,34 @@
-//! .
+//! Bottleneck features: every picture once through the convolutions of VGG-16.
+//!
+//! [`run`] is the stage: manifest in, sharded features out. [`FeatureExtractor`] is what the stage and
+//! the matcher both look at a picture with, so that a photo is seen exactly as the training pictures
+//! were.
+//!
+//! Letters in comments: B pictures of S x S pixels, n pictures in all, D features of one picture.
+
+use std::process::ExitCode;
+
+mod ahead;
+mod cli;
+mod config;
+mod conv3x3;
+mod extraction;
+mod feature_extractor;
+mod plan;
+pub mod preprocess;
+mod run;
+mod stored;
+pub mod vgg16;
+pub mod weights;
+
+pub use cli::Cli;
+pub use config::DeviceKind;
+pub use feature_extractor::FeatureExtractor;
+pub use preprocess::{Preset, preprocess};
+pub use run::run;
+pub use vgg16::Vgg16;
+
+/// The program `extractor`.
+pub fn main() -> ExitCode {
+    data::stage::main(|cli: &Cli| &cli.manners, run)
+}

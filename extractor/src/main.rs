@@ -1,2 +1,5 @@
-//! .
-fn main() {}
+//! The program `extractor`; see its library.
+
+fn main() -> std::process::ExitCode {
+    extractor::main()
+}

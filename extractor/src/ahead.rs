@@ -1,0 +1,50 @@
+//! Decoding ahead: the next pictures are read and prepared while the network works on the last ones.
+
+use std::sync::mpsc::SyncSender;
+
+use anyhow::Context;
+use data::manifest::Manifest;
+use data::photo::{self, Limits, Reason, Reject};
+use rayon::prelude::*;
+
+use crate::feature_extractor::FeatureExtractor;
+
+/// Pictures that go through the network together.
+pub(crate) type Batch = Vec<Prepared>;
+
+/// One picture, ready for the network or rejected.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// Row number of the manifest.
+    pub(crate) row: u32,
+    /// The network's input, (3, S, S).
+    pub(crate) input: Result<Vec<f32>, Reject>,
+}
+
+/// Prepares `rows`, `batch_size` at a time, and sends each batch; ends early when nobody listens any more.
+pub(crate) fn prepare_batches(
+    manifest: &Manifest,
+    extractor: &FeatureExtractor,
+    rows: &[u32],
+    batch_size: usize,
+    batches: &SyncSender<Batch>,
+) -> bool {
+    rows.chunks(batch_size).all(|rows| {
+        let batch = rows.par_iter().map(|&row| prepare(manifest, extractor, row)).collect();
+        batches.send(batch).is_ok()
+    })
+}
+
+fn prepare(manifest: &Manifest, extractor: &FeatureExtractor, number: u32) -> Prepared {
+    let row = &manifest.rows[number as usize];
+    let input = || -> Result<Vec<f32>, Reject> {
+        let limits = &Limits::STANDARD;
+        let bytes = photo::read_unchanged(&manifest.resolve(row), &row.sha256, limits)?;
+        let decoded = photo::decode(&bytes, limits)?;
+        extractor
+            .prepare(&decoded.rgb)
+            .context("cannot prepare it")
+            .map_err(|e| Reject::new(Reason::DecodeError, format!("{e:#}")))
+    };
+    Prepared { row: number, input: input() }
+}

@@ -1,0 +1,71 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use data::features::Dtype;
+use data::manifest::MaxBad;
+use data::recipe::Pool;
+use data::stage::Manners;
+
+use crate::config::{DeviceKind, Part};
+use crate::weights::Source;
+
+/// Bottleneck features: every picture of a manifest once through the convolutions of VGG-16
+///
+/// Writes one file for every 256 pictures of a split and, last, index.json. Run again after an
+/// interruption, or after the manifest has changed, and only the pictures without features are computed:
+/// a picture is known by the digest of its bytes.
+///
+/// To share the work, run with --shard 0/2 on one machine and --shard 1/2 on another, copy the files of
+/// both into one directory, and run there once without --shard: nothing is computed again, and the index
+/// is written. All machines need the same weights file and the same manifest.
+#[derive(Debug, Parser)]
+#[command(
+    name = "extractor",
+    version,
+    after_help = "Example:\n  extractor --manifest W/augmented/manifest.csv --out W/features --weights vgg16.safetensors --pool avg"
+)]
+pub struct Cli {
+    /// The manifest of the augmenter or the splitter
+    #[arg(long)]
+    pub manifest: PathBuf,
+    /// Directory for the features
+    #[arg(long)]
+    pub out: PathBuf,
+    /// A safetensors file with VGG-16's convolutions under torchvision's or timm's names, or `seeded` for
+    /// random weights
+    #[arg(long, value_name = "seeded|FILE")]
+    pub weights: Source,
+    /// Where made weights are kept [default: `weights` beside --out]
+    #[arg(long)]
+    pub weights_dir: Option<PathBuf>,
+    /// Preprocessing that the weights were trained with: torchvision (also timm's), caffe (also Keras'),
+    /// tindogr-2018
+    #[arg(long, default_value = "torchvision")]
+    pub preset: String,
+    /// Pixels a side of the network's input, a multiple of 32 [default: the preset's, 224 or 64]
+    #[arg(long)]
+    pub image_size: Option<u32>,
+    /// What is done to the last map: none keeps all 512 x (S/32) x (S/32) values, avg their 512 means
+    #[arg(long, value_name = "none|avg", default_value_t = Pool::None)]
+    pub pool: Pool,
+    /// How features are stored: f16 takes half the disk
+    #[arg(long, value_name = "f16|f32", default_value_t = Dtype::F32)]
+    pub dtype: Dtype,
+    /// Pictures that go through the network at a time; more takes more memory
+    #[arg(long, default_value_t = 16)]
+    pub batch_size: usize,
+    /// Do the i-th of n parts only, i from 0
+    #[arg(long, value_name = "i/n", default_value = "0/1")]
+    pub shard: Part,
+    /// Where to compute
+    #[arg(long, value_enum, default_value_t = DeviceKind::Cpu)]
+    pub device: DeviceKind,
+    /// How many rejected pictures to put up with, as a count or a share
+    #[arg(long, default_value = "1%")]
+    pub max_bad: MaxBad,
+    /// What all programs understand
+    #[command(flatten)]
+    pub manners: Manners,
+}

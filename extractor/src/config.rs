@@ -1,0 +1,144 @@
+//! What was typed, checked.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::Context;
+use candle_core::Device;
+use data::features::Dtype;
+use data::manifest::MaxBad;
+use data::recipe::{Pool, Recipe};
+use data::stage::usage;
+
+use crate::cli::Cli;
+use crate::feature_extractor::check_image_size;
+use crate::preprocess::{self, Preset};
+use crate::vgg16;
+use crate::weights::Source;
+
+/// More pictures than this in a batch gain nothing and take memory.
+const MAX_BATCH_SIZE: usize = 1024;
+
+/// The parameters of a run, each within its range.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) manifest: PathBuf,
+    pub(crate) out: PathBuf,
+    pub(crate) weights: Source,
+    pub(crate) weights_dir: PathBuf,
+    pub(crate) seed: u64,
+    pub(crate) preset: &'static Preset,
+    pub(crate) image_size: u32,
+    pub(crate) pool: Pool,
+    pub(crate) dtype: Dtype,
+    pub(crate) batch_size: usize,
+    pub(crate) part: Part,
+    pub(crate) device: DeviceKind,
+    pub(crate) max_bad: MaxBad,
+}
+
+impl Config {
+    /// # Errors
+    /// A usage error for what lies outside its range.
+    pub(crate) fn check(cli: &Cli) -> anyhow::Result<Self> {
+        let preset = Preset::find(&cli.preset).map_err(|e| usage(format!("--preset: {e}")))?;
+        let image_size = cli.image_size.unwrap_or(preset.image_size);
+        check_image_size(image_size).map_err(|e| usage(format!("--image-size: {e}")))?;
+        if !(1..=MAX_BATCH_SIZE).contains(&cli.batch_size) {
+            return Err(usage(format!("--batch-size: {} is outside 1 to {MAX_BATCH_SIZE}", cli.batch_size)));
+        }
+        let beside_out = || cli.out.parent().unwrap_or(Path::new("")).join("weights");
+        Ok(Self {
+            manifest: cli.manifest.clone(),
+            out: cli.out.clone(),
+            weights: cli.weights.clone(),
+            weights_dir: cli.weights_dir.clone().unwrap_or_else(beside_out),
+            seed: cli.manners.seed,
+            preset,
+            image_size,
+            pool: cli.pool,
+            dtype: cli.dtype,
+            batch_size: cli.batch_size,
+            part: cli.shard,
+            device: cli.device,
+            max_bad: cli.max_bad,
+        })
+    }
+
+    /// The recipe of these parameters with the weights of that name and digest.
+    pub(crate) fn recipe(&self, weights: String, weights_sha256: String) -> Recipe {
+        Recipe {
+            backbone: vgg16::NAME.to_owned(),
+            weights,
+            weights_sha256,
+            image_size: self.image_size,
+            preset: self.preset.name.to_owned(),
+            preprocessing_version: preprocess::VERSION,
+            pool: self.pool,
+        }
+    }
+}
+
+/// Where to compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum DeviceKind {
+    /// The processor.
+    Cpu,
+    /// The first NVIDIA card.
+    Cuda,
+    /// The GPU of a Mac.
+    Metal,
+}
+
+impl DeviceKind {
+    /// Opens the device.
+    ///
+    /// # Errors
+    /// A usage error if this program was built without it; another if it is not there.
+    pub fn open(self) -> anyhow::Result<Device> {
+        let not_built = |name: &str| {
+            usage(format!(
+                "--device {name}: this program was built without it; build it with \
+                 `cargo build --release --features {name}`"
+            ))
+        };
+        match self {
+            DeviceKind::Cpu => Ok(Device::Cpu),
+            DeviceKind::Cuda if cfg!(feature = "cuda") => {
+                Device::new_cuda(0).context("--device cuda: cannot open the first CUDA device")
+            }
+            DeviceKind::Cuda => Err(not_built("cuda")),
+            DeviceKind::Metal if cfg!(feature = "metal") => {
+                Device::new_metal(0).context("--device metal: cannot open the first Metal device")
+            }
+            DeviceKind::Metal => Err(not_built("metal")),
+        }
+    }
+}
+
+/// Which part of the shards to do: those whose number, counted over all splits, leaves `index` when
+/// divided by `of`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    index: usize,
+    of: usize,
+}
+
+impl Part {
+    /// Whether the shard `number` is in this part.
+    pub fn contains(self, number: usize) -> bool {
+        number % self.of == self.index
+    }
+}
+
+impl FromStr for Part {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let expected = || format!("{text:?} is no part, expected i/n with i below n, as in 0/2");
+        let (index, of) = text.split_once('/').with_context(expected)?;
+        let (index, of) = (index.parse().with_context(expected)?, of.parse().with_context(expected)?);
+        anyhow::ensure!(index < of, "{}", expected());
+        Ok(Self { index, of })
+    }
+}

@@ -1,0 +1,183 @@
+//! The work itself: shard after shard, reuse what is stored, compute the rest, write.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use data::commit;
+use data::features::{Dtype, Index, Layout, write_shard};
+use data::manifest::{Manifest, MaxBad};
+use data::photo::Reject;
+use data::stage::check_interrupted;
+use half::f16;
+
+use crate::ahead::{Batch, prepare_batches};
+use crate::feature_extractor::FeatureExtractor;
+use crate::plan::{PlannedShard, without_features};
+use crate::stored::Stored;
+
+/// Batches that wait, prepared, for the network; one more is being prepared.
+const N_AHEAD: usize = 1;
+
+/// A shard of this run's part, and which of its pictures have no features yet.
+#[derive(Debug)]
+pub(crate) struct Task<'a> {
+    pub(crate) shard: &'a PlannedShard,
+    /// Row numbers of the manifest.
+    pub(crate) to_compute: Vec<u32>,
+}
+
+/// What the work needs beside its tasks.
+#[derive(Debug)]
+pub(crate) struct Job<'a> {
+    pub(crate) manifest: &'a Manifest,
+    pub(crate) extractor: &'a FeatureExtractor,
+    pub(crate) layout: &'a Layout,
+    pub(crate) stored: &'a Stored,
+    pub(crate) out: PathBuf,
+    pub(crate) batch_size: usize,
+    pub(crate) max_bad: MaxBad,
+}
+
+/// What the work came to.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// Pictures in each shard of this run's part, by file name.
+    pub(crate) n_by_file: BTreeMap<String, usize>,
+    pub(crate) n_computed: usize,
+    pub(crate) n_reused: usize,
+    /// Manifest paths and why.
+    pub(crate) rejects: Vec<(String, Reject)>,
+    /// From the first picture to the last shard.
+    pub(crate) elapsed: Duration,
+}
+
+impl Job<'_> {
+    /// Does `tasks` in order, calling `on_computed` with the number of pictures after each batch.
+    ///
+    /// # Errors
+    /// The first of: an interruption, more rejects than allowed, features that cannot be stored, a file
+    /// that cannot be written. Every shard that was finished before stays.
+    pub(crate) fn run(&self, tasks: &[Task<'_>], on_computed: impl Fn(usize)) -> anyhow::Result<Outcome> {
+        std::thread::scope(|scope| {
+            let (sender, batches) = sync_channel(N_AHEAD);
+            scope.spawn(move || {
+                tasks.iter().all(|task| {
+                    prepare_batches(self.manifest, self.extractor, &task.to_compute, self.batch_size, &sender)
+                })
+            });
+            // The receiver ends with this call, and with it the thread that sends.
+            self.work_through(tasks, batches, on_computed)
+        })
+    }
+
+    fn work_through(
+        &self,
+        tasks: &[Task<'_>],
+        batches: Receiver<Batch>,
+        on_computed: impl Fn(usize),
+    ) -> anyhow::Result<Outcome> {
+        let start = Instant::now();
+        let n_in: usize = tasks.iter().map(|task| task.shard.rows.len()).sum();
+        let mut outcome = Outcome::default();
+        let mut published = true;
+        for Task { shard, to_compute } in tasks {
+            let mut computed = BTreeMap::new();
+            for _ in 0..to_compute.len().div_ceil(self.batch_size) {
+                check_interrupted()?;
+                let batch = batches.recv().context("the thread that decodes pictures has ended")?;
+                let n = batch.len();
+                self.compute(batch, &mut computed, &mut outcome.rejects)?;
+                on_computed(n);
+            }
+            self.max_bad.check(n_in, &outcome.rejects)?;
+
+            let digest = |row: u32| &self.manifest.rows[row as usize].sha256;
+            let has_features = |row: u32| computed.contains_key(&row) || self.stored.knows(digest(row));
+            let rows: Vec<u32> = shard.rows.iter().copied().filter(|&row| has_features(row)).collect();
+            outcome.n_computed += computed.len();
+            outcome.n_reused += rows.len() - computed.len();
+            outcome.n_by_file.insert(shard.file.clone(), rows.len());
+
+            let mut content = without_features(self.manifest, &rows);
+            if self.stored.holds(&shard.file, &content) {
+                continue;
+            }
+            for row in rows {
+                match computed.get(&row) {
+                    Some(features) => content.features.extend_from_slice(features),
+                    None => content
+                        .features
+                        .extend(self.stored.features(digest(row)).iter().flat_map(|f| f.iter())),
+                }
+            }
+            if published {
+                // What the index lists is about to change: without an index the set counts as unfinished.
+                commit::remove(&self.out.join(Index::FILE_NAME))?;
+                published = false;
+            }
+            write_shard(&self.out.join(&shard.file), self.layout, &content)?;
+            tracing::debug!("wrote {}", shard.file);
+        }
+        outcome.elapsed = start.elapsed();
+        Ok(outcome)
+    }
+
+    /// Puts one batch through the network.
+    fn compute(
+        &self,
+        batch: Batch,
+        computed: &mut BTreeMap<u32, Vec<f32>>,
+        rejects: &mut Vec<(String, Reject)>,
+    ) -> anyhow::Result<()> {
+        let mut rows = Vec::with_capacity(batch.len());
+        let mut inputs = Vec::with_capacity(batch.len());
+        for prepared in batch {
+            match prepared.input {
+                Ok(input) => {
+                    rows.push(prepared.row);
+                    inputs.push(input);
+                }
+                Err(reject) => {
+                    let path = &self.manifest.rows[prepared.row as usize].path;
+                    tracing::warn!("rejected {path}: {reject}");
+                    rejects.push((path.clone(), reject));
+                }
+            }
+        }
+        let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
+        for (row, features) in rows.into_iter().zip(self.extractor.features_of_prepared(&inputs)?) {
+            self.check_features(row, &features)?;
+            computed.insert(row, features);
+        }
+        Ok(())
+    }
+
+    /// Refuses features that no trainer could use, naming their picture.
+    fn check_features(&self, row: u32, features: &[f32]) -> anyhow::Result<()> {
+        let picture = || self.manifest.resolve(&self.manifest.rows[row as usize]).display().to_string();
+        if let Some(i) = features.iter().position(|x| !x.is_finite()) {
+            anyhow::bail!(
+                "feature {i} of {} is {}: the weights do not suit the preset {}",
+                picture(),
+                features[i],
+                self.layout.recipe.preset
+            );
+        }
+        if self.layout.dtype == Dtype::F16
+            && let Some(i) = features.iter().position(|&x| !f16::from_f32(x).is_finite())
+        {
+            anyhow::bail!(
+                "feature {i} of {} is {}, beyond the range of f16; use --dtype f32",
+                picture(),
+                features[i]
+            );
+        }
+        if features.iter().all(|&x| x == 0.0) {
+            tracing::warn!("all features of {} are 0", picture());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,253 @@
+//! From an upright RGB picture to the network's input.
+//!
+//! Weights are worth nothing under another preprocessing than the one they were trained with, so each
+//! known preprocessing is one named [`Preset`], and its name goes into the recipe of every feature.
+
+use anyhow::Context;
+use fast_image_resize as fir;
+use image::RgbImage;
+
+/// Version of the code in this module; raised in the same change that moves a pixel.
+pub const VERSION: u32 = 1;
+
+/// One way to prepare pictures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Preset {
+    /// Name in flags and recipes.
+    pub name: &'static str,
+    /// Pixels a side of the input unless the user says otherwise.
+    pub image_size: u32,
+    /// How a picture of any shape becomes a square.
+    pub geometry: Geometry,
+    /// The order of the three planes.
+    pub colour: Colour,
+    /// A level, 0 to 255, is divided by this first.
+    pub divisor: f32,
+    /// Then this is subtracted; in the order of the planes.
+    pub mean: [f32; 3],
+    /// Then it is divided by this; in the order of the planes.
+    pub std: [f32; 3],
+}
+
+/// How a picture of any shape becomes a square.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Geometry {
+    /// Resize to 256/224 of the square along the short side, bilinear over all pixels that an output
+    /// pixel covers; cut the square out of the middle. No pixel is more than one level from torchvision's
+    /// on a Pillow image, which rounds a little differently.
+    CentreCrop,
+    /// Squash both sides, each output pixel the one input pixel under its centre. Pixels as Pillow's.
+    SquashNearest,
+}
+
+/// The order of the colour planes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// Red first.
+    Rgb,
+    /// Blue first.
+    Bgr,
+}
+
+/// Every preset, the default first.
+pub const PRESETS: [Preset; 3] = [
+    // torchvision's VGG16_Weights.IMAGENET1K_V1.transforms() and timm's vgg16.tv_in1k (crop_pct 0.875).
+    Preset {
+        name: "torchvision",
+        image_size: 224,
+        geometry: Geometry::CentreCrop,
+        colour: Colour::Rgb,
+        divisor: 255.0,
+        mean: [0.485, 0.456, 0.406],
+        std: [0.229, 0.224, 0.225],
+    },
+    // The original Caffe release of the VGG authors, whose weights Keras ships: mean pixel of ImageNet
+    // in blue, green, red; no scaling.
+    Preset {
+        name: "caffe",
+        image_size: 224,
+        geometry: Geometry::CentreCrop,
+        colour: Colour::Bgr,
+        divisor: 1.0,
+        mean: [103.939, 116.779, 123.68],
+        std: [1.0, 1.0, 1.0],
+    },
+    // What the TinDogr post of 2018 ran: Keras' flow_from_directory(target_size=(64, 64)), whose
+    // default interpolation was nearest, with rescale=1/255.
+    Preset {
+        name: "tindogr-2018",
+        image_size: 64,
+        geometry: Geometry::SquashNearest,
+        colour: Colour::Rgb,
+        divisor: 255.0,
+        mean: [0.0, 0.0, 0.0],
+        std: [1.0, 1.0, 1.0],
+    },
+];
+
+impl Preset {
+    /// The preset called `name`.
+    ///
+    /// # Errors
+    /// Lists the names there are.
+    pub fn find(name: &str) -> anyhow::Result<&'static Self> {
+        const { &PRESETS }.iter().find(|p| p.name == name).with_context(|| {
+            let names: Vec<&str> = PRESETS.iter().map(|p| p.name).collect();
+            format!("{name:?} is no preset, expected one of {}", names.join(", "))
+        })
+    }
+}
+
+/// Prepares `photo` as (3, S, S), planes in the preset's order, S = `image_size`.
+///
+/// Memory is bounded by S, not by the photo's shape.
+///
+/// # Errors
+/// If the photo has no pixels.
+pub fn preprocess(photo: &RgbImage, preset: &Preset, image_size: u32) -> anyhow::Result<Vec<f32>> {
+    let square = match preset.geometry {
+        Geometry::CentreCrop => centre_crop(photo, image_size)?,
+        Geometry::SquashNearest => squash_nearest(photo, image_size)?,
+    };
+    Ok(normalise(&square, preset))
+}
+
+/// The middle of `photo` resized, (S, S, 3).
+///
+/// As torchvision's `Resize(round(S * 256 / 224))` and `CenterCrop(S)` on a Pillow image, but only the
+/// pixels that the crop keeps are computed: a strip of 1 x 16384 pixels would be gigabytes when resized.
+pub fn centre_crop(photo: &RgbImage, image_size: u32) -> anyhow::Result<RgbImage> {
+    let (width, height) = size_of(photo)?;
+    let short = (f64::from(image_size) * 256.0 / 224.0).round() as u64;
+    // The long side is cut off to whole pixels: int(short * long / short_of_photo).
+    let resized = |side: u32| short * u64::from(side) / u64::from(width.min(height));
+    let (left, across) = kept(width, resized(width), image_size);
+    let (top, down) = kept(height, resized(height), image_size);
+
+    let source = fir::images::ImageRef::new(width, height, photo.as_raw(), fir::PixelType::U8x3)
+        .context("the picture is not width x height x 3")?;
+    let mut square = fir::images::Image::new(image_size, image_size, fir::PixelType::U8x3);
+    let options = fir::ResizeOptions::new()
+        .resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear))
+        .crop(left, top, across, down);
+    fir::Resizer::new().resize(&source, &mut square, &options).context("cannot resize")?;
+    RgbImage::from_raw(image_size, image_size, square.into_vec()).context("the square is S x S x 3")
+}
+
+/// Along one side: where the part that a centre crop of `cropped` pixels keeps begins in the photo, and
+/// how long it is, when `side` pixels are resized to `resized`.
+fn kept(side: u32, resized: u64, cropped: u32) -> (f64, f64) {
+    let scale = f64::from(side) / resized as f64;
+    // torchvision: int(round((resized - cropped) / 2.0)); Python rounds halves to even.
+    let offset = ((resized as f64 - f64::from(cropped)) / 2.0).round_ties_even();
+    (offset * scale, f64::from(cropped) * scale)
+}
+
+/// `photo` squashed, (S, S, 3), each pixel taken from under its centre.
+pub fn squash_nearest(photo: &RgbImage, image_size: u32) -> anyhow::Result<RgbImage> {
+    let (width, height) = size_of(photo)?;
+    let columns = nearest(width, image_size);
+    let rows = nearest(height, image_size);
+    Ok(RgbImage::from_fn(image_size, image_size, |x, y| {
+        *photo.get_pixel(columns[x as usize], rows[y as usize])
+    }))
+}
+
+/// Which of `n_in` pixels stands under the centre of each of `n_out`. The centres are added up, as Pillow
+/// does, because (i + 0.5) * step differs from it in the last bit and so, rarely, by a pixel.
+fn nearest(n_in: u32, n_out: u32) -> Vec<u32> {
+    let step = f64::from(n_in) / f64::from(n_out);
+    let mut centre = step * 0.5;
+    let mut taken = Vec::with_capacity(n_out as usize);
+    for _ in 0..n_out {
+        taken.push((centre as u32).min(n_in - 1));
+        centre += step;
+    }
+    taken
+}
+
+fn size_of(photo: &RgbImage) -> anyhow::Result<(u32, u32)> {
+    let (width, height) = photo.dimensions();
+    anyhow::ensure!(width > 0 && height > 0, "the picture has no pixels");
+    Ok((width, height))
+}
+
+/// (S, S, 3) levels -> (3, S, S) as `preset` scales them.
+fn normalise(square: &RgbImage, preset: &Preset) -> Vec<f32> {
+    let pixels = square.as_raw();
+    let mut planes = Vec::with_capacity(pixels.len());
+    for plane in 0..3 {
+        let channel = match preset.colour {
+            Colour::Rgb => plane,
+            Colour::Bgr => 2 - plane,
+        };
+        // In the order and precision in which torchvision's ToTensor and Normalize compute it.
+        let scaled: [f32; 256] = std::array::from_fn(|level| {
+            (level as f32 / preset.divisor - preset.mean[plane]) / preset.std[plane]
+        });
+        planes.extend(pixels.iter().skip(channel).step_by(3).map(|&level| scaled[level as usize]));
+    }
+    planes // (3, S, S)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_found_by_name_and_strangers_are_told_the_names() {
+        for preset in &PRESETS {
+            assert_eq!(Preset::find(preset.name).unwrap(), preset);
+        }
+        let message = Preset::find("keras").unwrap_err().to_string();
+        assert_eq!(message, "\"keras\" is no preset, expected one of torchvision, caffe, tindogr-2018");
+    }
+
+    #[test]
+    fn planes_come_in_the_order_and_scale_of_the_weights() {
+        // One colour: red 255, green 51, blue 0.
+        let photo = RgbImage::from_pixel(40, 50, image::Rgb([255, 51, 0]));
+        let expected = [
+            ("torchvision", [(1.0 - 0.485) / 0.229, (0.2 - 0.456) / 0.224, (0.0 - 0.406) / 0.225]),
+            ("caffe", [0.0 - 103.939, 51.0 - 116.779, 255.0 - 123.68]),
+            ("tindogr-2018", [1.0, 0.2, 0.0]),
+        ];
+        for (name, planes) in expected {
+            let got = preprocess(&photo, Preset::find(name).unwrap(), 32).unwrap();
+            assert_eq!(got.len(), 3 * 32 * 32);
+            for (plane, expected) in planes.into_iter().enumerate() {
+                for &value in &got[plane * 1024..(plane + 1) * 1024] {
+                    assert!(
+                        (value - expected).abs() < 1e-5,
+                        "{name}, plane {plane}: {value}, not {expected}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_crop_is_the_middle_of_the_long_side() {
+        // Red | green | blue thirds: only green may be left, and no pixel is squashed.
+        let photo = RgbImage::from_fn(300, 100, |x, _| {
+            let mut pixel = [0; 3];
+            pixel[(x / 100) as usize] = 200;
+            image::Rgb(pixel)
+        });
+        let square = centre_crop(&photo, 64).unwrap();
+        assert!(square.pixels().all(|p| p.0 == [0, 200, 0]));
+    }
+
+    #[test]
+    fn no_shape_is_too_odd() {
+        for (width, height) in [(1, 1), (1, 16_384), (16_384, 1), (2, 3000), (31, 33), (256, 256)] {
+            let photo = RgbImage::from_pixel(width, height, image::Rgb([9, 8, 7]));
+            for preset in &PRESETS {
+                let input = preprocess(&photo, preset, 224).unwrap();
+                assert_eq!(input.len(), 3 * 224 * 224);
+                assert!(input.iter().all(|x| x.is_finite()), "{width} x {height}, {}", preset.name);
+            }
+        }
+        assert!(preprocess(&RgbImage::new(0, 5), &PRESETS[0], 32).is_err());
+    }
+}

@@ -1,0 +1,245 @@
+//! The stage, from flags to summary.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+use data::commit;
+use data::features::{Index, Layout, ShardEntry};
+use data::manifest::{self, Manifest, REJECTS_FILE_NAME};
+use data::stage;
+use serde::Serialize;
+
+use crate::cli::Cli;
+use crate::config::{Config, Part};
+use crate::extraction::{Job, Outcome, Task};
+use crate::feature_extractor::FeatureExtractor;
+use crate::plan::{PlannedShard, plan, without_features};
+use crate::stored::Stored;
+use crate::weights::Weights;
+
+/// Runs the stage.
+///
+/// # Errors
+/// See [`stage::main`] for the exit codes that they become.
+pub fn run(cli: &Cli) -> anyhow::Result<()> {
+    let config = Config::check(cli)?;
+    let device = config.device.open()?;
+    let manifest = Manifest::read(&config.manifest)?;
+    let shards = plan(&manifest)?;
+    let (weights_path, weights_name) = config.weights.provide(config.seed, &config.weights_dir)?;
+    let weights = Weights::read(&weights_path)?;
+    let recipe = config.recipe(weights_name, weights.sha256.clone());
+    tracing::info!("{recipe}");
+    let extractor = FeatureExtractor::with_weights(recipe.clone(), &weights, &device)?;
+    drop(weights);
+
+    let _lock = commit::lock(&config.out, "extractor")?;
+    let layout = Layout { recipe, dtype: config.dtype, shape: extractor.feature_shape() };
+    let stored = Stored::open(&config.out, &layout)?;
+    let tasks = tasks(&manifest, &shards, config.part, &stored);
+    ensure_space(&config.out, n_bytes_to_write(&manifest, &tasks, &stored, &layout))?;
+
+    let n_to_compute: usize = tasks.iter().map(|task| task.to_compute.len()).sum();
+    let bar = stage::progress(&cli.manners, n_to_compute as u64, "pictures");
+    let job = Job {
+        manifest: &manifest,
+        extractor: &extractor,
+        layout: &layout,
+        stored: &stored,
+        out: config.out.clone(),
+        batch_size: config.batch_size,
+        max_bad: config.max_bad,
+    };
+    let outcome = job.run(&tasks, |n| bar.inc(n as u64))?;
+    bar.finish_and_clear();
+
+    manifest::write_rejects(&config.out.join(REJECTS_FILE_NAME), &outcome.rejects)?;
+    let indexed = write_index(&config.out, &manifest, &shards, &stored, &layout, &outcome)?;
+    if indexed {
+        remove_stale(&config.out, &shards, &stored)?;
+    }
+    stage::print_summary(&cli.manners, &summarise(&config.out, &tasks, &layout, &outcome, indexed)?)
+}
+
+/// What this run's part of the shards still needs.
+fn tasks<'a>(manifest: &Manifest, shards: &'a [PlannedShard], part: Part, stored: &Stored) -> Vec<Task<'a>> {
+    let tasks: Vec<Task<'_>> = shards
+        .iter()
+        .enumerate()
+        .filter(|(number, _)| part.contains(*number))
+        .map(|(_, shard)| {
+            let unknown = |row: &u32| !stored.knows(&manifest.rows[*row as usize].sha256);
+            Task { shard, to_compute: shard.rows.iter().copied().filter(unknown).collect() }
+        })
+        .collect();
+    let n_rows: usize = tasks.iter().map(|task| task.shard.rows.len()).sum();
+    let n_to_compute: usize = tasks.iter().map(|task| task.to_compute.len()).sum();
+    let n_whole = tasks.iter().filter(|task| task.to_compute.is_empty()).count();
+    tracing::info!(
+        "{n_whole} of {} shards have all their features; {n_to_compute} of {n_rows} pictures to compute",
+        tasks.len()
+    );
+    tasks
+}
+
+/// Bytes of the shards that will be written, features and the rest of each row.
+fn n_bytes_to_write(manifest: &Manifest, tasks: &[Task<'_>], stored: &Stored, layout: &Layout) -> u64 {
+    const LABEL_ROW_AND_DIGEST: usize = 4 + 4 + 32;
+    let n_row = layout.n_features() * layout.dtype.size() + LABEL_ROW_AND_DIGEST;
+    let rows_to_write = tasks
+        .iter()
+        .filter(|task| !stored.holds(&task.shard.file, &without_features(manifest, &task.shard.rows)))
+        .map(|task| task.shard.rows.len());
+    rows_to_write.sum::<usize>() as u64 * n_row as u64
+}
+
+/// Fails now rather than after hours of work.
+fn ensure_space(dir: &Path, need: u64) -> anyhow::Result<()> {
+    let disk = rustix::fs::statvfs(dir)
+        .with_context(|| format!("cannot ask how much space {} has left", dir.display()))?;
+    let have = disk.f_bavail.saturating_mul(disk.f_frsize);
+    anyhow::ensure!(
+        need <= have,
+        "there is too little space for the features in {}: need {}, have {}; --pool avg or --dtype f16 need less",
+        dir.display(),
+        megabytes(need),
+        megabytes(have)
+    );
+    Ok(())
+}
+
+fn megabytes(n_bytes: u64) -> String {
+    format!("{:.1} MB", n_bytes as f64 / 1e6)
+}
+
+/// Writes the index if every shard is there; `false` if other parts are still to be done.
+fn write_index(
+    out: &Path,
+    manifest: &Manifest,
+    shards: &[PlannedShard],
+    stored: &Stored,
+    layout: &Layout,
+    outcome: &Outcome,
+) -> anyhow::Result<bool> {
+    let mut index = Index::new(layout.clone(), manifest.classes.clone(), manifest.sha256.clone());
+    let mut n_missing = 0;
+    for shard in shards {
+        // A shard of another part counts only when none of its pictures is missing: whether a missing one
+        // was rejected is known where its part was done, not here.
+        let elsewhere = || {
+            stored.holds(&shard.file, &without_features(manifest, &shard.rows)).then_some(shard.rows.len())
+        };
+        match outcome.n_by_file.get(&shard.file).copied().or_else(elsewhere) {
+            Some(n) => {
+                let entry = ShardEntry::of(out, shard.file.clone(), n)?;
+                index.shards.entry(shard.split).or_default().push(entry);
+            }
+            None => n_missing += 1,
+        }
+    }
+    if n_missing > 0 {
+        tracing::info!(
+            "{n_missing} of {} shards belong to other parts and are not complete here, so there is no index \
+             yet; when all parts are done, bring their files together in {} and run without --shard",
+            shards.len(),
+            out.display()
+        );
+        return Ok(false);
+    }
+    index.n_rejected = outcome.rejects.len();
+    let n_ok: usize = index.shards.values().flatten().map(|entry| entry.n).sum();
+    anyhow::ensure!(
+        manifest.rows.len() == n_ok + index.n_rejected,
+        "{} pictures went in, {n_ok} have features and {} were rejected",
+        manifest.rows.len(),
+        index.n_rejected
+    );
+    index.write(out)?;
+    Ok(true)
+}
+
+/// Removes shards of earlier manifests, now that no index lists them.
+fn remove_stale(out: &Path, shards: &[PlannedShard], stored: &Stored) -> anyhow::Result<()> {
+    let current: BTreeSet<&str> = shards.iter().map(|shard| shard.file.as_str()).collect();
+    for file in stored.files.iter().filter(|file| !current.contains(file.as_str())) {
+        tracing::info!("removing {file}, which the manifest no longer asks for");
+        commit::remove(&out.join(file))?;
+    }
+    Ok(())
+}
+
+/// What the user sees in the end.
+#[derive(Debug, Serialize)]
+struct Summary {
+    n_in: usize,
+    n_ok: usize,
+    n_rejected: usize,
+    n_computed: usize,
+    n_reused: usize,
+    n_features: usize,
+    /// Of the pictures that were computed; `null` if none was.
+    images_per_second: Option<f64>,
+    bytes: u64,
+    /// Whether the set is complete.
+    indexed: bool,
+    out: String,
+}
+
+fn summarise(
+    out: &Path,
+    tasks: &[Task<'_>],
+    layout: &Layout,
+    outcome: &Outcome,
+    indexed: bool,
+) -> anyhow::Result<Summary> {
+    let n_in: usize = tasks.iter().map(|task| task.shard.rows.len()).sum();
+    let n_ok = outcome.n_computed + outcome.n_reused;
+    let n_rejected = outcome.rejects.len();
+    anyhow::ensure!(n_in == n_ok + n_rejected, "{n_in} pictures went in, {n_ok} + {n_rejected} came out");
+    let mut bytes = 0;
+    for file in outcome.n_by_file.keys() {
+        let path = out.join(file);
+        bytes += fs::metadata(&path).with_context(|| format!("cannot read {}", path.display()))?.len();
+    }
+    let rate = outcome.n_computed as f64 / outcome.elapsed.as_secs_f64();
+    Ok(Summary {
+        n_in,
+        n_ok,
+        n_rejected,
+        n_computed: outcome.n_computed,
+        n_reused: outcome.n_reused,
+        n_features: layout.n_features(),
+        images_per_second: (outcome.n_computed > 0).then_some(rate),
+        bytes,
+        indexed,
+        out: out.display().to_string(),
+    })
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} pictures: {} features each, {} in {}",
+            self.n_in,
+            self.n_features,
+            megabytes(self.bytes),
+            self.out
+        )?;
+        write!(f, "computed {}", self.n_computed)?;
+        if let Some(rate) = self.images_per_second {
+            write!(f, " ({rate:.1} img/s)")?;
+        }
+        write!(f, ", reused {}, rejected {}", self.n_reused, self.n_rejected)?;
+        if self.n_rejected > 0 {
+            write!(f, " (see {REJECTS_FILE_NAME})")?;
+        }
+        if !self.indexed {
+            write!(f, "\nnot complete: other parts are missing")?;
+        }
+        Ok(())
+    }
+}

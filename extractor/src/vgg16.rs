@@ -1,0 +1,98 @@
+//! The convolutions of VGG-16: configuration D of Simonyan and Zisserman, "Very deep convolutional
+//! networks for large-scale image recognition", 2014, without its three dense layers.
+
+use std::path::Path;
+
+use candle_core::{Device, Result, Tensor};
+
+use crate::conv3x3::Conv3x3;
+use crate::weights::Weights;
+
+/// Name of the network in a recipe.
+pub const NAME: &str = "vgg16";
+/// Channels of the last map.
+pub const N_CHANNELS: usize = 512;
+/// How many pixels of the input, along a side, become one of the last map: five halvings.
+pub const STRIDE: u32 = 32;
+
+/// One convolution in the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layer {
+    /// Position among torchvision's and timm's `features`, which also count ReLUs and poolings.
+    pub position: usize,
+    /// Channels in.
+    pub n_in: usize,
+    /// Channels out.
+    pub n_out: usize,
+    /// A block ends here: 2 x 2 maximum.
+    pub pooled: bool,
+}
+
+impl Layer {
+    const fn new(position: usize, n_in: usize, n_out: usize, pooled: bool) -> Self {
+        Self { position, n_in, n_out, pooled }
+    }
+
+    /// `features.0.weight` and `features.0.bias`.
+    pub fn tensor_names(&self) -> (String, String) {
+        (format!("features.{}.weight", self.position), format!("features.{}.bias", self.position))
+    }
+}
+
+/// The thirteen convolutions in the order of the forward pass.
+pub const LAYERS: [Layer; 13] = [
+    Layer::new(0, 3, 64, false),
+    Layer::new(2, 64, 64, true),
+    Layer::new(5, 64, 128, false),
+    Layer::new(7, 128, 128, true),
+    Layer::new(10, 128, 256, false),
+    Layer::new(12, 256, 256, false),
+    Layer::new(14, 256, 256, true),
+    Layer::new(17, 256, 512, false),
+    Layer::new(19, 512, 512, false),
+    Layer::new(21, 512, 512, true),
+    Layer::new(24, 512, 512, false),
+    Layer::new(26, 512, 512, false),
+    Layer::new(28, 512, 512, true),
+];
+
+/// The network with its weights on a device.
+#[derive(Debug)]
+pub struct Vgg16 {
+    layers: Vec<Conv3x3>,
+}
+
+impl Vgg16 {
+    /// Reads a weights file onto `device`.
+    ///
+    /// # Errors
+    /// As [`Weights::read`], or if the device has no room.
+    pub fn load(path: &Path, device: &Device) -> anyhow::Result<Self> {
+        Ok(Self::new(&Weights::read(path)?, device)?)
+    }
+
+    /// Puts `weights` onto `device`.
+    ///
+    /// # Errors
+    /// If the device has no room.
+    pub fn new(weights: &Weights, device: &Device) -> Result<Self> {
+        let layers = LAYERS
+            .iter()
+            .zip(&weights.convolutions)
+            .map(|(layer, weights)| Conv3x3::new(weights, layer.pooled, device))
+            .collect::<Result<_>>()?;
+        Ok(Self { layers })
+    }
+
+    /// The last map: xs (B, 3, S, S) -> (B, 512, S/32, S/32), after ReLU and pooling.
+    ///
+    /// # Errors
+    /// If the shape is another one or the device fails.
+    pub fn forward(&self, xs: &Tensor) -> Result<Tensor> {
+        let mut xs = xs.clone();
+        for layer in &self.layers {
+            xs = layer.apply(&xs)?; // (B, n_out, h, w), halved where a block ends
+        }
+        Ok(xs)
+    }
+}

@@ -1,0 +1,8 @@
+//! The extractor from the outside: the stage over small pictures, weights files, parity with PyTorch.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its harness too")]
+
+mod harness;
+mod parity;
+mod stage;
+mod weights;

@@ -1,0 +1,143 @@
+//! The same numbers as PyTorch, torchvision and Pillow. `tests/peers/vgg16_reference.py` made the reference.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use candle_core::{Device, Tensor};
+use extractor::Vgg16;
+use extractor::preprocess::{Preset, centre_crop, preprocess, squash_nearest};
+use image::RgbImage;
+use safetensors::SafeTensors;
+
+use crate::harness::seeded_weights;
+
+/// What "the same features" means: relative L2 distance.
+const MAX_DISTANCE: f64 = 1e-5;
+
+fn network() -> &'static Vgg16 {
+    static NETWORK: OnceLock<Vgg16> = OnceLock::new();
+    NETWORK.get_or_init(|| Vgg16::load(seeded_weights(), &Device::Cpu).unwrap())
+}
+
+struct Reference(Vec<u8>);
+
+impl Reference {
+    fn tensors(&self) -> SafeTensors<'_> {
+        SafeTensors::deserialize(&self.0).unwrap()
+    }
+
+    fn floats(&self, name: &str) -> (Vec<f32>, Vec<usize>) {
+        let tensors = self.tensors();
+        let tensor = tensors.tensor(name).unwrap();
+        let floats = tensor.data().as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
+        (floats, tensor.shape().to_vec())
+    }
+
+    /// A picture of shape (height, width, 3).
+    fn picture(&self, name: &str) -> RgbImage {
+        let tensors = self.tensors();
+        let tensor = tensors.tensor(name).unwrap();
+        let &[height, width, 3] = tensor.shape() else { panic!("{name} is no picture") };
+        RgbImage::from_raw(width as u32, height as u32, tensor.data().to_vec()).unwrap()
+    }
+}
+
+fn recorded() -> Reference {
+    Reference(include_bytes!("vgg16_reference.safetensors").to_vec())
+}
+
+/// x (1, 3, S, S) -> relative L2 distance of our features from `expected`.
+fn distance(x: &[f32], size: usize, expected: &[f32]) -> f64 {
+    let x = Tensor::from_slice(x, (1, 3, size, size), &Device::Cpu).unwrap();
+    let got: Vec<f32> = network().forward(&x).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+    assert_eq!(got.len(), expected.len());
+    let square = |x: f64| x * x;
+    let difference: f64 = got.iter().zip(expected).map(|(&a, &b)| square(f64::from(a) - f64::from(b))).sum();
+    let norm: f64 = expected.iter().map(|&b| square(f64::from(b))).sum();
+    (difference / norm).sqrt()
+}
+
+/// The script's `formula_input`.
+fn formula_input(size: usize) -> Vec<f32> {
+    let mut values = Vec::new();
+    for c in 0..3 {
+        for (y, x) in (0..size * size).map(|i| (i / size, i % size)) {
+            let level = (131 * c + 17 * y + 29 * x + 7 * x * y) % 251;
+            values.push((level as f64 / 62.75 - 2.0) as f32);
+        }
+    }
+    values
+}
+
+/// The script's `formula_image`.
+fn formula_image(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, y| {
+        let level = |c: u32| ((7 * x + 13 * y + 31 * c + 3 * (x * y % 17)) % 256) as u8;
+        image::Rgb([level(0), level(1), level(2)])
+    })
+}
+
+/// Largest difference in levels.
+fn level_difference(a: &RgbImage, b: &RgbImage) -> u8 {
+    assert_eq!(a.dimensions(), b.dimensions());
+    a.as_raw().iter().zip(b.as_raw()).map(|(&a, &b)| a.abs_diff(b)).max().unwrap()
+}
+
+#[test]
+fn seeded_weights_are_those_that_the_reference_was_made_with() {
+    let reference = recorded();
+    let expected = reference.tensors().tensor("weights_sha256").unwrap().data().to_vec();
+    let got = data::provenance::sha256_file(seeded_weights()).unwrap();
+    assert_eq!(data::provenance::from_hex(&got).unwrap().to_vec(), expected, "record the reference again");
+}
+
+#[test]
+fn features_are_those_of_pytorch() {
+    for size in [32, 64, 96] {
+        let (expected, shape) = recorded().floats(&format!("features_{size}"));
+        assert_eq!(shape, [1, 512, size / 32, size / 32]);
+        let distance = distance(&formula_input(size), size, &expected);
+        assert!(distance <= MAX_DISTANCE, "{size} px: {distance:e}");
+    }
+}
+
+#[test]
+fn resizing_is_that_of_pillow() {
+    for (width, height, size) in [(37, 53, 32), (301, 200, 64), (64, 500, 32), (20, 20, 64)] {
+        let expected = recorded().picture(&format!("centre_crop_{width}x{height}_{size}"));
+        let got = centre_crop(&formula_image(width, height), size).unwrap();
+        assert!(level_difference(&got, &expected) <= 1, "{width} x {height} -> {size}");
+    }
+    for (width, height, size) in [(37, 53, 64), (301, 200, 96), (20, 500, 32)] {
+        let expected = recorded().picture(&format!("squash_nearest_{width}x{height}_{size}"));
+        let got = squash_nearest(&formula_image(width, height), size).unwrap();
+        assert_eq!(level_difference(&got, &expected), 0, "{width} x {height} -> {size}");
+    }
+}
+
+/// Runs where VGG16_PHOTO_REFERENCE names a file that the script made of photos.
+#[test]
+fn photos_give_the_features_of_pytorch() {
+    let Some(path) = std::env::var_os("VGG16_PHOTO_REFERENCE") else { return };
+    let reference = Reference(std::fs::read(Path::new(&path)).unwrap());
+    let preset = Preset::find("torchvision").unwrap();
+    let n = reference.tensors().names().iter().filter(|name| name.starts_with("photo_")).count();
+    assert!(n > 0);
+    for i in 0..n {
+        let photo = reference.picture(&format!("photo_{i}"));
+        let (input, shape) = reference.floats(&format!("input_{i}"));
+        let size = shape[2];
+        let ours = preprocess(&photo, preset, size as u32).unwrap();
+        // One level is 1/255 before the division by the deviation.
+        let level = 1.01 / 255.0 / 0.224;
+        let furthest = ours.iter().zip(&input).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let n_off = ours.iter().zip(&input).filter(|(a, b)| (**a - **b).abs() > 1e-3).count();
+        assert!(furthest <= level, "photo {i}: {furthest}");
+        let squashed = squash_nearest(&photo, 64).unwrap();
+        assert_eq!(level_difference(&squashed, &reference.picture(&format!("squash_{i}"))), 0, "photo {i}");
+        let (expected, _) = reference.floats(&format!("features_{i}"));
+        let distance = distance(&input, size, &expected);
+        println!("photo {i}: features {distance:.2e} apart; {n_off} of {} inputs a level apart", input.len());
+        assert!(distance <= MAX_DISTANCE, "photo {i}: {distance:e}");
+    }
+}
