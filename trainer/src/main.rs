@@ -1,2 +1,7 @@
-//! .
-fn main() {}
+//! The `trainer` program; see the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    trainer::main()
+}

@@ -1,0 +1,171 @@
+//! `trainer evaluate`: how good the head is on pictures that it was not trained on. The one place that
+//! opens the features of test.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use data::commit;
+use data::features::{Features, Index};
+use data::head;
+use data::manifest::{Manifest, Split};
+use data::provenance::sha256_file;
+use data::stage::{self, Manners, usage};
+use serde::Serialize;
+
+use crate::classifier::Classifier;
+use crate::metrics::{self, Metrics, Prediction, SplitMetrics, sizes_of};
+use crate::predictions;
+
+/// Flags of `trainer evaluate`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct EvaluateArgs {
+    /// Directory with the features (index.json)
+    #[arg(long)]
+    pub features: PathBuf,
+    /// Directory with head.safetensors; metrics.json, predictions.csv and confusion.csv are written there
+    #[arg(long)]
+    pub model: PathBuf,
+    /// The manifest that the features were made from: it knows the pictures' paths
+    #[arg(long)]
+    pub manifest: PathBuf,
+    /// Parts of the data to measure on
+    #[arg(long, value_delimiter = ',', default_value = "valid,test")]
+    pub split: Vec<Split>,
+}
+
+/// Measures a head.
+///
+/// # Errors
+/// If features, head and manifest do not belong together, a split has no pictures, or a file cannot be
+/// written.
+pub fn evaluate(args: &EvaluateArgs, manners: &Manners) -> anyhow::Result<Summary> {
+    if args.split.contains(&Split::Train) {
+        return Err(usage("--split train: a head is not measured on what it was trained on"));
+    }
+    let _lock = commit::lock(&args.model, "trainer")?;
+    let features = Features::open(&args.features)?;
+    let manifest = manifest_of(&args.manifest, &features.index)?;
+    let classifier = Classifier::open(&args.model)?;
+    ensure_belongs(&classifier, &features.index, args)?;
+    let mut predicted = BTreeMap::new();
+    for &split in &args.split {
+        predicted.insert(split, predict(&classifier, &features, split, manifest.rows.len(), manners)?);
+    }
+    let classes = &classifier.info().classes;
+    let splits = predicted.iter().map(|(split, p)| (*split, SplitMetrics::of(p, classes))).collect();
+    let metrics = Metrics { head_sha256: sha256_file(&args.model.join(head::FILE_NAME))?, splits };
+    predictions::write(&args.model.join(predictions::FILE_NAME), &predicted, &manifest, classes)?;
+    predictions::write_confusion(&args.model.join(predictions::CONFUSION_FILE_NAME), &predicted, classes)?;
+    metrics.write(&args.model.join(metrics::FILE_NAME))?;
+    Ok(Summary { metrics })
+}
+
+/// The manifest at `path`, if it is the one that the features of `index` were made from.
+///
+/// # Errors
+/// If it is missing, damaged or another one.
+pub(crate) fn manifest_of(path: &std::path::Path, index: &Index) -> anyhow::Result<Manifest> {
+    let manifest = Manifest::read(path)?;
+    anyhow::ensure!(
+        manifest.sha256 == index.manifest_sha256,
+        "{} is not the manifest that the features were made from; run the extractor again",
+        path.display()
+    );
+    Ok(manifest)
+}
+
+fn ensure_belongs(classifier: &Classifier, index: &Index, args: &EvaluateArgs) -> anyhow::Result<()> {
+    let file = args.model.join(head::FILE_NAME);
+    let info = classifier.info();
+    index.layout.recipe.ensure_same(&info.recipe, &file, "trainer fit again")?;
+    anyhow::ensure!(
+        info.classes == index.classes,
+        "{} was trained on other classes than {} has ({}); run trainer fit again",
+        file.display(),
+        args.features.display(),
+        first_difference(&info.classes, &index.classes),
+    );
+    anyhow::ensure!(
+        info.feature_shape == index.layout.shape,
+        "{} takes features of shape {:?}, {} has {:?}; run trainer fit again",
+        file.display(),
+        info.feature_shape,
+        args.features.display(),
+        index.layout.shape
+    );
+    Ok(())
+}
+
+fn first_difference(head: &[String], features: &[String]) -> String {
+    let at = head.iter().zip(features).take_while(|(a, b)| a == b).count();
+    let name = |classes: &[String]| classes.get(at).map_or("none".to_owned(), |c| format!("{c:?}"));
+    format!("output {at} is {}, expected {}", name(head), name(features))
+}
+
+fn predict(
+    classifier: &Classifier,
+    features: &Features,
+    split: Split,
+    n_manifest_rows: usize,
+    manners: &Manners,
+) -> anyhow::Result<Vec<Prediction>> {
+    let pictures = features.open_split(split)?;
+    anyhow::ensure!(
+        !pictures.is_empty(),
+        "there are no {split} pictures to measure on; run the splitter with a --ratio that gives {split} \
+         some, or ask for another --split"
+    );
+    anyhow::ensure!(
+        pictures.rows().iter().all(|&row| (row as usize) < n_manifest_rows),
+        "the {split} features are of rows that the manifest does not have; run the extractor again"
+    );
+    let sizes = sizes_of(&classifier.info().classes);
+    let bar = stage::progress(manners, pictures.len() as u64, "pictures");
+    let mut predictions = Vec::with_capacity(pictures.len());
+    let order: Vec<usize> = (0..pictures.len()).collect();
+    for indices in order.chunks(crate::classifier::BATCH_SIZE) {
+        stage::check_interrupted()?;
+        let rows: Vec<Cow<[f32]>> = indices.iter().map(|&i| pictures.row(i)).collect();
+        let rows: Vec<&[f32]> = rows.iter().map(AsRef::as_ref).collect();
+        for (&i, log_probabilities) in indices.iter().zip(classifier.log_probabilities(&rows)?) {
+            let (row, label) = (pictures.rows()[i], pictures.labels()[i] as usize);
+            predictions.push(Prediction::new(row, label, &log_probabilities, &sizes));
+        }
+        bar.inc(indices.len() as u64);
+    }
+    bar.finish_and_clear();
+    Ok(predictions)
+}
+
+/// What was measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Summary {
+    /// As in `metrics.json`.
+    pub metrics: Metrics,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (split, m) in &self.metrics.splits {
+            let [low, high] = m.top1_interval.map(|x| 100.0 * x);
+            writeln!(
+                f,
+                "{split}: top-1 {:.1} % ({low:.1} to {high:.1}), top-5 {:.1} %, loss {:.4} on {} pictures of {} \
+                 classes; the most frequent class alone: {:.1} %",
+                100.0 * m.top1,
+                100.0 * m.top5,
+                m.loss,
+                m.n,
+                m.n_classes,
+                100.0 * m.majority_top1
+            )?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

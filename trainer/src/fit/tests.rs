@@ -1,0 +1,255 @@
+use std::path::Path;
+
+use data::checkpoint;
+use data::head::Head;
+use data::stage::Exit;
+
+use super::*;
+use crate::synthetic::{Synthetic, Workspace, damage, message};
+use crate::{Classifier, history};
+
+fn small() -> (tempfile::TempDir, Workspace) {
+    let dir = tempfile::tempdir().unwrap();
+    let workspace = Synthetic::small().write(dir.path());
+    (dir, workspace)
+}
+
+const OPTIMIZERS: [&str; 3] = [
+    "",
+    "--momentum 0.9 --weight-decay 0.001 --class-weights balanced",
+    "--standardize --label-smoothing 0.1",
+];
+
+#[test]
+fn it_learns_what_can_be_learned() {
+    for flags in OPTIMIZERS {
+        let (_dir, workspace) = small();
+        workspace.fit(&format!("--epochs 10 --hidden none {flags}")).unwrap();
+        let history = history::read(&workspace.model().join(history::FILE_NAME)).unwrap();
+        assert!(history[9][3] > 0.9, "{flags}: {history:?}");
+        assert_eq!(
+            workspace.model_file_names(),
+            ["checkpoint-0010.safetensors", "head.safetensors", "history.csv"]
+        );
+    }
+}
+
+#[test]
+fn a_resumed_run_ends_with_the_bytes_of_an_uninterrupted_one() {
+    for flags in OPTIMIZERS {
+        let (_dir, whole) = small();
+        whole.fit(&format!("--epochs 5 {flags}")).unwrap();
+        let (_dir, pieces) = small();
+        for epochs in [1, 2, 5] {
+            pieces.fit(&format!("--epochs {epochs} --resume --checkpoint-every 1000 {flags}")).unwrap();
+        }
+        assert!(whole.model_files() == pieces.model_files(), "{flags}");
+    }
+}
+
+/// As after a kill between the two: the newer checkpoint of the older run is the last that was written.
+#[test]
+fn a_killed_run_goes_on_from_its_last_checkpoint() {
+    let (_dir, whole) = small();
+    whole.fit("--epochs 6").unwrap();
+    let (_dir, killed) = small();
+    killed.fit("--epochs 3").unwrap();
+    // What a longer run would have left beside the checkpoint: a history that is ahead of it, no head.
+    let history = killed.model().join(history::FILE_NAME);
+    std::fs::copy(whole.model().join(history::FILE_NAME), history).unwrap();
+    std::fs::remove_file(killed.model().join("head.safetensors")).unwrap();
+    killed.fit("--epochs 6 --resume").unwrap();
+    assert!(whole.model_files() == killed.model_files());
+}
+
+#[test]
+fn a_damaged_checkpoint_gives_way_to_the_one_before() {
+    let (_dir, workspace) = small();
+    workspace.fit("--epochs 2").unwrap();
+    let before = checkpoint::path(&workspace.model(), 2);
+    let kept = std::fs::read(&before).unwrap();
+    workspace.fit("--epochs 3 --resume").unwrap();
+    let whole = workspace.model_files();
+    damage(&checkpoint::path(&workspace.model(), 3), |bytes| bytes.truncate(bytes.len() / 2));
+    let found = message(workspace.fit("--epochs 3 --resume"));
+    assert!(found.contains("every checkpoint is corrupt"), "{found}");
+    data::commit::write_bytes(&before, &kept).unwrap();
+    workspace.fit("--epochs 3 --resume").unwrap();
+    assert!(workspace.model_files() == whole);
+}
+
+#[test]
+fn resuming_a_finished_run_touches_nothing() {
+    let (_dir, workspace) = small();
+    workspace.fit("--epochs 2").unwrap();
+    let times = |dir: &Path| -> Vec<_> {
+        let files = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap()).filter(|e| e.file_name() != ".lock");
+        let mut times: Vec<_> =
+            files.map(|e| (e.path(), e.metadata().unwrap().modified().unwrap())).collect();
+        times.sort();
+        times
+    };
+    let before = times(&workspace.model());
+    workspace.fit("--epochs 2 --resume").unwrap();
+    assert_eq!(before, times(&workspace.model()));
+}
+
+#[test]
+fn another_run_is_not_resumed() {
+    let (dir, workspace) = small();
+    workspace.fit("--epochs 2").unwrap();
+    for (flags, expected) in [
+        ("--learning-rate 0.2", "learning-rate was 0.1, is 0.2"),
+        ("--hidden 16", "hidden was \"16,8\", is \"16\""),
+        ("--seed 7", "seed was 42, is 7"),
+        ("--momentum 0.5", "momentum was 0.0, is 0.5"),
+        ("--epochs 1", "--epochs asks for 1"),
+    ] {
+        let found = message(workspace.fit(&format!("--epochs 3 --resume {flags}")));
+        assert!(found.contains(expected) && found.contains("without --resume"), "{found}");
+    }
+    Synthetic { noise: 0.9, ..Synthetic::small() }.write(dir.path());
+    let found = message(workspace.fit("--epochs 3 --resume"));
+    assert!(found.contains("features was"), "{found}");
+    workspace.fit("--epochs 1 --seed 7").unwrap();
+    assert_eq!(
+        workspace.model_file_names(),
+        ["checkpoint-0001.safetensors", "head.safetensors", "history.csv"]
+    );
+}
+
+#[test]
+fn a_loss_that_runs_away_stops_the_run_and_keeps_what_is_good() {
+    let (_dir, workspace) = small();
+    workspace.fit("--epochs 2").unwrap();
+    let head = std::fs::read(workspace.model().join("head.safetensors")).unwrap();
+    let found = message(workspace.fit("--epochs 2 --learning-rate 1e30"));
+    assert!(found.contains("at epoch 1 step 2; last good checkpoint: epoch 0"), "{found}");
+    assert!(std::fs::read(workspace.model().join("head.safetensors")).unwrap() == head);
+    assert!(checkpoint::path(&workspace.model(), 0).exists());
+}
+
+#[test]
+fn patience_ends_a_run_that_no_longer_gets_better() {
+    let dir = tempfile::tempdir().unwrap();
+    let workspace = Synthetic { noise: 4.0, ..Synthetic::small() }.write(dir.path());
+    workspace.fit("--epochs 200 --patience 3 --dropout 0").unwrap();
+    let rows = history::read(&workspace.model().join(history::FILE_NAME)).unwrap();
+    let lowest = history::lowest_valid_loss(&rows).unwrap();
+    assert!(rows.len() < 200 && rows.len() == lowest + 3, "{} epochs, lowest at {lowest}", rows.len());
+    let files = workspace.model_files();
+    workspace.fit("--epochs 200 --patience 3 --dropout 0 --resume").unwrap();
+    assert!(files == workspace.model_files());
+}
+
+#[test]
+fn the_scaling_is_folded_into_the_head() {
+    use crate::scaling::Scaling;
+    use data::features::Features;
+    use data::manifest::Split;
+    let (dir, workspace) = small();
+    workspace.fit("--epochs 2 --standardize").unwrap();
+    let state = checkpoint::Checkpoint::read(&checkpoint::path(&workspace.model(), 2)).unwrap();
+    let folded = Head::read(&workspace.model().join("head.safetensors")).unwrap();
+    let train = Features::open(&dir.path().join("features")).unwrap().open_split(Split::Train).unwrap();
+    let scaling = Scaling::measure(&train);
+    let (scaled, raw) =
+        (Mlp::new(state.best, Vec::new()).unwrap(), Mlp::new(folded.layers, Vec::new()).unwrap());
+    let all: Vec<usize> = (0..train.len()).collect();
+    let logits = |mlp: &Mlp, scaling: Option<&Scaling>| {
+        mlp.logits(&Rows { split: &train, scaling }.batch(&all).unwrap().features).unwrap()
+    };
+    for (a, b) in logits(&scaled, Some(&scaling)).iter().zip(logits(&raw, None)) {
+        assert!((a - b).abs() < 1e-4, "{a} {b}");
+    }
+    assert_ne!(logits(&scaled, None), logits(&raw, None));
+}
+
+#[test]
+fn test_features_are_not_opened() {
+    let (dir, workspace) = small();
+    damage(&dir.path().join("features/test-00000.safetensors"), |bytes| bytes.clear());
+    workspace.fit("--epochs 1").unwrap();
+    assert!(message(workspace.evaluate("")).contains("test-00000.safetensors"));
+}
+
+#[test]
+fn data_that_can_not_be_trained_on_is_refused_by_name() {
+    let small = Synthetic::small;
+    let cases: [(Synthetic, &str); 3] = [
+        (Synthetic { per_class: [20, 0, 7], ..small() }, "has no valid pictures"),
+        (Synthetic { per_class: [0, 6, 7], ..small() }, "has no train pictures"),
+        (Synthetic { classes: vec!["pug".into()], ..small() }, "all train pictures of"),
+    ];
+    for (set, expected) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        let found = message(set.write(dir.path()).fit("--epochs 1"));
+        assert!(found.contains(expected), "{found}");
+    }
+}
+
+#[test]
+fn a_class_that_valid_has_and_train_has_not_is_refused() {
+    use data::features::{Features, Index};
+    use data::manifest::Split;
+    let (dir, workspace) = small();
+    // The train shard of a set with two classes, in the index of the set with three.
+    let other = tempfile::tempdir().unwrap();
+    let two = Synthetic { classes: ["beagle", "not_a_dog"].map(str::to_owned).into(), ..Synthetic::small() };
+    two.write(other.path());
+    let features = dir.path().join("features");
+    let shard = "train-00000.safetensors";
+    std::fs::copy(other.path().join("features").join(shard), features.join(shard)).unwrap();
+    let mut index: Index = Features::open(&features).unwrap().index;
+    index.shards.get_mut(&Split::Train).unwrap()[0].n = 40;
+    index.write(&features).unwrap();
+    let found = message(workspace.fit("--epochs 1"));
+    assert!(found.contains("valid has pictures of papillon, train has none"), "{found}");
+}
+
+#[test]
+fn flags_out_of_range_are_usage_errors_before_anything_is_read() {
+    let nowhere = Workspace("/nowhere".into());
+    for flags in [
+        "--dropout 1",
+        "--dropout NaN",
+        "--learning-rate 0",
+        "--learning-rate inf",
+        "--momentum 1",
+        "--label-smoothing 1",
+        "--epochs 0",
+        "--batch-size 0",
+    ] {
+        let error = nowhere.fit(flags).unwrap_err();
+        assert!(matches!(error.downcast_ref(), Some(Exit::Usage(_))), "{flags}: {error:#}");
+    }
+    assert!(message(nowhere.fit("--hidden 16,0")).contains("neither a list of units"));
+}
+
+#[test]
+fn two_runs_do_not_share_a_directory() {
+    let (_dir, workspace) = small();
+    let _held = data::commit::lock(&workspace.model(), "trainer").unwrap();
+    let error = workspace.fit("--epochs 1").unwrap_err();
+    assert!(matches!(error.downcast_ref(), Some(Exit::TryAgain(_))), "{error:#}");
+}
+
+#[test]
+fn a_picture_has_the_same_probabilities_alone_and_in_company() {
+    let dir = tempfile::tempdir().unwrap();
+    let workspace = Synthetic { n_features: 700, ..Synthetic::small() }.write(dir.path());
+    workspace.fit("--epochs 1").unwrap();
+    let classifier = Classifier::open(&workspace.model()).unwrap();
+    let mut draws = data::draw::stream(1, "test", "");
+    let pictures: Vec<Vec<f32>> =
+        (0..70).map(|_| (0..700).map(|_| draws.normal() as f32).collect()).collect();
+    let rows: Vec<&[f32]> = pictures.iter().map(Vec::as_slice).collect();
+    let together = classifier.probabilities_of(&rows).unwrap();
+    for (row, expected) in rows.iter().zip(&together) {
+        assert_eq!(&classifier.probabilities(row).unwrap(), expected);
+        assert!((expected.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+    }
+    assert!(
+        message(classifier.probabilities(&rows[0][1..]).map(drop)).contains("takes 700 features, got 699")
+    );
+}

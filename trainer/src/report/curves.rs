@@ -1,0 +1,106 @@
+//! Loss and top-1 by epoch, drawn as SVG.
+
+use data::checkpoint::EpochFigures;
+use maud::{Markup, html};
+
+const WIDTH: f64 = 520.0;
+const HEIGHT: f64 = 260.0;
+const LEFT: f64 = 46.0;
+const RIGHT: f64 = 14.0;
+const TOP: f64 = 14.0;
+const BOTTOM: f64 = 34.0;
+
+/// Loss of train and valid by epoch.
+pub(super) fn loss(history: &[EpochFigures], best_epoch: usize) -> Markup {
+    let highest = history.iter().flat_map(|[train, _, valid, ..]| [*train, *valid]).fold(0.0, f64::max);
+    let axis = Axis::up_to(highest);
+    chart("loss", &axis, "", history.iter().map(|f| (f[0], f[2])).collect(), best_epoch)
+}
+
+/// Top-1 of train and valid by epoch, in percent.
+pub(super) fn top1(history: &[EpochFigures], best_epoch: usize) -> Markup {
+    let percent = history.iter().map(|f| (100.0 * f[1], 100.0 * f[3])).collect();
+    chart("top-1", &Axis { end: 100.0, step: 20.0, digits: 0 }, " %", percent, best_epoch)
+}
+
+/// An axis from 0 to `end`.
+struct Axis {
+    end: f64,
+    step: f64,
+    digits: usize,
+}
+
+impl Axis {
+    /// Four to eight steps of 1, 2 or 5 times a power of ten.
+    fn up_to(highest: f64) -> Self {
+        let highest = if highest > 0.0 { highest } else { 1.0 };
+        let power = 10f64.powf((highest / 5.0).log10().floor());
+        let step = [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|step| highest / step <= 6.0);
+        let step = step.unwrap_or(10.0 * power);
+        let digits = (-step.log10().floor()).max(0.0) as usize;
+        Self { end: step * (highest / step).ceil(), step, digits }
+    }
+
+    fn ticks(&self) -> impl Iterator<Item = f64> {
+        (0..=(self.end / self.step).round() as usize).map(|i| i as f64 * self.step)
+    }
+}
+
+fn chart(name: &str, axis: &Axis, unit: &str, points: Vec<(f64, f64)>, best_epoch: usize) -> Markup {
+    let n = points.len();
+    let x = |epoch: usize| LEFT + (WIDTH - LEFT - RIGHT) * (epoch as f64 - 1.0) / (n.max(2) as f64 - 1.0);
+    let y = |value: f64| TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - value / axis.end);
+    let line = |values: Vec<f64>| -> String {
+        (1..).zip(values).map(|(epoch, v)| format!("{:.1},{:.1} ", x(epoch), y(v))).collect()
+    };
+    let every = n.div_ceil(10).max(1);
+    let labelled = (1..=n).filter(|epoch| epoch % every == 0 || *epoch == 1);
+    html! {
+        figure {
+            figcaption { (name) " by epoch" }
+            svg.chart viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(format!("{name} by epoch")) {
+                @for tick in axis.ticks() {
+                    line.grid x1=(LEFT) x2=(WIDTH - RIGHT) y1=(y(tick)) y2=(y(tick)) {}
+                    text.tick x=(LEFT - 6.0) y=(y(tick) + 3.5) text-anchor="end" {
+                        (format!("{tick:.*}", axis.digits)) (unit)
+                    }
+                }
+                @for epoch in labelled {
+                    text.tick x=(x(epoch)) y=(HEIGHT - BOTTOM + 16.0) text-anchor="middle" { (epoch) }
+                }
+                @if best_epoch > 0 {
+                    line.best x1=(x(best_epoch)) x2=(x(best_epoch)) y1=(TOP) y2=(HEIGHT - BOTTOM) {}
+                }
+                polyline.train points=(line(points.iter().map(|p| p.0).collect())) {}
+                polyline.valid points=(line(points.iter().map(|p| p.1).collect())) {}
+                @for (epoch, (train, valid)) in (1..).zip(&points) {
+                    circle.train cx=(format!("{:.1}", x(epoch))) cy=(format!("{:.1}", y(*train))) r="2.2" {
+                        title { "epoch " (epoch) ", train: " (format!("{train:.3}")) (unit) }
+                    }
+                    circle.valid cx=(format!("{:.1}", x(epoch))) cy=(format!("{:.1}", y(*valid))) r="2.2" {
+                        title { "epoch " (epoch) ", valid: " (format!("{valid:.3}")) (unit) }
+                    }
+                }
+            }
+            p.legend {
+                span.key.train {} "train, during the epoch, with dropout  "
+                span.key.valid {} "valid, after the epoch  "
+                span.key.best {} "best epoch (" (best_epoch) ")"
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_has_round_steps_and_holds_its_highest_value() {
+        for highest in [0.0, 1e-9, 0.013, 0.99, 1.0, 2.4, 4.787, 99.0, 12_345.0] {
+            let axis = Axis::up_to(highest);
+            let n = axis.ticks().count();
+            assert!(axis.end >= highest && (4..=8).contains(&n), "{highest}: {n} ticks to {}", axis.end);
+        }
+    }
+}

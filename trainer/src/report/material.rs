@@ -1,0 +1,160 @@
+//! Everything that the report is made from, read and checked to belong together.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context;
+use data::checkpoint::EpochFigures;
+use data::features::Index;
+use data::head::{self, Head, HeadInfo};
+use data::manifest::{Manifest, REJECTS_FILE_NAME, Split};
+use data::provenance::{Provenance, sha256_file};
+use serde_json::Value;
+
+use super::ReportArgs;
+use crate::evaluate::manifest_of;
+use crate::history;
+use crate::metrics::{self, Metrics, SplitMetrics};
+use crate::predictions::{self, PredictionRow};
+
+/// What the report is made from.
+#[derive(Debug)]
+pub(super) struct Material {
+    pub(super) head: HeadInfo,
+    /// Inputs and outputs of the head's layers: D, units, K.
+    pub(super) layer_sizes: Vec<usize>,
+    pub(super) index: Index,
+    pub(super) manifest: Manifest,
+    pub(super) history: Vec<EpochFigures>,
+    pub(super) metrics: Metrics,
+    /// The split that the report is about: test where it was measured.
+    pub(super) split: Split,
+    /// The predictions of that split.
+    pub(super) predictions: Vec<PredictionRow>,
+    /// How the data was split and augmented: parameters by stage, where they are known.
+    pub(super) made_with: Vec<(String, Value)>,
+    /// Pictures that the splitter rejected, by reason; `None` where that is not known.
+    pub(super) rejected_by_splitter: Option<BTreeMap<String, usize>>,
+}
+
+impl Material {
+    pub(super) fn gather(args: &ReportArgs) -> anyhow::Result<Self> {
+        let index = Index::read(&args.features)?;
+        let manifest = manifest_of(&args.manifest, &index)?;
+        let head_path = args.model.join(head::FILE_NAME);
+        let Head { layers, info } = Head::read(&head_path)?;
+        index.layout.recipe.ensure_same(&info.recipe, &head_path, "trainer fit again")?;
+        let metrics_path = args.model.join(metrics::FILE_NAME);
+        let metrics = Metrics::read(&metrics_path)?;
+        anyhow::ensure!(
+            metrics.head_sha256 == sha256_file(&head_path)?,
+            "{} was measured on another head; run trainer evaluate again",
+            metrics_path.display()
+        );
+        let split = *metrics.splits.keys().next_back().with_context(|| {
+            format!("{} has no figures; run trainer evaluate again", metrics_path.display())
+        })?;
+        let predictions_path = args.model.join(predictions::FILE_NAME);
+        let predictions: Vec<PredictionRow> =
+            predictions::read(&predictions_path)?.into_iter().filter(|p| p.split == split).collect();
+        anyhow::ensure!(
+            predictions.len() == metrics.splits[&split].n,
+            "{} has {} pictures of {split}, {} has {}; run trainer evaluate again",
+            predictions_path.display(),
+            predictions.len(),
+            metrics_path.display(),
+            metrics.splits[&split].n
+        );
+        let known = |class: &str| info.classes.iter().any(|c| c == class);
+        let stranger = predictions.iter().find(|p| !known(&p.actual) || !known(p.predicted()));
+        if let Some(p) = stranger {
+            anyhow::bail!(
+                "{}: {} is called {} or {}, which the head does not know; run trainer evaluate again",
+                predictions_path.display(),
+                p.path,
+                p.actual,
+                p.predicted()
+            );
+        }
+        let history = history_of(&args.model, &info)?;
+        let layer_sizes = layers.iter().map(|l| l.n_in).chain([info.classes.len()]).collect();
+        let dirs = [args.split_dir.as_deref(), args.manifest.parent()];
+        let (made_with, rejected_by_splitter) = (made_with(&dirs)?, rejects(args.split_dir.as_deref())?);
+        Ok(Self {
+            head: info,
+            layer_sizes,
+            index,
+            manifest,
+            history,
+            metrics,
+            split,
+            predictions,
+            made_with,
+            rejected_by_splitter,
+        })
+    }
+
+    /// The figures of the split that the report is about.
+    pub(super) fn figures(&self) -> &SplitMetrics {
+        &self.metrics.splits[&self.split]
+    }
+
+    /// A training parameter as a person reads it.
+    pub(super) fn training(&self, flag: &str) -> String {
+        match self.head.training.get(flag) {
+            None => "unknown".to_owned(),
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Bool(is)) => if *is { "yes" } else { "no" }.to_owned(),
+            Some(other) => other.to_string(),
+        }
+    }
+
+    /// The epoch that gave the head, from 1.
+    pub(super) fn best_epoch(&self) -> usize {
+        history::best_epoch(&self.history).unwrap_or(0)
+    }
+}
+
+/// The history, if it is that of the head.
+fn history_of(model: &Path, head: &HeadInfo) -> anyhow::Result<Vec<EpochFigures>> {
+    let path = model.join(history::FILE_NAME);
+    let history = history::read(&path)?;
+    let best = history::best_epoch(&history);
+    let told = |name: &str| head.training.get(name).and_then(Value::as_str).map(str::to_owned);
+    let loss = best.map(|epoch| history::cell(history[epoch - 1][2]));
+    let top1 = best.map(|epoch| history::cell(history[epoch - 1][3]));
+    anyhow::ensure!(
+        best.is_some() && loss == told("valid_loss") && top1 == told("valid_top1"),
+        "{} is not the history of {}; run trainer fit again",
+        path.display(),
+        head::FILE_NAME
+    );
+    Ok(history)
+}
+
+/// Parameters of the stages whose provenance lies in `dirs`.
+fn made_with(dirs: &[Option<&Path>]) -> anyhow::Result<Vec<(String, Value)>> {
+    let mut found: Vec<(String, Value)> = Vec::new();
+    for dir in dirs.iter().flatten() {
+        if let Some(p) = Provenance::read(&dir.join("provenance.json"))?
+            && !found.iter().any(|(stage, _)| *stage == p.stage)
+        {
+            found.push((p.stage, p.parameters));
+        }
+    }
+    Ok(found)
+}
+
+fn rejects(split_dir: Option<&Path>) -> anyhow::Result<Option<BTreeMap<String, usize>>> {
+    let Some(path) = split_dir.map(|dir| dir.join(REJECTS_FILE_NAME)).filter(|path| path.exists()) else {
+        return Ok(None);
+    };
+    let named = || format!("cannot read {}", path.display());
+    let mut by_reason = BTreeMap::new();
+    let mut table = csv::Reader::from_path(&path).with_context(named)?;
+    for record in table.records() {
+        let reason = record.with_context(named)?.get(1).unwrap_or_default().to_owned();
+        *by_reason.entry(reason).or_insert(0) += 1;
+    }
+    Ok(Some(by_reason))
+}

@@ -1,0 +1,208 @@
+//! Feature sets, manifests and pictures for the tests: classes as noisy clouds around random centres.
+
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use data::commit;
+use data::draw;
+use data::features::{Dtype, Index, Layout, Shard, ShardEntry, shard_file_name, write_shard};
+use data::manifest::{self, Row, Split};
+use data::provenance::{from_hex, sha256_file};
+use data::recipe::{Pool, Recipe};
+
+use trainer::Cli;
+
+/// A feature set to be written.
+#[derive(Clone)]
+pub(crate) struct Synthetic {
+    pub(crate) classes: Vec<String>,
+    /// Pictures of each class in train, valid and test.
+    pub(crate) per_class: [usize; 3],
+    pub(crate) n_features: usize,
+    /// Deviation of the cloud around a class's centre; the centres are standard normal.
+    pub(crate) noise: f64,
+    pub(crate) image_size: u32,
+}
+
+impl Synthetic {
+    pub(crate) fn small() -> Self {
+        Self {
+            classes: ["beagle", "not_a_dog", "papillon"].map(str::to_owned).into(),
+            per_class: [20, 6, 7],
+            n_features: 24,
+            noise: 1.0,
+            image_size: 32,
+        }
+    }
+
+    pub(crate) fn recipe(&self) -> Recipe {
+        Recipe {
+            backbone: "vgg16".into(),
+            weights: "seeded:42".into(),
+            weights_sha256: "ab".repeat(32),
+            image_size: self.image_size,
+            preset: "torchvision".into(),
+            preprocessing_version: 1,
+            pool: Pool::None,
+        }
+    }
+
+    /// Writes `split/manifest.csv`, the pictures' names in it, and `features/` into `dir`.
+    pub(crate) fn write(&self, dir: &Path) -> Workspace {
+        self.write_all(dir, false)
+    }
+
+    /// [`Synthetic::write`], with the pictures themselves.
+    pub(crate) fn write_with_pictures(&self, dir: &Path) -> Workspace {
+        self.write_all(dir, true)
+    }
+
+    fn write_all(&self, dir: &Path, with_pictures: bool) -> Workspace {
+        let workspace = Workspace(dir.to_owned());
+        let mut rows = Vec::new();
+        for (class, split, i) in self.pictures() {
+            let path = format!("{split}/{class}/{i:03}.jpg");
+            let sha256 = if with_pictures { paint(&dir.join("split").join(&path)) } else { [0; 32] };
+            let class = class.to_owned();
+            rows.push(Row { path, class, split, sha256, width: 32, height: 32, augmented: None });
+        }
+        manifest::write(&workspace.manifest(), &rows, false).unwrap();
+        self.write_features(&workspace);
+        workspace
+    }
+
+    /// Writes `features/` for the manifest that is there.
+    pub(crate) fn write_features(&self, workspace: &Workspace) {
+        let features = workspace.0.join("features");
+        let shape = vec![self.n_features, 1, 1];
+        let layout = Layout { recipe: self.recipe(), dtype: Dtype::F32, shape };
+        let mut index =
+            Index::new(layout.clone(), self.classes.clone(), sha256_file(&workspace.manifest()).unwrap());
+        for split in Split::ALL {
+            let mut shard = Shard::default();
+            for (row, (class, of, i)) in self.pictures().enumerate() {
+                if of != split {
+                    continue;
+                }
+                let mut centre = draw::stream(7, "centre", class);
+                let mut cloud = draw::stream(7, "cloud", &format!("{class}/{split}/{i}"));
+                shard.features.extend(
+                    (0..self.n_features).map(|_| (centre.normal() + self.noise * cloud.normal()) as f32),
+                );
+                shard.labels.push(self.classes.iter().position(|c| c == class).unwrap() as u32);
+                shard.rows.push(row as u32);
+                shard.sha256.push([row as u8; 32]);
+            }
+            if shard.rows.is_empty() {
+                continue;
+            }
+            let file = shard_file_name(split, 0);
+            write_shard(&features.join(&file), &layout, &shard).unwrap();
+            let entry = ShardEntry::of(&features, file, shard.rows.len()).unwrap();
+            index.shards.insert(split, vec![entry]);
+        }
+        index.write(&features).unwrap();
+    }
+
+    fn pictures(&self) -> impl Iterator<Item = (&str, Split, usize)> {
+        Split::ALL.into_iter().zip(self.per_class).flat_map(move |(split, n)| {
+            self.classes.iter().flat_map(move |class| (0..n).map(move |i| (class.as_str(), split, i)))
+        })
+    }
+}
+
+/// A directory with `split/manifest.csv`, `features/` and, later, `model/`.
+pub(crate) struct Workspace(pub(crate) PathBuf);
+
+impl Workspace {
+    pub(crate) fn manifest(&self) -> PathBuf {
+        self.0.join("split").join(manifest::FILE_NAME)
+    }
+
+    pub(crate) fn model(&self) -> PathBuf {
+        self.0.join("model")
+    }
+
+    /// Runs `trainer fit` with small layers and `flags`.
+    pub(crate) fn fit(&self, flags: &str) -> anyhow::Result<()> {
+        let flags = format!("--hidden 16,8 --learning-rate 0.1 --batch-size 8 --checkpoint-every 0 {flags}");
+        self.run("fit", &["--features", "features", "--out", "model"], &flags)
+    }
+
+    /// Runs `trainer evaluate` with `flags`.
+    pub(crate) fn evaluate(&self, flags: &str) -> anyhow::Result<()> {
+        let paths = ["--features", "features", "--model", "model", "--manifest", "split/manifest.csv"];
+        self.run("evaluate", &paths, flags)
+    }
+
+    /// Runs `trainer report` with `flags`.
+    pub(crate) fn report(&self, flags: &str) -> anyhow::Result<()> {
+        let paths = ["--features", "features", "--model", "model", "--manifest", "split/manifest.csv"];
+        self.run("report", &paths, flags)
+    }
+
+    fn run(&self, command: &str, paths: &[&str], flags: &str) -> anyhow::Result<()> {
+        let mut words = vec!["trainer".to_owned(), command.to_owned(), "--quiet".to_owned()];
+        for pair in paths.chunks(2) {
+            words.extend([pair[0].to_owned(), self.0.join(pair[1]).display().to_string()]);
+        }
+        // The last of two same flags counts, so that a test can override what stands above.
+        let mut given: Vec<(String, Option<String>)> = Vec::new();
+        for word in flags.split_whitespace() {
+            match (word.starts_with("--"), given.last_mut()) {
+                (false, Some((_, value))) => *value = Some(word.to_owned()),
+                _ => {
+                    given.retain(|(flag, _)| flag != word);
+                    given.push((word.to_owned(), None));
+                }
+            }
+        }
+        words.extend(given.into_iter().flat_map(|(flag, value)| std::iter::once(flag).chain(value)));
+        trainer::run(&Cli::try_parse_from(words)?)
+    }
+
+    /// Bytes of the files of the model directory by name, without the lock.
+    pub(crate) fn model_files(&self) -> Vec<(String, Vec<u8>)> {
+        let mut files: Vec<_> = std::fs::read_dir(self.model())
+            .unwrap()
+            .map(|e| e.unwrap().path())
+            .filter(|p| p.file_name().unwrap() != ".lock")
+            .map(|p| (p.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read(p).unwrap()))
+            .collect();
+        files.sort();
+        files
+    }
+
+    /// Names of the files of the model directory, without the lock.
+    pub(crate) fn model_file_names(&self) -> Vec<String> {
+        self.model_files().into_iter().map(|(name, _)| name).collect()
+    }
+}
+
+/// Writes a picture of coloured stripes that depend on its name; returns its digest.
+fn paint(path: &Path) -> [u8; 32] {
+    let name = path.file_stem().unwrap().to_str().unwrap();
+    let class = path.parent().unwrap().file_name().unwrap().to_str().unwrap();
+    let (mut of_class, mut of_picture) = (draw::stream(1, class, ""), draw::stream(1, class, name));
+    let colour = [of_class.below(200), of_class.below(200), of_class.below(200)];
+    let (stripe, shift) = (6 + of_picture.below(20) as u32, of_picture.below(50));
+    let picture = image::RgbImage::from_fn(120, 90, |x, y| {
+        let add = if (x + y) / stripe % 2 == 0 { shift } else { 0 };
+        image::Rgb(colour.map(|c| (c + add) as u8))
+    });
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    picture.save(path).unwrap();
+    from_hex(&sha256_file(path).unwrap()).unwrap()
+}
+
+/// The error of what must not work.
+pub(crate) fn message(outcome: anyhow::Result<()>) -> String {
+    format!("{:#}", outcome.unwrap_err())
+}
+
+/// Replaces a file with something else.
+pub(crate) fn damage(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = std::fs::read(path).unwrap();
+    change(&mut bytes);
+    commit::write_bytes(path, &bytes).unwrap();
+}
