@@ -1,2 +1,7 @@
-//! .
-fn main() {}
+//! The program `matcher`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    matcher::main()
+}

@@ -1,0 +1,177 @@
+//! `matcher classify`: what photos show, one block or one line of JSON each.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use data::stage::{Manners, print_line, progress, usage};
+use serde::Serialize;
+
+use crate::detect::Classes;
+use crate::model::{BATCH_SIZE, Model, ModelArgs, ModelConfig};
+use crate::my_dog::read_named;
+use crate::verdict::{Estimate, Guess, Verdict};
+
+/// What can be typed after `matcher classify`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(
+    long_about = "Says of each photo whether it shows a dog, of which breed and of which size.\n\nPrints a block \
+                  for each photo or, with --json, one line of JSON. A photo that cannot be read is said to be so, \
+                  with the reason; the exit code is 1 only if no photo could be read.",
+    after_help = "Example:\n  matcher classify --model W/model --weights W/weights --json photos/*.jpg"
+)]
+pub struct ClassifyArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// How many of the likeliest classes to print
+    #[arg(long, default_value_t = 5)]
+    top: usize,
+    /// The photos
+    #[arg(required = true, value_name = "PHOTO")]
+    photos: Vec<PathBuf>,
+}
+
+/// Those arguments, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    model: ModelConfig,
+    top: usize,
+    photos: Vec<PathBuf>,
+}
+
+impl Config {
+    /// # Errors
+    /// A usage error for what lies outside its range.
+    pub fn new(args: &ClassifyArgs) -> anyhow::Result<Self> {
+        if args.top == 0 {
+            return Err(usage("--top is 0, expected at least 1"));
+        }
+        Ok(Self { model: ModelConfig::new(&args.model)?, top: args.top, photos: args.photos.clone() })
+    }
+}
+
+/// Looks at the photos and prints what they show.
+///
+/// # Errors
+/// If the model cannot be used, the user interrupts, or no photo could be read.
+pub fn classify(config: &Config, manners: &Manners) -> anyhow::Result<()> {
+    let model = Model::open(&config.model)?;
+    let bar = progress(manners, config.photos.len() as u64, "photos");
+    let mut n_read = 0;
+    for batch in config.photos.chunks(BATCH_SIZE) {
+        let seen = model.look(batch, |path| read_named(path))?;
+        for (path, seen) in batch.iter().zip(seen) {
+            n_read += usize::from(seen.looked.is_ok());
+            let answer = match seen.looked {
+                Err(reject) => Answer::broken(path, reject.reason.name(), &reject.detail),
+                Ok(verdict) => Answer::seen(path, &verdict, config, model.classes()),
+            };
+            let text = if manners.json { serde_json::to_string(&answer)? } else { answer.block() };
+            if manners.json || !manners.quiet {
+                bar.suspend(|| print_line(&text))?;
+            }
+        }
+        bar.inc(batch.len() as u64);
+    }
+    bar.finish_and_clear();
+    anyhow::ensure!(n_read > 0, "none of the {} photos could be read", config.photos.len());
+    Ok(())
+}
+
+/// What is said of one photo.
+#[derive(Debug, Serialize)]
+struct Answer {
+    photo: String,
+    #[serde(flatten)]
+    shows: Shows,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Shows {
+    Broken {
+        error: &'static str,
+        detail: String,
+    },
+    Seen {
+        dog: bool,
+        dog_probability: f64,
+        breed: Class,
+        size: Option<Weight>,
+        size_of_breed: Option<Weight>,
+        top: Vec<Class>,
+    },
+}
+
+#[derive(Debug, Serialize)]
+struct Class {
+    name: String,
+    probability: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Weight {
+    size: data::breeds::Size,
+    kg: f64,
+}
+
+impl Answer {
+    fn broken(path: &Path, error: &'static str, detail: &str) -> Self {
+        Self { photo: path.display().to_string(), shows: Shows::Broken { error, detail: detail.to_owned() } }
+    }
+
+    fn seen(path: &Path, verdict: &Verdict, config: &Config, classes: &Classes) -> Self {
+        let class =
+            |g: Guess| Class { name: classes.name(g.class), probability: rounded(g.probability, 1e6) };
+        let weight = |e: Estimate| Weight { size: e.size, kg: rounded(e.kg, 10.0) };
+        let shows = Shows::Seen {
+            dog: verdict.dog_probability >= config.model.min_dog,
+            dog_probability: rounded(verdict.dog_probability, 1e6),
+            breed: class(verdict.breed),
+            size: verdict.size.map(weight),
+            size_of_breed: verdict.size_of_breed.map(weight),
+            top: verdict.top(config.top).into_iter().map(class).collect(),
+        };
+        Self { photo: path.display().to_string(), shows }
+    }
+
+    /// For people.
+    fn block(&self) -> String {
+        let mut text = format!("{}\n", self.photo);
+        let written = match &self.shows {
+            Shows::Broken { error, detail } if detail.is_empty() => writeln!(text, "  unreadable: {error}"),
+            Shows::Broken { error, detail } => writeln!(text, "  unreadable: {error} ({detail})"),
+            Shows::Seen { dog, dog_probability, breed, size, size_of_breed, top } => {
+                let weight = |w: &Option<Weight>| {
+                    w.as_ref().map_or("unknown".to_owned(), |w| format!("{}, {:.1} kg", w.size, w.kg))
+                };
+                let answer = if *dog { "yes" } else { "no" };
+                let mut lines = vec![format!("dog    {answer}, {}", percent(*dog_probability))];
+                if *dog {
+                    lines.push(format!("breed  {}, {}", breed.name, percent(breed.probability)));
+                    lines.push(format!(
+                        "size   {} expected ({}: {})",
+                        weight(size),
+                        breed.name,
+                        weight(size_of_breed)
+                    ));
+                }
+                for (i, class) in top.iter().enumerate() {
+                    let title = if i == 0 { format!("top {}", top.len()) } else { String::new() };
+                    lines.push(format!("{title:6} {:>7}  {}", percent(class.probability), class.name));
+                }
+                lines.iter().try_for_each(|line| writeln!(text, "  {line}"))
+            }
+        };
+        written.expect("a String takes any text");
+        text
+    }
+}
+
+fn percent(p: f64) -> String {
+    format!("{:.1} %", 100.0 * p)
+}
+
+/// `value` to the nearest `1 / per_one`, so that the text does not depend on the last bits.
+fn rounded(value: f64, per_one: f64) -> f64 {
+    (value * per_one).round() / per_one
+}

