@@ -1,0 +1,185 @@
+# The stage graph, and nothing that Cargo already knows.
+#
+#   make all                              the painted sample data set, offline
+#   make all DATASET=mine RAW=my/photos   your own photos, one folder a class
+#
+# Every stage has one target, the last file that it writes. A stage's parameters are one of its
+# prerequisites: $(W)/args/<stage>, rewritten only when its content changes.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.SECONDARY:
+.DEFAULT_GOAL := help
+
+DATASET ?= sample
+W ?= data/runs/$(DATASET)
+RAW ?= $(W)/raw
+PROFILES ?= $(W)/profiles/profiles.csv
+
+# Parameters. An empty one means the program's own default.
+SEED ?= 42
+THREADS ?= 0
+PER_CLASS ?=
+RATIO ?=
+TREE ?= none
+COPIES ?= 1
+WEIGHTS ?= seeded
+PRESET ?= torchvision
+# The painted dogs are drawn large and simple: 96 px are enough, and five times faster than 224.
+IMAGE_SIZE ?= $(if $(filter sample,$(DATASET)),96)
+POOL ?= none
+DTYPE ?= f32
+HIDDEN ?= 2056,1028
+DROPOUT ?= 0.2
+LEARNING_RATE ?= 0.01
+# Random weights give badly scaled features; trained ones do not need it.
+STANDARDIZE ?= $(if $(filter seeded,$(WEIGHTS)),yes)
+EPOCHS ?= 50
+BATCH_SIZE ?= 32
+MY_DOG ?= golden_retriever
+RULE ?= within-one-size
+
+BIN ?= $(or $(CARGO_TARGET_DIR),target)/release
+BUILD ?= cargo build --release --locked --workspace --bins
+
+ifneq ($(words $(W)),1)
+$(error W is "$(W)": a work directory without blanks, please)
+endif
+
+# flag(name,value): --name value, or nothing for an empty value.
+flag = $(if $(strip $(2)),--$(1) '$(subst ','\'',$(strip $(2)))')
+
+common = --seed $(SEED) --threads $(THREADS)
+args.sample = $(call flag,per-class,$(PER_CLASS)) --seed $(SEED)
+args.split = --images '$(subst ','\'',$(RAW))' $(call flag,ratio,$(RATIO)) $(call flag,tree,$(TREE)) --seed $(SEED)
+args.augment = $(call flag,copies,$(COPIES)) --horizontal-flip --seed $(SEED)
+args.extract = $(call flag,weights,$(WEIGHTS)) $(call flag,preset,$(PRESET)) $(call flag,image-size,$(IMAGE_SIZE)) \
+  $(call flag,pool,$(POOL)) $(call flag,dtype,$(DTYPE)) --seed $(SEED)
+args.train = $(call flag,hidden,$(HIDDEN)) $(call flag,dropout,$(DROPOUT)) $(if $(STANDARDIZE),--standardize) \
+  $(call flag,learning-rate,$(LEARNING_RATE)) $(call flag,epochs,$(EPOCHS)) $(call flag,batch-size,$(BATCH_SIZE)) --seed $(SEED)
+args.match = $(call flag,profiles,$(PROFILES)) $(call flag,my-dog,$(MY_DOG)) $(call flag,rule,$(RULE)) --seed $(SEED)
+
+# ---------------------------------------------------------------------------------------------------
+# The stages: target: what it depends on | programs
+
+SAMPLE   := $(if $(filter sample,$(DATASET)),$(W)/raw/.sample.json)
+SPLIT    := $(W)/split/manifest.csv
+AUGMENT  := $(W)/augmented/manifest.csv
+FEATURES := $(W)/features/index.json
+HEAD     := $(W)/model/head.safetensors
+METRICS  := $(W)/model/metrics.json
+REPORT   := $(W)/model/report.html
+MATCHES  := $(W)/matches/matches.html
+
+.PHONY: all
+all: report $(if $(SAMPLE)$(wildcard $(PROFILES)),match) ## everything: from the pictures to the report and the matches
+	@echo
+	@echo "open  $(REPORT)   how well it knows the breeds"
+	@$(if $(SAMPLE)$(wildcard $(PROFILES)),echo "open  $(MATCHES)   whom to swipe right on",echo "no $(PROFILES): nobody to match with yet")
+
+.PHONY: sample split augment features train evaluate report match
+sample: $(SAMPLE)     ## paint the sample data set
+split: $(SPLIT)       ## list, check and split the pictures
+augment: $(AUGMENT)   ## make more training pictures
+features: $(FEATURES) ## push every picture through VGG-16 once
+train: $(HEAD)        ## train the head on the features
+evaluate: $(METRICS)  ## look at the test pictures, once
+report: $(REPORT)     ## the report
+match: $(MATCHES)     ## decide about the profiles
+
+$(W)/raw/.sample.json: $(W)/args/sample | build
+	$(BIN)/sample --out $(W)/raw --profiles $(W)/profiles $(args.sample) --threads $(THREADS)
+
+$(SPLIT): $(W)/args/split $(W)/raw.list | build
+	$(BIN)/splitter --out $(W)/split $(args.split) --threads $(THREADS) --force
+
+$(AUGMENT): $(SPLIT) $(W)/args/augment | build
+	$(BIN)/augmenter --manifest $(SPLIT) --out $(W)/augmented $(args.augment) --threads $(THREADS) --contact-sheet --force
+
+$(FEATURES): $(AUGMENT) $(W)/args/extract | build
+	$(BIN)/extractor --manifest $(AUGMENT) --out $(W)/features $(args.extract) --threads $(THREADS)
+
+$(HEAD): $(FEATURES) $(W)/args/train | build
+	$(BIN)/trainer fit --features $(W)/features --out $(W)/model $(args.train) --threads $(THREADS)
+
+$(METRICS): $(HEAD) | build
+	$(BIN)/trainer evaluate --features $(W)/features --model $(W)/model --manifest $(AUGMENT) --threads $(THREADS)
+
+$(REPORT): $(METRICS) | build
+	$(BIN)/trainer report --features $(W)/features --model $(W)/model --manifest $(AUGMENT) --threads $(THREADS)
+
+$(MATCHES): $(HEAD) $(W)/args/match $(SAMPLE) $(wildcard $(PROFILES)) | build
+	$(BIN)/matcher decide --model $(W)/model --weights $(W)/weights --out $(W)/matches $(args.match) --threads $(THREADS)
+
+# ---------------------------------------------------------------------------------------------------
+# What the stages depend on beside each other
+
+.PHONY: build
+build:
+	@$(BUILD)
+
+.PHONY: FORCE
+FORCE:
+
+# Replaces a file if what the recipe prints differs from what is in it.
+replace-if-changed = @mkdir -p $(@D); $(1) > $@.new; if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+$(W)/args/%: FORCE
+	$(call replace-if-changed,printf '%s\n' "$$args")
+$(W)/args/%: export args = $(args.$*)
+
+# Names, sizes and times of the raw pictures: a picture added, removed or replaced is a change.
+$(W)/raw.list: $(SAMPLE) FORCE
+	$(call replace-if-changed,find -L "$$RAW" -mindepth 2 -type f -not -name '.*' -printf '%P %s %T@\n' | LC_ALL=C sort)
+$(W)/raw.list: export RAW := $(RAW)
+
+# ---------------------------------------------------------------------------------------------------
+# Around the stages
+
+.PHONY: status
+status: ## for each stage: up to date, or stale and because of what
+	@stale=; \
+	check() { name=$$1; target=$$2; args=$$3; shift 3; why=; \
+	  if [ ! -e "$$target" ]; then why="not made yet"; else \
+	    for p in "$$@"; do if [ "$$p" -nt "$$target" ]; then why="$${why:+$$why, }$$p is newer"; fi; done; \
+	    if [ -n "$$args" ] && [ "$$args" != "$$(cat $(W)/args/$$name 2>/dev/null)" ]; then why="$${why:+$$why, }its parameters changed"; fi; \
+	    if [ -n "$$stale" ]; then why="$${why:+$$why, }$$stale is stale"; fi; fi; \
+	  if [ -n "$$why" ]; then printf '%-9s stale: %s\n' "$$name" "$$why"; stale=$$name; else printf '%-9s up to date\n' "$$name"; fi; }; \
+	$(foreach s,sample split augment extract train match,args_$(s)='$(subst ','\'',$(args.$(s)))'; ) \
+	$(if $(SAMPLE),check sample $(SAMPLE) "$$args_sample";) \
+	check split $(SPLIT) "$$args_split" $$(find -L '$(RAW)' -maxdepth 1 -type d -newer $(SPLIT) 2>/dev/null | head -1); \
+	check augment $(AUGMENT) "$$args_augment" $(SPLIT); \
+	check extract $(FEATURES) "$$args_extract" $(AUGMENT); \
+	check train $(HEAD) "$$args_train" $(FEATURES); \
+	after_train=$$stale; \
+	check evaluate $(METRICS) "" $(HEAD); \
+	check report $(REPORT) "" $(METRICS); \
+	stale=$$after_train; \
+	check match $(MATCHES) "$$args_match" $(HEAD) $(wildcard $(PROFILES))
+
+.PHONY: test
+test: ## all tests
+	cargo test --release --locked --workspace
+
+.PHONY: lint
+lint: ## formatting, clippy and documentation, warnings denied
+	cargo fmt --all --check
+	cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --release --locked --workspace --no-deps --document-private-items --lib
+
+.PHONY: clean
+clean: ## remove what the stages made for this DATASET; never your pictures or profiles
+	rm -rf $(W)/split $(W)/augmented $(W)/features $(W)/weights $(W)/model $(W)/matches $(W)/args $(W)/raw.list \
+	  $(if $(SAMPLE),$(W)/raw $(W)/profiles)
+
+.PHONY: distclean
+distclean: clean ## clean, and what Cargo built
+	cargo clean
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@echo
+	@echo "variables: DATASET=$(DATASET) RAW=$(RAW) SEED COPIES WEIGHTS PRESET IMAGE_SIZE EPOCHS MY_DOG RULE ... (see the top of the Makefile)"

@@ -1,0 +1,139 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::harness::repository;
+
+/// The allowed arrows between our crates, and which outside crates are bound to some of them.
+const IMPORTS: [(&str, &[&str]); 6] = [
+    ("data", &[]),
+    ("splitter", &["data"]),
+    ("augmenter", &["data"]),
+    ("extractor", &["data"]),
+    ("trainer", &["data"]),
+    ("matcher", &["data", "extractor", "trainer"]),
+];
+const BOUND: [(&str, &[&str]); 3] = [
+    ("candle-core", &["extractor", "trainer", "matcher"]),
+    ("memmap2", &["data"]),
+    ("rand_chacha", &["data"]),
+];
+
+/// Names under `[dependencies]` of each member.
+fn dependencies() -> BTreeMap<String, Vec<String>> {
+    let members = IMPORTS.iter().map(|(name, _)| {
+        let text = fs::read_to_string(repository().join(name).join("Cargo.toml")).unwrap();
+        let section = text.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
+        let names = section.lines().filter_map(|l| l.split(['.', ' ', '=']).next());
+        (name.to_string(), names.filter(|n| !n.is_empty()).map(str::to_owned).collect())
+    });
+    members.collect()
+}
+
+fn sources() -> Vec<PathBuf> {
+    let mut sources = Vec::new();
+    let mut pending: Vec<PathBuf> =
+        IMPORTS.iter().map(|(name, _)| repository().join(name).join("src")).collect();
+    while let Some(dir) = pending.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                pending.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                sources.push(path);
+            }
+        }
+    }
+    assert!(sources.len() > 20);
+    sources
+}
+
+/// The source without its test module.
+fn product(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    text.split("#[cfg(test)]\nmod tests {").next().unwrap().to_owned()
+}
+
+fn is_test(path: &Path) -> bool {
+    path.file_name().is_some_and(|n| n == "tests.rs") || path.components().any(|c| c.as_os_str() == "tests")
+}
+
+#[test]
+fn crates_import_along_the_arrows_only() {
+    let dependencies = dependencies();
+    for (name, allowed) in IMPORTS {
+        for (other, _) in IMPORTS {
+            let imports = dependencies[name].iter().any(|d| d == other);
+            assert!(!imports || allowed.contains(&other), "{name} imports {other}");
+        }
+    }
+    for (outside, allowed) in BOUND {
+        for (name, imports) in &dependencies {
+            let imported = imports.iter().any(|d| d == outside);
+            assert!(!imported || allowed.contains(&name.as_str()), "{name} imports {outside}");
+        }
+    }
+}
+
+#[test]
+fn there_is_no_drawer() {
+    for path in sources() {
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        let drawer = ["common", "core", "utils", "util", "helpers", "shared", "misc"].contains(&stem);
+        assert!(!drawer, "{}", path.display());
+    }
+}
+
+#[test]
+fn unsafe_stands_in_two_places_only() {
+    for path in sources() {
+        let allowed =
+            path.ends_with("data/src/mapped.rs") || path.to_string_lossy().contains("extractor/src/conv3x3/");
+        let has = fs::read_to_string(&path)
+            .unwrap()
+            .lines()
+            .any(|l| l.contains("unsafe {") || l.contains("unsafe fn"));
+        assert!(allowed || !has, "{}", path.display());
+    }
+}
+
+#[test]
+fn pictures_are_decoded_by_data_photo_alone() {
+    for path in sources() {
+        let decodes = ["ImageReader", "load_from_memory", "zune_jpeg", "JpegDecoder", "PngDecoder"];
+        let inside = path.to_string_lossy().contains("data/src/photo");
+        let found = decodes.iter().find(|d| product(&path).contains(**d));
+        assert!(inside || is_test(&path) || found.is_none(), "{} names {found:?}", path.display());
+    }
+}
+
+#[test]
+fn only_evaluate_opens_the_test_features() {
+    for path in sources() {
+        let text = product(&path);
+        let opens = text.contains("Split::Test") && text.contains("open_split");
+        let allowed =
+            path.ends_with("trainer/src/evaluate.rs") || path.ends_with("data/src/features/reader.rs");
+        assert!(allowed || is_test(&path) || !opens, "{}", path.display());
+    }
+}
+
+#[test]
+fn files_stay_short() {
+    for path in sources() {
+        let n = product(&path).lines().count();
+        assert!(
+            is_test(&path) || n <= 450,
+            "{} has {n} lines without its tests; split it by subject",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn every_module_says_what_it_is_for() {
+    for path in sources().into_iter().filter(|p| !is_test(p)) {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("//!"), "{} begins without a module doc", path.display());
+    }
+}

@@ -1,0 +1,64 @@
+//! SQLite's way: after a kill at any moment the directory must be in a legal state, and the same
+//! command run again must end in the artefacts of a run that was never killed.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::harness::{Work, stages};
+
+/// How often each stage is killed before it may end; `CRASH_ROUNDS` for more.
+fn rounds() -> u32 {
+    std::env::var("CRASH_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(4)
+}
+
+const OUTPUT_OF: [(&str, &str); 6] = [
+    ("sample", "raw"),
+    ("splitter", "split"),
+    ("augmenter", "augmented"),
+    ("extractor", "features"),
+    ("trainer", "model"),
+    ("matcher", "matches"),
+];
+
+#[test]
+fn killed_at_random_moments_every_stage_ends_in_the_same_artefacts() {
+    let golden = Work::with_model();
+    let killed = Work::new();
+    let mut moment = data::draw::stream(std::process::id().into(), "test", "moments of killing");
+    let mut n_killed = 0;
+    for (stage, mut args) in stages() {
+        if stage == "trainer" && args[0] == "fit" {
+            args.push("--resume");
+        }
+        let began = Instant::now();
+        golden.ok(stage, &args);
+        let full = began.elapsed();
+        for _ in 0..rounds() {
+            let mut child =
+                killed.command(stage, &args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            std::thread::sleep(Duration::from_secs_f64(moment.uniform(0.0, 1.1) * full.as_secs_f64()));
+            child.kill().unwrap(); // SIGKILL
+            n_killed += u32::from(child.wait().unwrap().code().is_none());
+        }
+        killed.ok(stage, &args);
+    }
+    assert!(n_killed > 0, "every process had ended before it was killed");
+    for (stage, artefact) in OUTPUT_OF {
+        assert_eq!(golden.tree(artefact), killed.tree(artefact), "{stage}");
+    }
+}
+
+/// Temporary files of killed runs are gone after the next run, and nothing hidden but the lock stays.
+#[test]
+fn a_rerun_sweeps_the_temporaries() {
+    let work = Work::with_model();
+    for (_, artefact) in OUTPUT_OF.into_iter().skip(1) {
+        std::fs::File::create_new(work.path(artefact).join(".left.csv.tmp.4711.abc")).unwrap();
+    }
+    for (stage, args) in stages() {
+        work.ok(stage, &args);
+    }
+    for (stage, artefact) in OUTPUT_OF.into_iter().skip(1) {
+        assert!(!work.path(artefact).join(".left.csv.tmp.4711.abc").exists(), "{stage}");
+    }
+}

@@ -1,0 +1,126 @@
+use std::time::SystemTime;
+
+use crate::harness::Work;
+
+const TARGETS: [(&str, &str); 8] = [
+    ("sample", "raw/.sample.json"),
+    ("split", "split/manifest.csv"),
+    ("augment", "augmented/manifest.csv"),
+    ("extract", "features/index.json"),
+    ("train", "model/head.safetensors"),
+    ("evaluate", "model/metrics.json"),
+    ("report", "model/report.html"),
+    ("match", "matches/matches.html"),
+];
+
+fn times(work: &Work) -> Vec<SystemTime> {
+    let time = |target| std::fs::metadata(work.path("W").join(target)).unwrap().modified().unwrap();
+    TARGETS.iter().map(|(_, target)| time(target)).collect()
+}
+
+/// The stages that `make all` with `args` runs again.
+fn rerun_by(work: &Work, args: &[&str]) -> Vec<&'static str> {
+    let before = times(work);
+    work.make_ok(&[&["all"], args].concat());
+    let after = times(work);
+    TARGETS
+        .iter()
+        .zip(before.iter().zip(&after))
+        .filter(|(_, (b, a))| b != a)
+        .map(|((name, _), _)| *name)
+        .collect()
+}
+
+#[test]
+fn make_all_makes_everything_and_then_only_what_changed() {
+    let work = Work::new();
+    let ran = work.make_ok(&["all"]);
+    for expected in ["model/report.html", "matches/matches.html"] {
+        assert!(
+            ran.stdout.contains(&format!("open  {}", work.path("W").join(expected).display())),
+            "{}",
+            ran.stdout
+        );
+    }
+    assert_eq!(rerun_by(&work, &[]), [""; 0]);
+    assert_eq!(rerun_by(&work, &["RULE=none"]), ["match"]);
+    assert_eq!(rerun_by(&work, &["RULE=none", "EPOCHS=1"]), ["train", "evaluate", "report", "match"]);
+    assert_eq!(
+        rerun_by(&work, &["RULE=none", "EPOCHS=1", "COPIES=0"]),
+        ["augment", "extract", "train", "evaluate", "report", "match"]
+    );
+}
+
+#[test]
+fn status_says_what_is_stale_and_why_and_changes_nothing() {
+    let work = Work::new();
+    let first = work.make_ok(&["status"]).stdout;
+    assert!(first.contains("sample    stale: not made yet"), "{first}");
+    work.make_ok(&["all"]);
+    let fresh = work.make_ok(&["status"]).stdout;
+    assert_eq!(fresh.matches("up to date").count(), TARGETS.len(), "{fresh}");
+    let stale = work.make_ok(&["status", "EPOCHS=9"]).stdout;
+    assert!(stale.contains("extract   up to date"), "{stale}");
+    assert!(stale.contains("train     stale: its parameters changed"), "{stale}");
+    assert!(stale.contains("match     stale: train is stale"), "{stale}");
+    assert_eq!(rerun_by(&work, &[]), [""; 0], "status must not have changed anything");
+}
+
+#[test]
+fn a_new_picture_reruns_everything_but_computes_only_its_own_features() {
+    let work = Work::new();
+    work.make_ok(&["all"]);
+    let class = work.path("W/raw/not_a_dog");
+    let first = std::fs::read_dir(&class).unwrap().next().unwrap().unwrap().path();
+    // Bytes behind the end of a JPEG change the file and not the picture.
+    let mut bytes = std::fs::read(&first).unwrap();
+    bytes.extend(b"another file");
+    data::commit::write_bytes(&class.join("not_a_dog_99999.jpg"), &bytes).unwrap();
+    let before = times(&work);
+    let ran = work.make_ok(&["features"]);
+    assert_ne!(times(&work)[3], before[3]);
+    assert!(!ran.stdout.contains("panicked"));
+    let index = std::fs::read_to_string(work.path("W/features/index.json")).unwrap();
+    assert!(index.contains("\"n\":"), "{index}");
+}
+
+#[test]
+fn a_failed_stage_stops_make_and_leaves_no_target() {
+    let work = Work::new();
+    let ran = work.make(&["all", "IMAGE_SIZE=31"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("--image-size"), "{}", ran.stderr);
+    assert!(work.path("W/augmented/manifest.csv").exists());
+    assert!(!work.path("W/features/index.json").exists());
+    work.make_ok(&["all"]);
+}
+
+#[test]
+fn your_own_photos_go_through_without_profiles() {
+    let work = Work::new();
+    work.ok("sample", &["--out", "my photos", "--per-class", "6", "--size", "64"]);
+    let raw = format!("RAW={}", work.path("my photos").display());
+    let ran = work.make_ok(&["all", "DATASET=mine", &raw]);
+    assert!(work.path("W/model/report.html").exists());
+    assert!(!work.path("W/matches").exists());
+    assert!(ran.stdout.contains("nobody to match with yet"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_work_directory_with_blanks_is_refused_in_one_line() {
+    let work = Work::new();
+    let ran = work.make(&["all", "W=a b"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("without blanks"), "{}", ran.stderr);
+}
+
+#[test]
+fn help_lists_every_stage() {
+    let work = Work::new();
+    let help = work.make_ok(&["help"]).stdout;
+    for target in
+        ["all", "split", "augment", "features", "train", "evaluate", "match", "status", "test", "clean"]
+    {
+        assert!(help.lines().any(|l| l.starts_with(&format!("{target} "))), "{target}:\n{help}");
+    }
+}

@@ -1,0 +1,137 @@
+use std::fs::{self, File};
+use std::process::Stdio;
+
+use crate::harness::{Ran, Work, stages};
+
+const PROGRAMS: [&str; 6] = ["sample", "splitter", "augmenter", "extractor", "trainer", "matcher"];
+
+#[test]
+fn help_shows_an_example_and_the_common_flags() {
+    let work = Work::new();
+    for program in PROGRAMS {
+        let help = work.ok(program, &["--help"]);
+        for expected in ["Example", "--seed", "--threads", "--quiet", "--verbose", "--json"] {
+            assert!(help.contains(expected), "{program} --help lacks {expected}:\n{help}");
+        }
+    }
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2_and_writes_nothing() {
+    let work = Work::new();
+    work.ok("sample", &["--out", "raw", "--per-class", "3", "--size", "32"]);
+    let cases: [(&str, &[&str]); 9] = [
+        ("splitter", &["--images", "raw", "--out", "x", "--ratio", "0.8,0.3,0.1"]),
+        ("splitter", &["--images", "raw", "--out", "x", "--ratio", "nan,0.5,0.5"]),
+        ("augmenter", &["--manifest", "m.csv", "--out", "x", "--zoom-range", "1"]),
+        ("augmenter", &["--manifest", "m.csv", "--out", "x", "--shear-range", "90"]),
+        ("augmenter", &["--manifest", "m.csv", "--out", "x", "--rotation-range=-inf"]),
+        ("extractor", &["--manifest", "m.csv", "--out", "x", "--weights", "seeded", "--image-size", "33"]),
+        ("extractor", &["--manifest", "m.csv", "--out", "x", "--weights", "seeded", "--shard", "3/2"]),
+        ("trainer", &["fit", "--features", "f", "--out", "x", "--dropout", "1"]),
+        ("trainer", &["fit", "--features", "f", "--out", "x", "--learning-rate=-1"]),
+    ];
+    for (program, args) in cases {
+        let ran = work.run(program, args);
+        assert_eq!(ran.code, Some(2), "{program} {args:?}: {}", ran.stderr);
+        assert!(!work.path("x").exists(), "{program} {args:?} wrote something");
+    }
+}
+
+#[test]
+fn a_locked_directory_is_exit_code_75() {
+    let work = Work::with_model();
+    for (stage, args) in stages().into_iter().skip(1) {
+        let out = match stage {
+            "splitter" => "split",
+            "augmenter" => "augmented",
+            "extractor" => "features",
+            "trainer" => "model",
+            _ => "matches",
+        };
+        let held = data::commit::lock(&work.path(out), "another one").unwrap();
+        work.fails(75, "is in use by another one (pid ", stage, &args);
+        drop(held);
+        work.ok(stage, &args);
+    }
+}
+
+#[test]
+fn json_summaries_are_one_line_of_json() {
+    let work = Work::new();
+    for (stage, mut args) in stages() {
+        args.push("--json");
+        let stdout = work.ok(stage, &args);
+        let parsed: Result<serde_json::Value, _> = serde_json::from_str(&stdout);
+        assert!(parsed.is_ok() && stdout.trim().lines().count() == 1, "{stage} {args:?}: {stdout:?}");
+    }
+}
+
+#[test]
+fn quiet_means_nothing_on_either_stream() {
+    let work = Work::new();
+    for (stage, mut args) in stages() {
+        args.push("--quiet");
+        let ran = work.run(stage, &args);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{stage}: {}", ran.stderr);
+        assert_eq!(ran.stderr, "", "{stage}");
+    }
+}
+
+#[test]
+fn a_full_stdout_is_an_error_and_a_closed_one_is_not() {
+    let work = Work::with_model();
+    let (stage, args) = &stages()[1];
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let ran = Ran::of(work.command(stage, args).stdout(full).stderr(Stdio::piped()).output().unwrap());
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("cannot write to stdout"), "{}", ran.stderr);
+
+    let mut child = work.command(stage, args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+}
+
+#[test]
+fn a_terminated_stage_says_so_and_ends_with_143() {
+    let work = Work::new();
+    work.ok("sample", &["--out", "raw", "--per-class", "20", "--size", "64"]);
+    work.ok("splitter", &["--images", "raw", "--out", "split"]);
+    let args = [
+        "--manifest",
+        "split/manifest.csv",
+        "--out",
+        "features",
+        "--weights",
+        "seeded",
+        "--image-size",
+        "96",
+    ];
+    let mut child = work.command("extractor", &args).stderr(Stdio::piped()).spawn().unwrap();
+    let began = std::time::Instant::now();
+    // The lock appears when the stage has begun its work.
+    while !work.path("features/.lock").exists() {
+        assert!(began.elapsed().as_secs() < 60, "the extractor never began");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    let status = child.wait().unwrap();
+    let mut stderr = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut stderr).unwrap();
+    assert_eq!(status.code(), Some(143), "{stderr}");
+    assert!(stderr.contains("interrupted; run the same command again"), "{stderr}");
+    assert!(!work.path("features/index.json").exists());
+}
+
+#[test]
+fn artefacts_are_readable_by_others() {
+    use std::os::unix::fs::PermissionsExt;
+    let work = Work::with_model();
+    for artefact in
+        ["split/manifest.csv", "features/index.json", "model/head.safetensors", "matches/decisions.csv"]
+    {
+        let mode = fs::metadata(work.path(artefact)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o644, "{artefact}");
+    }
+}
