@@ -1,4 +1,4 @@
-//! The coats that the painted breeds come in.
+//! The coats that the painted breeds come in; a coat that is listed twice is twice as common.
 
 use super::colour::{BLACK, BLUE_GREY, BROWN, CREAM, FAWN, GOLD, GREY, RED, Rgb, SABLE, TAN, WHITE};
 
@@ -47,27 +47,29 @@ const fn plain(base: Rgb) -> Coat {
 const BLACK_AND_TAN: Coat = Coat { base: BLACK, marks: &[Socks(TAN), Bib(TAN), Mask(TAN), Belly(TAN)] };
 const FAWN_WITH_MASK: Coat = Coat { base: FAWN, marks: &[Mask(BLACK), Ears(BLACK), Belly(CREAM)] };
 
+const TAN_WITH_SADDLE: Coat = Coat { base: TAN, marks: &[Saddle(BLACK), Mask(BLACK)] };
+
 pub(super) const CHIHUAHUA: &[Coat] = &[
     Coat { base: FAWN, marks: &[Belly(CREAM), Bib(CREAM)] },
-    BLACK_AND_TAN,
+    Coat { base: FAWN, marks: &[Belly(CREAM)] },
     plain(CREAM),
+    BLACK_AND_TAN,
     Coat { base: RED, marks: &[Bib(WHITE), Socks(WHITE), Blaze(WHITE)] },
-    Coat { base: BROWN, marks: &[Socks(TAN), Mask(TAN)] },
 ];
 pub(super) const POMERANIAN: &[Coat] = &[
     Coat { base: GOLD, marks: &[Belly(CREAM), Bib(CREAM)] },
+    Coat { base: GOLD, marks: &[Belly(CREAM)] },
     Coat { base: RED, marks: &[Bib(CREAM)] },
     plain(CREAM),
-    BLACK_AND_TAN,
-    plain(WHITE),
     Coat { base: SABLE, marks: &[Saddle(BLACK), Belly(CREAM)] },
+    BLACK_AND_TAN,
 ];
 pub(super) const PUG: &[Coat] = &[
     FAWN_WITH_MASK,
     FAWN_WITH_MASK,
     Coat { base: CREAM, marks: &[Mask(BLACK), Ears(BLACK)] },
-    Coat { base: BLACK, marks: &[Mask(BLACK)] },
     Coat { base: GREY, marks: &[Mask(BLACK), Ears(BLACK)] },
+    Coat { base: BLACK, marks: &[Mask(BLACK)] },
 ];
 pub(super) const BASSET: &[Coat] = &[
     Coat { base: WHITE, marks: &[Head(RED), Saddle(BLACK), Blaze(WHITE), Ears(RED), TailTip(WHITE)] },
@@ -76,34 +78,34 @@ pub(super) const BASSET: &[Coat] = &[
     Coat { base: TAN, marks: &[Saddle(BLACK), Socks(WHITE), Bib(WHITE), TailTip(WHITE)] },
 ];
 pub(super) const PEMBROKE: &[Coat] = &[
-    Coat { base: GOLD, marks: &[Socks(WHITE), Belly(WHITE), Bib(WHITE), Blaze(WHITE)] },
     Coat { base: RED, marks: &[Socks(WHITE), Belly(WHITE), Bib(WHITE), Blaze(WHITE)] },
+    Coat { base: GOLD, marks: &[Socks(WHITE), Belly(WHITE), Bib(WHITE), Blaze(WHITE)] },
     Coat { base: FAWN, marks: &[Socks(WHITE), Bib(WHITE)] },
-    Coat { base: TAN, marks: &[Saddle(BLACK), Socks(WHITE), Bib(WHITE), Blaze(WHITE), Belly(WHITE)] },
     Coat { base: SABLE, marks: &[Socks(WHITE), Bib(WHITE), Belly(CREAM)] },
+    Coat { base: TAN, marks: &[Saddle(BLACK), Socks(WHITE), Bib(WHITE), Blaze(WHITE), Belly(WHITE)] },
 ];
 pub(super) const WHIPPET: &[Coat] = &[
     Coat { base: FAWN, marks: &[Bib(WHITE), Socks(WHITE)] },
     Coat { base: BLUE_GREY, marks: &[Bib(WHITE)] },
-    Coat { base: WHITE, marks: &[Patches(TAN)] },
     Coat { base: SABLE, marks: &[Brindle(BLACK), Bib(WHITE)] },
-    Coat { base: BLACK, marks: &[Bib(WHITE), Socks(WHITE)] },
     Coat { base: RED, marks: &[Belly(CREAM)] },
+    Coat { base: WHITE, marks: &[Patches(TAN)] },
+    Coat { base: BLACK, marks: &[Bib(WHITE), Socks(WHITE)] },
 ];
 pub(super) const POODLE: &[Coat] =
-    &[plain(WHITE), plain(BLACK), plain(CREAM), plain(BROWN), plain(GREY), plain(RED)];
+    &[plain(WHITE), plain(CREAM), plain(GREY), plain(BROWN), plain(BLACK), plain(RED)];
 pub(super) const GOLDEN: &[Coat] = &[
     plain(GOLD),
-    Coat { base: CREAM, marks: &[Belly(WHITE)] },
     Coat { base: GOLD, marks: &[Belly(CREAM)] },
+    Coat { base: CREAM, marks: &[Belly(WHITE)] },
     Coat { base: RED, marks: &[Belly(GOLD)] },
 ];
 pub(super) const SHEPHERD: &[Coat] = &[
-    Coat { base: TAN, marks: &[Saddle(BLACK), Mask(BLACK)] },
+    TAN_WITH_SADDLE,
+    TAN_WITH_SADDLE,
     Coat { base: FAWN, marks: &[Saddle(BLACK), Mask(BLACK), Belly(CREAM)] },
     Coat { base: SABLE, marks: &[Saddle(BLACK), Mask(BLACK)] },
     plain(BLACK),
-    plain(WHITE),
 ];
 pub(super) const SAINT_BERNARD: &[Coat] = &[
     Coat { base: WHITE, marks: &[Head(RED), Patches(RED), Blaze(WHITE), Ears(BROWN)] },
@@ -113,8 +115,9 @@ pub(super) const SAINT_BERNARD: &[Coat] = &[
 ];
 pub(super) const GREAT_DANE: &[Coat] = &[
     FAWN_WITH_MASK,
+    FAWN_WITH_MASK,
     Coat { base: SABLE, marks: &[Brindle(BLACK), Mask(BLACK)] },
-    Coat { base: BLACK, marks: &[Bib(WHITE)] },
     plain(BLUE_GREY),
     Coat { base: WHITE, marks: &[Spots(BLACK)] },
+    Coat { base: BLACK, marks: &[Bib(WHITE)] },
 ];

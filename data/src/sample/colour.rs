@@ -21,7 +21,7 @@ impl Rgb {
 
     /// Another individual of the same colour: a little lighter or darker, warmer or cooler.
     pub(super) fn varied(self, draws: &mut Stream) -> Self {
-        let light = between(draws, 0.88, 1.12);
+        let light = between(draws, 0.92, 1.08);
         let warm = between(draws, -0.05, 0.05);
         let channel =
             |c: u8, tint: f32| (f32::from(c) * light * (1.0 + tint)).clamp(0.0, 255.0).round() as u8;

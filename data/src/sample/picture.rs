@@ -66,12 +66,12 @@ struct Frame {
 }
 
 impl Frame {
-    /// Fills 80 to 92 percent of the picture's middle square, facing either way.
+    /// Fills 84 to 92 percent of the picture's middle square, facing either way.
     fn around(figure: &Figure, width: f32, height: f32, draws: &mut Stream) -> Self {
         let bounds = figure.bounds();
         let (wide, high) = (bounds.high.0 - bounds.low.0, bounds.high.1 - bounds.low.1);
         let square = width.min(height);
-        let scale = square * between(draws, 0.8, 0.92) / wide.max(high);
+        let scale = square * between(draws, 0.84, 0.92) / wide.max(high);
         let slack = |extent: f32, room: f32| 0.5 * (room - extent * scale).max(0.0);
         let jitter = between(draws, -0.02, 0.02) * square;
         let middle = 0.5 * width + jitter;

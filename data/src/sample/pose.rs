@@ -46,12 +46,12 @@ impl Pose {
     /// Any pose that any dog takes.
     pub(super) fn draw(draws: &mut Stream) -> Self {
         let stance = match draws.unit() {
-            p if p < 0.5 => Stance::Stand,
-            p if p < 0.76 => Stance::Walk,
-            p if p < 0.89 => Stance::Sit,
+            p if p < 0.54 => Stance::Stand,
+            p if p < 0.8 => Stance::Walk,
+            p if p < 0.92 => Stance::Sit,
             _ => Stance::Lie,
         };
-        let gaze = if draws.chance(0.36) { Gaze::AtUs(between(draws, 0.0, 0.35)) } else { Gaze::Ahead };
+        let gaze = if draws.chance(0.33) { Gaze::AtUs(between(draws, 0.0, 0.35)) } else { Gaze::Ahead };
         Self {
             stance,
             gaze,
