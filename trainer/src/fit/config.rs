@@ -44,7 +44,8 @@ pub struct FitArgs {
     /// Whether pictures of rare classes count for more
     #[arg(long, value_enum, default_value_t = ClassWeights::None)]
     pub class_weights: ClassWeights,
-    /// Bring each feature to mean 0 and deviation 1 over the train split; folded into the saved head
+    /// Bring every feature to mean 0, and all together to deviation 1, over the train split; folded
+    /// into the saved head
     #[arg(long)]
     pub standardize: bool,
     /// Passes over the train split
