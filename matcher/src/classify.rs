@@ -148,12 +148,17 @@ impl Answer {
                 let mut lines = vec![format!("dog    {answer}, {}", percent(*dog_probability))];
                 if *dog {
                     lines.push(format!("breed  {}, {}", breed.name, percent(breed.probability)));
-                    lines.push(format!(
-                        "size   {} expected ({}: {})",
-                        weight(size),
-                        breed.name,
-                        weight(size_of_breed)
-                    ));
+                    lines.push(match size {
+                        Some(_) => {
+                            format!(
+                                "size   {} expected ({}: {})",
+                                weight(size),
+                                breed.name,
+                                weight(size_of_breed)
+                            )
+                        }
+                        None => "size   unknown: no breed of known weight".to_owned(),
+                    });
                 }
                 for (i, class) in top.iter().enumerate() {
                     let title = if i == 0 { format!("top {}", top.len()) } else { String::new() };
