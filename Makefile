@@ -24,7 +24,10 @@ THREADS ?= 0
 PER_CLASS ?=
 RATIO ?=
 TREE ?= none
-COPIES ?= 1
+# Painted dogs stand upright in the middle: small movements make copies that are like the test pictures.
+COPIES ?= $(if $(filter sample,$(DATASET)),2,1)
+AUGMENT_FLAGS ?= --horizontal-flip $(if $(filter sample,$(DATASET)),--rotation-range 8 --width-shift-range 0.05 \
+  --height-shift-range 0.05 --shear-range 4 --zoom-range 0.1)
 WEIGHTS ?= seeded
 PRESET ?= torchvision
 # The painted dogs are drawn large and simple: 96 px are enough, and five times faster than 224.
@@ -54,7 +57,7 @@ flag = $(if $(strip $(2)),--$(1) '$(subst ','\'',$(strip $(2)))')
 common = --seed $(SEED) --threads $(THREADS)
 args.sample = $(call flag,per-class,$(PER_CLASS)) --seed $(SEED)
 args.split = --images '$(subst ','\'',$(RAW))' $(call flag,ratio,$(RATIO)) $(call flag,tree,$(TREE)) --seed $(SEED)
-args.augment = $(call flag,copies,$(COPIES)) --horizontal-flip --seed $(SEED)
+args.augment = $(call flag,copies,$(COPIES)) $(AUGMENT_FLAGS) --seed $(SEED)
 args.extract = $(call flag,weights,$(WEIGHTS)) $(call flag,preset,$(PRESET)) $(call flag,image-size,$(IMAGE_SIZE)) \
   $(call flag,pool,$(POOL)) $(call flag,dtype,$(DTYPE)) --seed $(SEED)
 args.train = $(call flag,hidden,$(HIDDEN)) $(call flag,dropout,$(DROPOUT)) $(if $(STANDARDIZE),--standardize) \
