@@ -1,7 +1,6 @@
 //! A copy's pixels to the bytes of its file.
 
 use anyhow::Context;
-use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder, RgbImage};
 
@@ -32,19 +31,43 @@ impl Encoding {
     /// If the encoder refuses the picture's size.
     pub fn encode(self, picture: &RgbImage) -> anyhow::Result<Vec<u8>> {
         let (width, height) = picture.dimensions();
+        let named = || format!("cannot encode a picture of {width}x{height}");
         let mut bytes = Vec::new();
         match self {
-            Encoding::Jpg { quality } => JpegEncoder::new_with_quality(&mut bytes, quality).write_image(
-                picture,
-                width,
-                height,
-                ExtendedColorType::Rgb8,
-            ),
-            Encoding::Png => {
-                PngEncoder::new(&mut bytes).write_image(picture, width, height, ExtendedColorType::Rgb8)
-            }
+            // From quality 90 on colour is kept at full resolution.
+            Encoding::Jpg { quality } => jpeg_encoder::Encoder::new(&mut bytes, quality)
+                .encode(
+                    picture,
+                    u16::try_from(width).with_context(named)?,
+                    u16::try_from(height).with_context(named)?,
+                    jpeg_encoder::ColorType::Rgb,
+                )
+                .with_context(named)?,
+            Encoding::Png => PngEncoder::new(&mut bytes)
+                .write_image(picture, width, height, ExtendedColorType::Rgb8)
+                .with_context(named)?,
         }
-        .with_context(|| format!("cannot encode a picture of {width}x{height}"))?;
         Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use data::photo::{Limits, decode};
+    use image::Rgb;
+
+    use super::*;
+
+    #[test]
+    fn the_pixels_come_back() {
+        let picture =
+            RgbImage::from_fn(57, 31, |x, y| Rgb([(x * 4) as u8, (y * 8) as u8, 200 - (x + y) as u8]));
+        for (encoding, most) in [(Encoding::Png, 0), (Encoding::Jpg { quality: 95 }, 6)] {
+            let bytes = encoding.encode(&picture).unwrap();
+            let back = decode(&bytes, &Limits::STANDARD).unwrap().rgb;
+            assert_eq!(back.dimensions(), picture.dimensions());
+            let worst = back.iter().zip(picture.iter()).map(|(a, b)| a.abs_diff(*b)).max();
+            assert!(worst <= Some(most), "{encoding:?}: off by {worst:?}");
+        }
     }
 }

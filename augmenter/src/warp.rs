@@ -8,14 +8,15 @@ mod blend;
 mod fill;
 mod source;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use image::RgbImage;
 
 use crate::transform::{Affine, Parameters, Size};
-use blend::{WEIGHT_BITS, blend};
+use blend::{BATCH, Weights, blend};
 use fill::{FRACTION_BITS, ONE, last};
-use source::CHANNELS;
+use source::{CHANNELS, Padded};
 
 pub use fill::Fill;
 pub use source::Source;
@@ -27,17 +28,17 @@ pub const HALVE_ABOVE: f64 = 1.5;
 /// Makes a copy of `source`, of the size `to`.
 pub fn warp(source: &Source, parameters: &Parameters, to: Size, fill: Fill) -> RgbImage {
     let mut affine = parameters.affine(source.size(), to);
-    let mut halved: Option<Source> = None;
+    let mut source = Cow::Borrowed(source);
     loop {
         let (across, down) = affine.footprint();
         let (across, down) = (across > HALVE_ABOVE, down > HALVE_ABOVE);
         if !across && !down {
             break;
         }
-        halved = Some(halved.as_ref().unwrap_or(source).halved(across, down));
+        source = Cow::Owned(source.halved(across, down));
         affine = affine.after_halving(across, down);
     }
-    let mut copy = sample(halved.as_ref().unwrap_or(source), &affine, to, fill);
+    let mut copy = sample(&Padded::new(source), &affine, to, fill);
     if parameters.brightness != 1.0 {
         brighten(&mut copy, parameters.brightness);
     }
@@ -45,7 +46,7 @@ pub fn warp(source: &Source, parameters: &Parameters, to: Size, fill: Fill) -> R
 }
 
 /// Looks every output pixel up in `source`, with bilinear interpolation.
-fn sample(source: &Source, affine: &Affine, to: Size, fill: Fill) -> RgbImage {
+fn sample(source: &Padded, affine: &Affine, to: Size, fill: Fill) -> RgbImage {
     let n_across = to.width as usize;
     let mut out = RgbImage::new(to.width, to.height);
     let step = (fixed(affine.xx), fixed(affine.yx));
@@ -60,7 +61,7 @@ fn sample(source: &Source, affine: &Affine, to: Size, fill: Fill) -> RgbImage {
         let (before, rest) = pixels.split_at_mut(span.start);
         let (inside, after) = rest.split_at_mut(span.len());
         sample_outside(source, fill, before, start, step);
-        sample_inside(source, inside, along(start, step, span.start), step);
+        sample_folded(source, |at, _| at, inside, along(start, step, span.start), step);
         sample_outside(source, fill, after, along(start, step, span.end), step);
     }
     out
@@ -98,20 +99,7 @@ fn intersection(a: Range<usize>, b: Range<usize>) -> Range<usize> {
     start..a.end.min(b.end).max(start)
 }
 
-// A function of its own keeps the loop's values in registers.
-#[inline(never)]
-fn sample_inside(source: &Source, pixels: &mut [[u8; CHANNELS]], start: Point, step: Point) {
-    let (mut x, mut y) = start;
-    let stride = source.size.width as usize * CHANNELS;
-    for pixel in pixels {
-        *pixel = bilinear(&source.pixels, stride, x, y);
-        // The last step may lead outside, where nobody looks.
-        x = x.wrapping_add(step.0);
-        y = y.wrapping_add(step.1);
-    }
-}
-
-fn sample_outside(source: &Source, fill: Fill, pixels: &mut [[u8; CHANNELS]], start: Point, step: Point) {
+fn sample_outside(source: &Padded, fill: Fill, pixels: &mut [[u8; CHANNELS]], start: Point, step: Point) {
     match fill {
         Fill::Nearest => sample_folded(source, fill::nearest, pixels, start, step),
         Fill::Constant(colour) => pixels.fill(colour),
@@ -120,8 +108,10 @@ fn sample_outside(source: &Source, fill: Fill, pixels: &mut [[u8; CHANNELS]], st
     }
 }
 
+/// `fold` takes a coordinate and the size of its axis to one within the source.
+#[inline(always)]
 fn sample_folded(
-    source: &Source,
+    source: &Padded,
     fold: impl Fn(i64, u32) -> i64,
     pixels: &mut [[u8; CHANNELS]],
     start: Point,
@@ -130,24 +120,25 @@ fn sample_folded(
     let Size { width, height } = source.size;
     let stride = width as usize * CHANNELS;
     let (mut x, mut y) = start;
-    for pixel in pixels {
-        *pixel = bilinear(&source.pixels, stride, fold(x, width), fold(y, height));
-        x = x.wrapping_add(step.0);
-        y = y.wrapping_add(step.1);
+    let mut places = [0; BATCH];
+    let (mut right, mut lower) = ([0; BATCH], [0; BATCH]);
+    for batch in pixels.chunks_mut(BATCH) {
+        for i in 0..BATCH {
+            let (x_folded, y_folded) = (fold(x, width), fold(y, height));
+            let (column, row) = ((x_folded >> FRACTION_BITS) as usize, (y_folded >> FRACTION_BITS) as usize);
+            places[i] = row.wrapping_mul(stride).wrapping_add(column.wrapping_mul(CHANNELS));
+            (right[i], lower[i]) = (x_folded as u32, y_folded as u32);
+            x = x.wrapping_add(step.0);
+            y = y.wrapping_add(step.1);
+        }
+        let weights = Weights::new(&right, &lower);
+        // In the last column and the last row the further neighbour is padding, and its weight is 0.
+        for (i, pixel) in batch.iter_mut().enumerate() {
+            let top = eight_bytes(&source.pixels, places[i]);
+            let bottom = eight_bytes(&source.pixels, places[i].wrapping_add(stride));
+            *pixel = blend(top, bottom, weights.of(i));
+        }
     }
-}
-
-/// The picture at (`x`, `y`), which lies in the source.
-#[inline(always)]
-fn bilinear(pixels: &[u8], stride: usize, x: i64, y: i64) -> [u8; CHANNELS] {
-    let weight = |at: i64| (at >> (FRACTION_BITS - WEIGHT_BITS)) as i32 & ((1 << WEIGHT_BITS) - 1);
-    let column = (x >> FRACTION_BITS) as usize;
-    let row = (y >> FRACTION_BITS) as usize;
-    // In the last column and the last row the further neighbour is padding, and its weight is 0.
-    let at = row.wrapping_mul(stride).wrapping_add(column.wrapping_mul(CHANNELS));
-    let top = eight_bytes(pixels, at);
-    let bottom = eight_bytes(pixels, at.wrapping_add(stride));
-    blend(top, bottom, weight(x), weight(y))
 }
 
 #[inline(always)]

@@ -11,14 +11,50 @@ use wide::{i16x8, i32x4, u8x16};
 pub(super) const WEIGHT_BITS: u32 = 14;
 const HALF: i32 = 1 << (WEIGHT_BITS - 1);
 
+/// Pixels whose weights are worked out together, which vectorises.
+pub(super) const BATCH: usize = 16;
+
+/// The weights of the four neighbours of [`BATCH`] pixels.
+///
+/// None is negative and the four of a pixel sum to 2^14. Two stand in an `i32`, as `i16`, the left
+/// neighbour's in the low half.
+pub(super) struct Weights {
+    upper: [i32; BATCH],
+    lower: [i32; BATCH],
+}
+
+impl Weights {
+    /// From the fractions of the positions, across and down, in units of 2^-32 of a pixel.
+    #[inline(always)]
+    pub(super) fn new(across: &[u32; BATCH], down: &[u32; BATCH]) -> Self {
+        let mut weights = Self { upper: [0; BATCH], lower: [0; BATCH] };
+        for i in 0..BATCH {
+            let right = (across[i] >> (u32::BITS - WEIGHT_BITS)) as i32;
+            let lower = (down[i] >> (u32::BITS - WEIGHT_BITS)) as i32;
+            // The operands are too small to overflow, but only the wrapping operations vectorise.
+            let w11 = right.wrapping_mul(lower).wrapping_add(HALF) >> WEIGHT_BITS;
+            let w01 = right.wrapping_sub(w11);
+            let w10 = lower.wrapping_sub(w11);
+            let w00 = (1i32 << WEIGHT_BITS).wrapping_sub(right.wrapping_add(w10));
+            weights.upper[i] = w00 | (w01 << 16);
+            weights.lower[i] = w10 | (w11 << 16);
+        }
+        weights
+    }
+
+    /// The upper and the lower two of pixel `i`.
+    #[inline(always)]
+    pub(super) fn of(&self, i: usize) -> [i32; 2] {
+        [self.upper[i], self.lower[i]]
+    }
+}
+
 /// Blends two neighbours of the upper row (`top`: the bytes r g b r g b, lowest first; the highest two
-/// are ignored) and the two below them. `right` and `lower` are the weights of the right and of the
-/// lower neighbours, 0 to 2^14 - 1.
+/// are ignored) and the two below them by their [`Weights::of`].
 #[inline(always)]
-pub(super) fn blend(top: u64, bottom: u64, right: i32, lower: i32) -> [u8; 3] {
-    let [w00, w01, w10, w11] = weights(right, lower);
-    let top = pairs(top).dot(in_turns(w00, w01));
-    let bottom = pairs(bottom).dot(in_turns(w10, w11));
+pub(super) fn blend(top: u64, bottom: u64, [upper, lower]: [i32; 2]) -> [u8; 3] {
+    let top = pairs(top).dot(bytemuck::cast(i32x4::splat(upper)));
+    let bottom = pairs(bottom).dot(bytemuck::cast(i32x4::splat(lower)));
     let channels: i32x4 = (top + bottom + i32x4::splat(HALF)) >> WEIGHT_BITS;
     // Every channel fits a byte: halve the lanes' width twice.
     let words: i16x8 = bytemuck::cast(u8x16::narrow_i16x8(bytemuck::cast(channels), i16x8::ZERO));
@@ -27,29 +63,12 @@ pub(super) fn blend(top: u64, bottom: u64, right: i32, lower: i32) -> [u8; 3] {
     [r, g, b]
 }
 
-/// Of upper left, upper right, lower left, lower right; none is negative and they sum to 2^14. The
-/// operands are too small to overflow, but only the wrapping operations cost nothing here.
-#[inline(always)]
-fn weights(right: i32, lower: i32) -> [i32; 4] {
-    let w11 = right.wrapping_mul(lower).wrapping_add(HALF) >> WEIGHT_BITS;
-    let w01 = right.wrapping_sub(w11);
-    let w10 = lower.wrapping_sub(w11);
-    let w00 = (1 << WEIGHT_BITS) - right.wrapping_add(w10);
-    [w00, w01, w10, w11]
-}
-
 /// r r g g b b . . of the left and the right pixel, as `i16`.
 #[inline(always)]
 fn pairs(row: u64) -> i16x8 {
     let left: u8x16 = bytemuck::cast([row, 0]);
     let right: u8x16 = bytemuck::cast([row >> 24, 0]);
     i16x8::from_u8x16_low(u8x16::unpack_low(left, right))
-}
-
-/// `even` and `odd` in turns, both from 0 to 2^14.
-#[inline(always)]
-fn in_turns(even: i32, odd: i32) -> i16x8 {
-    bytemuck::cast(i32x4::splat(even | (odd << 16)))
 }
 
 #[cfg(test)]
@@ -63,15 +82,18 @@ mod tests {
             // Every other time the extremes, where a sum could overflow.
             let mut byte = |()| if i % 2 == 0 { draws.below(256) as u8 } else { 255 * draws.below(2) as u8 };
             let [top, bottom]: [[u8; 8]; 2] = [[(); 8]; 2].map(|row| row.map(&mut byte));
-            let right = draws.below(1 << 14) as i32;
-            let lower = [0, draws.below(1 << 14) as i32, (1 << 14) - 1][i % 3];
-            let weights = weights(right, lower);
-            assert!(weights.iter().all(|w| *w >= 0) && weights.iter().sum::<i32>() == 1 << 14);
-            let got = blend(u64::from_le_bytes(top), u64::from_le_bytes(bottom), right, lower);
+            let fraction = |weight: usize| (weight as u32) << 18;
+            let across = fraction(draws.below(1 << 14));
+            let down = [0, fraction(draws.below(1 << 14)), u32::MAX][i % 3];
+            let pairs = Weights::new(&[across; BATCH], &[down; BATCH]).of(i % BATCH);
+            let four = pairs.map(|pair| [pair & 0xffff, pair >> 16]);
+            let four = four.as_flattened();
+            assert!(four.iter().all(|w| *w >= 0) && four.iter().sum::<i32>() == 1 << 14);
+            let got = blend(u64::from_le_bytes(top), u64::from_le_bytes(bottom), pairs);
             for c in 0..3 {
-                let four = [top[c], top[c + 3], bottom[c], bottom[c + 3]].map(i32::from);
-                let sum: i32 = four.iter().zip(weights).map(|(v, w)| v * w).sum();
-                assert_eq!(i32::from(got[c]), (sum + HALF) >> 14, "{top:?} {bottom:?} {right} {lower}");
+                let values = [top[c], top[c + 3], bottom[c], bottom[c + 3]].map(i32::from);
+                let sum: i32 = values.iter().zip(four).map(|(v, w)| v * w).sum();
+                assert_eq!(i32::from(got[c]), (sum + HALF) >> 14, "{top:?} {bottom:?} {across} {down}");
             }
         }
     }

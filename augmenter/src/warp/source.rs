@@ -1,5 +1,7 @@
 //! A picture made ready to be read at any point.
 
+use std::borrow::Cow;
+
 use image::RgbImage;
 
 use crate::transform::Size;
@@ -7,22 +9,18 @@ use crate::transform::Size;
 /// Bytes of a pixel.
 pub(super) const CHANNELS: usize = 3;
 
-/// A picture's pixels, padded so that the right and the lower neighbour of every pixel can be loaded
-/// as eight bytes.
+/// A picture to make copies of.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// R G B, row by row, then the padding.
-    pub(super) pixels: Vec<u8>,
-    /// Without the padding.
-    pub(super) size: Size,
+    /// R G B, row by row.
+    pixels: Vec<u8>,
+    size: Size,
 }
 
 impl From<RgbImage> for Source {
     fn from(picture: RgbImage) -> Self {
         let size = Size::new(picture.width(), picture.height());
-        let mut pixels = picture.into_raw();
-        pixels.resize(padded_len(size), 0);
-        Self { pixels, size }
+        Self { pixels: picture.into_raw(), size }
     }
 }
 
@@ -43,34 +41,59 @@ impl Source {
         let stride = width as usize * CHANNELS;
         let line = |row: u32| &self.pixels[row as usize * stride..][..stride];
         let mut pixels = Vec::with_capacity(padded_len(size));
+        // Of a row and the one below it; then of a pixel and the one to its right. The means of the odd
+        // pixels with the next even ones are not needed, but all of them are quicker than every second.
         let mut sums = vec![0u16; stride + CHANNELS];
+        let mut means = vec![0u8; size.width as usize * 2 * CHANNELS];
         for row in 0..size.height {
             let upper = if down { 2 * row } else { row };
             let lower = if down { (upper + 1).min(height - 1) } else { row };
             for ((sum, a), b) in sums.iter_mut().zip(line(upper)).zip(line(lower)) {
                 *sum = u16::from(*a) + u16::from(*b);
             }
+            // Wrapping, because the checks of the others keep these loops from being vectorised.
             if across {
                 sums.copy_within(stride - CHANNELS..stride, stride);
-                let (pairs, _) = sums.as_chunks::<{ 2 * CHANNELS }>();
-                // Wrapping, because the checks of the others keep this from being vectorised.
-                let mean = |pair: &[u16; 2 * CHANNELS], c: usize| {
-                    (pair[c].wrapping_add(pair[c + CHANNELS]).wrapping_add(2) >> 2) as u8
-                };
-                pixels.extend(pairs.iter().flat_map(|pair| [mean(pair, 0), mean(pair, 1), mean(pair, 2)]));
+                for ((mean, left), right) in means.iter_mut().zip(&sums).zip(&sums[CHANNELS..]) {
+                    *mean = (left.wrapping_add(*right).wrapping_add(2) >> 2) as u8;
+                }
+                let (pairs, _) = means.as_chunks::<{ 2 * CHANNELS }>();
+                pixels.extend(pairs.iter().flat_map(|pair| [pair[0], pair[1], pair[2]]));
             } else {
                 pixels.extend(sums[..stride].iter().map(|sum| (sum.wrapping_add(1) >> 1) as u8));
             }
         }
+        Self { pixels, size }
+    }
+}
+
+/// A picture with enough behind its last row that the right and the lower neighbour of every pixel can
+/// be loaded, as eight bytes.
+#[derive(Debug)]
+pub(super) struct Padded {
+    /// R G B, row by row, then zeros.
+    pub(super) pixels: Vec<u8>,
+    /// Without the padding.
+    pub(super) size: Size,
+}
+
+impl Padded {
+    pub(super) fn new(source: Cow<Source>) -> Self {
+        let size = source.size;
+        let mut pixels = match source {
+            Cow::Owned(source) => source.pixels,
+            Cow::Borrowed(source) => {
+                let mut pixels = Vec::with_capacity(padded_len(size));
+                pixels.extend_from_slice(&source.pixels);
+                pixels
+            }
+        };
         pixels.resize(padded_len(size), 0);
         Self { pixels, size }
     }
 }
 
-fn padding(size: Size) -> usize {
-    size.width as usize * CHANNELS + size_of::<u64>()
-}
-
 fn padded_len(size: Size) -> usize {
-    size.width as usize * size.height as usize * CHANNELS + padding(size)
+    let stride = size.width as usize * CHANNELS;
+    stride * (size.height as usize + 1) + size_of::<u64>()
 }
