@@ -3,7 +3,7 @@
 //! A [`Pending`] file is a hidden sibling `.<name>.tmp.<pid>.<random>` of its final name. Committing
 //! it means: flush, fsync, rename onto the final name, fsync the directory. A process killed anywhere
 //! leaves the old file or the new one under the final name, and at worst a temporary file that
-//! [`sweep`] removes the next time.
+//! the next [`lock`] removes.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
@@ -27,10 +27,10 @@ pub fn write(path: &Path, fill: impl FnOnce(&mut Pending) -> anyhow::Result<()>)
     pending.commit()
 }
 
-/// [`write`] for content that is already in memory.
+/// [`write()`] for content that is already in memory.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_bytes(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     write(path, |file| Ok(file.write_all(bytes)?))
 }

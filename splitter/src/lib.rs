@@ -41,7 +41,7 @@ use crate::summary::Summary;
         --images holds one folder for each class, and each class folder holds its pictures. Every picture \
         is read and checked; those that cannot be used are named in rejects.csv. Each class is divided by \
         the same ratio; pictures that are the same to the byte stay on one side. The result is \
-        OUT/manifest.csv; with --tree also OUT/{train,valid,test}/<class>/<picture>.\n\n\
+        OUT/manifest.csv; with --tree also OUT/{train,valid,test}/CLASS/<picture>.\n\n\
         The same pictures, seed and parameters give the same bytes. Adding a class, or a picture to a class, \
         does not move the pictures of another class.",
     after_help = "Example:\n  \
@@ -81,7 +81,7 @@ pub struct Cli {
     /// Pictures of each class for valid, and for test (as many, if not given); the rest is train
     #[arg(long, value_name = "VALID[,TEST]", value_delimiter = ',')]
     pub fixed: Vec<usize>,
-    /// Also make the folders OUT/{train,valid,test}/<class>/, for people and other tools
+    /// Also make the folders OUT/{train,valid,test}/CLASS/, for people and other tools
     #[arg(long, value_enum, default_value_t = Tree::None)]
     pub tree: Tree,
     /// Pictures of one class that are the same to the byte: keep all, on one side, or drop all but the first

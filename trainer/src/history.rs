@@ -34,10 +34,10 @@ pub fn write(path: &Path, history: &[EpochFigures]) -> anyhow::Result<()> {
     commit::write(path, |file| Ok(file.write_all(to_csv(history).as_bytes())?))
 }
 
-/// [`write`], unless the file already holds just that.
+/// [`write()`], unless the file already holds just that.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_if_changed(path: &Path, history: &[EpochFigures]) -> anyhow::Result<()> {
     if std::fs::read_to_string(path).is_ok_and(|old| old == to_csv(history)) {
         return Ok(());
@@ -45,7 +45,7 @@ pub fn write_if_changed(path: &Path, history: &[EpochFigures]) -> anyhow::Result
     write(path, history)
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what [`write()`] wrote.
 ///
 /// # Errors
 /// Names the file and the line that is not as expected.

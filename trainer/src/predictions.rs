@@ -86,7 +86,7 @@ pub fn write(
     })
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what [`write()`] wrote.
 ///
 /// # Errors
 /// Names the file and the line that is not as expected.
