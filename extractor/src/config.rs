@@ -13,7 +13,7 @@ use data::stage::usage;
 use crate::cli::Cli;
 use crate::feature_extractor::check_image_size;
 use crate::preprocess::{self, Preset};
-use crate::vgg16;
+use crate::vgg16::{self, Engine};
 use crate::weights::Source;
 
 /// More pictures than this in a batch gain nothing and take memory.
@@ -47,6 +47,7 @@ impl Config {
         if !(1..=MAX_BATCH_SIZE).contains(&cli.batch_size) {
             return Err(usage(format!("--batch-size: {} is outside 1 to {MAX_BATCH_SIZE}", cli.batch_size)));
         }
+        Engine::from_env()?;
         let beside_out = || cli.out.parent().unwrap_or(Path::new("")).join("weights");
         Ok(Self {
             manifest: cli.manifest.clone(),

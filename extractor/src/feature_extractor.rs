@@ -7,7 +7,7 @@ use data::recipe::{Pool, Recipe};
 use image::RgbImage;
 
 use crate::preprocess::{self, Preset, preprocess};
-use crate::vgg16::{self, Vgg16};
+use crate::vgg16::{self, Engine, Vgg16};
 use crate::weights::Weights;
 
 /// Looks at pictures as one recipe says.
@@ -25,8 +25,8 @@ impl FeatureExtractor {
     /// An extractor that follows `recipe` with the weights file at `weights`.
     ///
     /// # Errors
-    /// If this program cannot follow the recipe, the weights file is damaged (see [`Weights::read`]), or
-    /// it is not the one that the recipe was made with.
+    /// If this program cannot follow the recipe, the weights file is damaged (see [`Weights::read`]), it is
+    /// not the one that the recipe was made with, or [`vgg16::ENGINE_VARIABLE`] names no engine.
     pub fn new(recipe: Recipe, weights: &Path, device: &Device) -> anyhow::Result<Self> {
         let read = Weights::read(weights)?;
         anyhow::ensure!(
@@ -54,7 +54,7 @@ impl FeatureExtractor {
         );
         check_image_size(recipe.image_size)?;
         Ok(Self {
-            network: Vgg16::new(weights, device)?,
+            network: Vgg16::with_engine(weights, device, Engine::from_env()?)?,
             preset: Preset::find(&recipe.preset)?,
             recipe,
             device: device.clone(),

@@ -1,6 +1,6 @@
 //! Bottleneck features: every picture once through the convolutions of VGG-16.
 //!
-//! [`run`] is the stage: manifest in, sharded features out. [`FeatureExtractor`] is what the stage and
+//! [`run()`] is the stage: manifest in, sharded features out. [`FeatureExtractor`] is what the stage and
 //! the matcher both look at a picture with, so that a photo is seen exactly as the training pictures
 //! were.
 //!

@@ -1,12 +1,20 @@
 //! The convolutions of VGG-16: configuration D of Simonyan and Zisserman, "Very deep convolutional
 //! networks for large-scale image recognition", 2014, without its three dense layers.
+//!
+//! On a CPU the thirteen are one operation (module `conv3x3`); elsewhere candle computes them one by one.
+
+mod candle_layer;
+mod engine;
+mod fused;
 
 use std::path::Path;
 
 use candle_core::{Device, Result, Tensor};
 
-use crate::conv3x3::Conv3x3;
 use crate::weights::Weights;
+use candle_layer::CandleLayer;
+pub use engine::{Engine, VARIABLE as ENGINE_VARIABLE};
+use fused::Fused;
 
 /// Name of the network in a recipe.
 pub const NAME: &str = "vgg16";
@@ -59,7 +67,9 @@ pub const LAYERS: [Layer; 13] = [
 /// The network with its weights on a device.
 #[derive(Debug)]
 pub struct Vgg16 {
-    layers: Vec<Conv3x3>,
+    layers: Vec<CandleLayer>,
+    /// Whatever [`Fused::takes`] goes this way.
+    fused: Option<Fused>,
 }
 
 impl Vgg16 {
@@ -71,17 +81,27 @@ impl Vgg16 {
         Ok(Self::new(&Weights::read(path)?, device)?)
     }
 
-    /// Puts `weights` onto `device`.
+    /// Puts `weights` onto `device`, with the best engine if it is the CPU.
     ///
     /// # Errors
     /// If the device has no room.
     pub fn new(weights: &Weights, device: &Device) -> Result<Self> {
+        Self::with_engine(weights, device, Engine::best())
+    }
+
+    /// Puts `weights` onto `device`; other devices than the CPU do not look at `engine`.
+    ///
+    /// # Errors
+    /// If the device has no room.
+    pub fn with_engine(weights: &Weights, device: &Device, engine: Engine) -> Result<Self> {
         let layers = LAYERS
             .iter()
             .zip(&weights.convolutions)
-            .map(|(layer, weights)| Conv3x3::new(weights, layer.pooled, device))
+            .map(|(layer, weights)| CandleLayer::new(weights, layer.pooled, device))
             .collect::<Result<_>>()?;
-        Ok(Self { layers })
+        let kernels = engine.kernels().filter(|_| device.is_cpu());
+        let fused = kernels.map(|kernels| Fused::new(weights, kernels)).transpose()?;
+        Ok(Self { layers, fused })
     }
 
     /// The last map: xs (B, 3, S, S) -> (B, 512, S/32, S/32), after ReLU and pooling.
@@ -89,6 +109,9 @@ impl Vgg16 {
     /// # Errors
     /// If the shape is another one or the device fails.
     pub fn forward(&self, xs: &Tensor) -> Result<Tensor> {
+        if let Some(fused) = self.fused.as_ref().filter(|_| Fused::takes(xs)) {
+            return fused.apply(xs); // (B, 512, S/32, S/32)
+        }
         let mut xs = xs.clone();
         for layer in &self.layers {
             xs = layer.apply(&xs)?; // (B, n_out, h, w), halved where a block ends

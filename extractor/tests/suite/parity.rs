@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use candle_core::{Device, Tensor};
-use extractor::Vgg16;
 use extractor::preprocess::{Preset, centre_crop, preprocess, squash_nearest};
+use extractor::vgg16::{Engine, Vgg16};
+use extractor::weights::Weights;
 use image::RgbImage;
 use safetensors::SafeTensors;
 
@@ -14,9 +15,14 @@ use crate::harness::seeded_weights;
 /// What "the same features" means: relative L2 distance.
 const MAX_DISTANCE: f64 = 1e-5;
 
-fn network() -> &'static Vgg16 {
-    static NETWORK: OnceLock<Vgg16> = OnceLock::new();
-    NETWORK.get_or_init(|| Vgg16::load(seeded_weights(), &Device::Cpu).unwrap())
+/// One for every engine of this machine.
+fn networks() -> &'static [(Engine, Vgg16)] {
+    static NETWORKS: OnceLock<Vec<(Engine, Vgg16)>> = OnceLock::new();
+    NETWORKS.get_or_init(|| {
+        let weights = Weights::read(seeded_weights()).unwrap();
+        let network = |engine| (engine, Vgg16::with_engine(&weights, &Device::Cpu, engine).unwrap());
+        Engine::available().into_iter().map(network).collect()
+    })
 }
 
 struct Reference(Vec<u8>);
@@ -47,9 +53,9 @@ fn recorded() -> Reference {
 }
 
 /// x (1, 3, S, S) -> relative L2 distance of our features from `expected`.
-fn distance(x: &[f32], size: usize, expected: &[f32]) -> f64 {
+fn distance(network: &Vgg16, x: &[f32], size: usize, expected: &[f32]) -> f64 {
     let x = Tensor::from_slice(x, (1, 3, size, size), &Device::Cpu).unwrap();
-    let got: Vec<f32> = network().forward(&x).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+    let got: Vec<f32> = network.forward(&x).unwrap().flatten_all().unwrap().to_vec1().unwrap();
     assert_eq!(got.len(), expected.len());
     let square = |x: f64| x * x;
     let difference: f64 = got.iter().zip(expected).map(|(&a, &b)| square(f64::from(a) - f64::from(b))).sum();
@@ -96,8 +102,11 @@ fn features_are_those_of_pytorch() {
     for size in [32, 64, 96] {
         let (expected, shape) = recorded().floats(&format!("features_{size}"));
         assert_eq!(shape, [1, 512, size / 32, size / 32]);
-        let distance = distance(&formula_input(size), size, &expected);
-        assert!(distance <= MAX_DISTANCE, "{size} px: {distance:e}");
+        for (engine, network) in networks() {
+            let distance = distance(network, &formula_input(size), size, &expected);
+            println!("{engine} at {size} px: {distance:.2e} apart");
+            assert!(distance <= MAX_DISTANCE, "{engine} at {size} px: {distance:e}");
+        }
     }
 }
 
@@ -136,8 +145,29 @@ fn photos_give_the_features_of_pytorch() {
         let squashed = squash_nearest(&photo, 64).unwrap();
         assert_eq!(level_difference(&squashed, &reference.picture(&format!("squash_{i}"))), 0, "photo {i}");
         let (expected, _) = reference.floats(&format!("features_{i}"));
-        let distance = distance(&input, size, &expected);
-        println!("photo {i}: features {distance:.2e} apart; {n_off} of {} inputs a level apart", input.len());
-        assert!(distance <= MAX_DISTANCE, "photo {i}: {distance:e}");
+        println!("photo {i}: {n_off} of {} inputs a level apart", input.len());
+        for (engine, network) in networks() {
+            let distance = distance(network, &input, size, &expected);
+            println!("photo {i}: {engine} {distance:.2e} apart");
+            assert!(distance <= MAX_DISTANCE, "photo {i}, {engine}: {distance:e}");
+        }
+    }
+}
+
+#[test]
+fn any_layout_and_any_side_is_computed() {
+    let xs = formula_input(64);
+    let [square, wide] = [(1, 3, 64, 64), (1, 3, 48, 64)]
+        .map(|(b, c, h, w)| Tensor::from_slice(&xs[..b * c * h * w], (b, c, h, w), &Device::Cpu).unwrap());
+    let flat = |map: &Tensor| -> Vec<f32> { map.flatten_all().unwrap().to_vec1().unwrap() };
+    for (engine, network) in networks() {
+        let transposed = square.transpose(2, 3).unwrap();
+        let copied = Tensor::from_vec(flat(&transposed), (1, 3, 64, 64), &Device::Cpu).unwrap();
+        let [got, expected] = [&transposed, &copied].map(|xs| network.forward(xs).unwrap());
+        assert_eq!(flat(&got), flat(&expected), "{engine}");
+        assert_eq!(network.forward(&wide).unwrap().dims(), [1, 512, 1, 2], "{engine}");
+        let last = square.narrow(2, 32, 32).unwrap().narrow(3, 32, 32).unwrap();
+        assert_eq!(network.forward(&last).unwrap().dims(), [1, 512, 1, 1], "{engine}");
+        assert!(network.forward(&square.narrow(1, 0, 2).unwrap()).is_err(), "{engine}: two channels");
     }
 }

@@ -1,4 +1,5 @@
 use std::fs;
+use std::process::Command;
 
 use clap::Parser;
 use data::commit;
@@ -6,7 +7,7 @@ use data::features::Index;
 use data::manifest::{REJECTS_FILE_NAME, Split};
 use data::recipe::Recipe;
 use data::stage::Exit;
-use extractor::{Cli, DeviceKind, FeatureExtractor};
+use extractor::{Cli, DeviceKind, FeatureExtractor, vgg16};
 
 use crate::harness::{Work, picture, seeded_weights};
 use crate::weights::write_changed;
@@ -273,6 +274,33 @@ fn flags_outside_their_range_are_usage_errors() {
     let hub = Cli::try_parse_from(["extractor", "--manifest", "m", "--out", "o", "--weights", "hub"]);
     assert!(hub.unwrap_err().to_string().contains("does not fetch weights"));
     assert!(!work.path("out").exists());
+}
+
+#[test]
+fn an_engine_that_the_machine_lacks_is_a_usage_error() {
+    let work = Work::new(2);
+    let run = |engine: &str| {
+        Command::new(env!("CARGO_BIN_EXE_extractor"))
+            .env(vgg16::ENGINE_VARIABLE, engine)
+            .args(["--quiet", "--image-size", "32", "--manifest"])
+            .args([work.path("manifest.csv"), "--out".into(), work.path(&format!("out-{engine}"))])
+            .args(["--weights".as_ref(), seeded_weights()])
+            .output()
+            .unwrap()
+    };
+    let refused = run("sse9");
+    assert_eq!(refused.status.code(), Some(2));
+    let message = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        message.contains("TINDOGR_CONV3X3=sse9: this machine has") && message.contains("portable, candle")
+    );
+    assert!(!work.path("out-sse9").exists());
+    for engine in vgg16::Engine::available() {
+        let done = run(engine.name());
+        assert!(done.status.success(), "{engine}: {}", String::from_utf8_lossy(&done.stderr));
+        assert_eq!(work.train(&format!("out-{engine}")).len(), 2);
+    }
+    assert!(run("").status.success(), "empty is as unset");
 }
 
 #[test]

@@ -1,0 +1,110 @@
+//! One table of compiled kernels per instruction set, and the choice between them.
+
+use std::sync::OnceLock;
+
+use super::direct::{self, DirectRow};
+use super::product::{self, Product};
+use super::winograd::{self, InputRun, OutputRun};
+
+/// The kernels compiled for one instruction set. Bits differ between sets (other sums are fused), never
+/// within one.
+#[derive(Debug)]
+pub(crate) struct Kernels {
+    /// `avx512`, `avx2`, `neon` or `portable`.
+    pub(crate) name: &'static str,
+    /// Most tiles in a panel.
+    pub(super) max_rows: usize,
+    /// See [`winograd::input`].
+    pub(super) input: unsafe fn(&InputRun),
+    /// See [`product::multiply`].
+    pub(super) multiply: unsafe fn(&Product),
+    /// See [`winograd::output`].
+    pub(super) output: unsafe fn(&OutputRun),
+    /// See [`direct::convolve`].
+    pub(super) direct: unsafe fn(&DirectRow),
+}
+
+/// Compiles the kernels for `$simd` into a module with a table: `$rows` are the sizes of panel that keep all
+/// sums in registers, taken `$wide` vectors of columns at a time.
+macro_rules! kernels {
+    ($module:ident, $simd:ident, $(#[$feature:meta])?, rows $max:literal: $($rows:literal)+, wide $wide:literal,
+     pixels $pixels:literal) => {
+        mod $module {
+            use super::*;
+            use super::super::simd::$simd;
+
+            /// # Safety
+            /// As [`winograd::input`].
+            $(#[$feature])?
+            unsafe fn input(run: &InputRun) {
+                // SAFETY: the contract is the caller's; the instructions are those of this function.
+                unsafe { winograd::input::<$simd>(run) }
+            }
+
+            /// # Safety
+            /// As [`winograd::output`].
+            $(#[$feature])?
+            unsafe fn output(run: &OutputRun) {
+                // SAFETY: the contract is the caller's; the instructions are those of this function.
+                unsafe { winograd::output::<$simd>(run) }
+            }
+
+            /// # Safety
+            /// As [`product::multiply`].
+            $(#[$feature])?
+            unsafe fn multiply(product: &Product) {
+                // SAFETY: the contract is the caller's; the instructions are those of this function.
+                unsafe {
+                    match product.rows {
+                        $($rows => product::multiply::<$simd, $rows, $wide>(product),)+
+                        rows => unreachable!("a panel of {rows} tiles"),
+                    }
+                }
+            }
+
+            /// # Safety
+            /// As [`direct::convolve`].
+            $(#[$feature])?
+            unsafe fn direct(row: &DirectRow) {
+                // SAFETY: the contract is the caller's; the instructions are those of this function.
+                unsafe { direct::convolve::<$simd, $pixels, $wide>(row) }
+            }
+
+            pub(super) static TABLE: Kernels =
+                Kernels { name: stringify!($module), max_rows: $max, input, multiply, output, direct };
+        }
+    };
+}
+
+// 14 x 2 sums, 2 weights and a broadcast value fill 31 of 32 registers.
+#[cfg(target_arch = "x86_64")]
+kernels!(avx512, Avx512, #[target_feature(enable = "avx512f")],
+    rows 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14, wide 2, pixels 8);
+// 6 x 2 sums, 2 weights and a broadcast value fill 15 of 16 registers.
+#[cfg(target_arch = "x86_64")]
+kernels!(avx2, Avx2, #[target_feature(enable = "avx2,fma")], rows 6: 1 2 3 4 5 6, wide 1, pixels 4);
+// 6 x 4 sums, 4 weights and a broadcast value fill 29 of 32 registers.
+#[cfg(target_arch = "aarch64")]
+kernels!(neon, Neon, #[target_feature(enable = "neon")], rows 6: 1 2 3 4 5 6, wide 1, pixels 4);
+kernels!(portable, Portable, , rows 2: 1 2, wide 1, pixels 2);
+
+/// The tables that this machine can run, best first; `portable` is always the last.
+pub(crate) fn available() -> &'static [&'static Kernels] {
+    static FOUND: OnceLock<Vec<&'static Kernels>> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        let mut found = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if std::arch::is_x86_feature_detected!("avx512f") {
+                found.push(&avx512::TABLE);
+            }
+            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+                found.push(&avx2::TABLE);
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        found.push(&neon::TABLE);
+        found.push(&portable::TABLE);
+        found
+    })
+}

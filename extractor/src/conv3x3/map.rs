@@ -1,0 +1,124 @@
+//! Where pixels and tiles lie.
+
+use super::winograd::TILE;
+
+/// Activations of one picture: `[channels / 16][rows][columns][16]`, with a border of zeros around the
+/// pixels and up to whole tiles on the right and below, so that no tile has to look where it is. Border
+/// cells are zero when the buffer is made and no kernel writes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Map {
+    /// Channels, a multiple of 16.
+    pub(super) channels: usize,
+    /// Rows, and columns, of pixels.
+    pub(super) side: usize,
+}
+
+impl Map {
+    /// Tiles along a side.
+    pub(super) fn tiles_aside(&self) -> usize {
+        self.side.div_ceil(TILE)
+    }
+
+    /// Tiles of one picture.
+    pub(super) fn n_tiles(&self) -> usize {
+        self.tiles_aside() * self.tiles_aside()
+    }
+
+    /// Rows, and columns, with the border.
+    pub(super) fn padded(&self) -> usize {
+        self.tiles_aside() * TILE + 2
+    }
+
+    /// Floats from a row to the next.
+    pub(super) fn row_pitch(&self) -> usize {
+        self.padded() * 16
+    }
+
+    /// Floats from 16 channels to the next 16.
+    pub(super) fn block_pitch(&self) -> usize {
+        self.padded() * self.row_pitch()
+    }
+
+    /// Floats of one picture.
+    pub(super) fn len(&self) -> usize {
+        self.channels / 16 * self.block_pitch()
+    }
+
+    /// Offset of a pixel in the first 16 channels, rows and columns counted with the border.
+    pub(super) fn pixel(&self, y: usize, x: usize) -> usize {
+        y * self.row_pitch() + x * 16
+    }
+}
+
+/// Neighbouring tiles in one row of tiles of one picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Run {
+    /// Picture.
+    pub(super) picture: usize,
+    /// Row of tiles.
+    pub(super) y: usize,
+    /// Column of the first tile.
+    pub(super) x: usize,
+    /// Number of the first tile, counted from the beginning of the range that was cut up.
+    pub(super) first: usize,
+    /// Number of tiles.
+    pub(super) n: usize,
+}
+
+/// The tiles `start..end` of pictures of `aside` x `aside` tiles, counted row by row and picture by picture,
+/// cut where a row of tiles ends and where a panel of `panel` tiles, counted from `origin`, ends.
+pub(super) fn runs(
+    origin: usize,
+    start: usize,
+    end: usize,
+    aside: usize,
+    panel: usize,
+) -> impl Iterator<Item = Run> {
+    let mut next = start;
+    std::iter::from_fn(move || {
+        if next >= end {
+            return None;
+        }
+        let (row, x) = (next / aside, next % aside);
+        let first = next - origin;
+        let n = (aside - x).min(panel - first % panel).min(end - next);
+        next += n;
+        Some(Run { picture: row / aside, y: row % aside, x, first, n })
+    })
+}
+
+/// Tiles cut into equal blocks of whole panels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Blocks {
+    /// Tiles in all.
+    pub(super) n_tiles: usize,
+    /// Tiles in a panel.
+    pub(super) rows: usize,
+    /// Panels in a block.
+    pub(super) panels: usize,
+}
+
+impl Blocks {
+    /// Blocks of about `wanted` tiles at most, panels of at most `max_rows`.
+    pub(super) fn new(n_tiles: usize, wanted: usize, max_rows: usize) -> Self {
+        let n_blocks = n_tiles.div_ceil(wanted);
+        let block = n_tiles.div_ceil(n_blocks);
+        let panels = block.div_ceil(max_rows);
+        Self { n_tiles, rows: block.div_ceil(panels), panels }
+    }
+
+    /// Tiles in a block, the last of which may be partly empty.
+    pub(super) fn tiles(&self) -> usize {
+        self.rows * self.panels
+    }
+
+    /// Number of blocks.
+    pub(super) fn n(&self) -> usize {
+        self.n_tiles.div_ceil(self.tiles())
+    }
+
+    /// First and end of the tiles of a block.
+    pub(super) fn range(&self, block: usize) -> (usize, usize) {
+        (block * self.tiles(), ((block + 1) * self.tiles()).min(self.n_tiles))
+    }
+}

@@ -1,0 +1,101 @@
+//! How the tiles of a layer are shared out, and the memory between its input and its output.
+
+use super::kernels::Kernels;
+use super::map::{Blocks, Map};
+use super::memory::Buffer;
+use super::team::Team;
+use super::winograd::N_XI;
+
+/// Output channels that are computed together.
+pub(super) const CHUNK: usize = 32;
+/// Up to so many channels in, tiles are a thread's own from input to output.
+const PRIVATE_CHANNELS: usize = 128;
+/// Tiles times channels of a thread's own block: V takes 36 x 4 times as many bytes, 516 KB.
+const PRIVATE_VALUES: usize = 56 * 64;
+/// Tiles of a shared block: the more, the less often the weights are read; V and M take 14 MB each at 512
+/// channels.
+const SHARED_TILES: usize = 196;
+
+/// What a block of tiles needs between its input and its output.
+#[derive(Debug)]
+pub(super) struct Bench {
+    /// Transformed input, `[36][panels][c/16][rows][16]`.
+    pub(super) v: Buffer,
+    /// Products, `[chunks][36][tiles][32]`.
+    pub(super) m: Buffer,
+}
+
+/// What one thread needs for itself.
+#[derive(Debug)]
+pub(super) struct Desk {
+    /// For one chunk of output channels.
+    pub(super) bench: Bench,
+    /// Rows of a picture with a border of zeros.
+    pub(super) rows: Buffer,
+}
+
+/// Pictures on their way through one layer.
+#[derive(Clone, Copy)]
+pub(super) struct Pass<'a> {
+    pub(super) kernels: &'static Kernels,
+    pub(super) team: &'a Team,
+    pub(super) n_pictures: usize,
+    pub(super) from: &'a Buffer,
+    pub(super) from_map: Map,
+    /// The first picture of `from` that takes part.
+    pub(super) from_picture: usize,
+    pub(super) to: &'a Buffer,
+    pub(super) to_map: Map,
+    /// The picture of `to` where the first goes.
+    pub(super) to_picture: usize,
+}
+
+/// How the tiles of a layer are shared out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Schedule {
+    /// A thread takes a block of tiles from input to output; its V and M stay in its second cache, the
+    /// weights are read again for each block. For few channels.
+    Private(Blocks),
+    /// All threads transform a block together, then each takes products of all its tiles for one xi, then
+    /// all transform back: weights, V and M each pass once through the third cache. For many channels.
+    Shared(Blocks),
+}
+
+impl Schedule {
+    /// For `n_tiles` tiles of `channels` channels.
+    pub(super) fn new(channels: usize, n_tiles: usize, max_rows: usize) -> Self {
+        if channels <= PRIVATE_CHANNELS {
+            Self::Private(Blocks::new(n_tiles, PRIVATE_VALUES / channels, max_rows))
+        } else {
+            Self::Shared(Blocks::new(n_tiles, SHARED_TILES, max_rows))
+        }
+    }
+
+    /// Either's blocks.
+    fn blocks(&self) -> &Blocks {
+        match self {
+            Self::Private(blocks) | Self::Shared(blocks) => blocks,
+        }
+    }
+
+    /// Floats of V for a layer of `n_in` channels.
+    pub(super) fn v_len(&self, n_in: usize) -> usize {
+        N_XI * xi_pitch(self.blocks().tiles() * n_in)
+    }
+
+    /// Floats of M for a layer of `n_out` channels.
+    pub(super) fn m_len(&self, n_out: usize) -> usize {
+        let chunks = match self {
+            Self::Private(_) => 1,
+            Self::Shared(_) => n_out / CHUNK,
+        };
+        chunks * N_XI * xi_pitch(self.blocks().tiles() * CHUNK)
+    }
+}
+
+/// Floats from one product to the next where each has `n`: lines whose addresses differ by a multiple of
+/// 4096 bytes push each other out of the first cache, so the pitch is 15 lines past such a multiple.
+pub(super) fn xi_pitch(n: usize) -> usize {
+    let lines = n / 16;
+    (lines + (15 + 64 - lines % 64) % 64) * 16
+}

@@ -1,0 +1,108 @@
+//! Threads that walk through the same stages together, sharing out the tasks of each.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+
+/// How often a waiting thread looks before it sleeps: some 50 microseconds, longer than most waits between
+/// layers and shorter than a scheduler's slice.
+const SPINS: usize = 2000;
+
+/// The meeting point of `n_threads` threads.
+#[derive(Debug)]
+pub(super) struct Team {
+    n_threads: usize,
+    next_task: AtomicUsize,
+    n_arrived: AtomicUsize,
+    stage: AtomicUsize,
+    failed: AtomicBool,
+    sleepers: Mutex<()>,
+    wake: Condvar,
+}
+
+impl Team {
+    pub(super) fn new(n_threads: usize) -> Self {
+        Self {
+            n_threads,
+            next_task: AtomicUsize::new(0),
+            n_arrived: AtomicUsize::new(0),
+            stage: AtomicUsize::new(0),
+            failed: AtomicBool::new(false),
+            sleepers: Mutex::new(()),
+            wake: Condvar::new(),
+        }
+    }
+
+    /// Runs `work(thread)` on all threads of a new team, the caller's being number 0. A panic in one reaches
+    /// the caller.
+    pub(super) fn run(n_threads: usize, work: impl Fn(&Self, usize) + Sync) {
+        let team = Self::new(n_threads);
+        let member = |thread: usize| {
+            let alarm = Alarm(&team);
+            work(&team, thread);
+            std::mem::forget(alarm);
+        };
+        std::thread::scope(|scope| {
+            for thread in 1..n_threads {
+                let member = &member;
+                scope.spawn(move || member(thread));
+            }
+            member(0);
+        });
+    }
+
+    /// Threads in the team.
+    pub(super) fn n_threads(&self) -> usize {
+        self.n_threads
+    }
+
+    /// Takes one of `n_tasks` tasks of this stage, until none is left.
+    pub(super) fn claim(&self, n_tasks: usize) -> Option<usize> {
+        // Relaxed: the barrier orders the data; here only the number counts.
+        let task = self.next_task.fetch_add(1, Ordering::Relaxed);
+        (task < n_tasks).then_some(task)
+    }
+
+    /// Waits for all: what was written in this stage is visible to all in the next, whose tasks start at 0.
+    ///
+    /// # Panics
+    /// If another thread of the team panicked.
+    pub(super) fn end_stage(&self) {
+        let stage = self.stage.load(Ordering::Relaxed);
+        if self.n_arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.n_threads {
+            self.next_task.store(0, Ordering::Relaxed);
+            self.n_arrived.store(0, Ordering::Relaxed);
+            self.stage.store(stage + 1, Ordering::Release);
+            self.wake_all();
+            return;
+        }
+        let over = || self.stage.load(Ordering::Acquire) != stage || self.failed.load(Ordering::Acquire);
+        for _ in 0..SPINS {
+            if over() {
+                break;
+            }
+            std::hint::spin_loop();
+        }
+        let mut guard = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+        while !over() {
+            guard = self.wake.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(guard);
+        assert!(!self.failed.load(Ordering::Acquire), "another thread of the convolution panicked");
+    }
+
+    /// Taking the lock first: a thread that has looked, and not yet slept, holds it.
+    fn wake_all(&self) {
+        drop(self.sleepers.lock().unwrap_or_else(PoisonError::into_inner));
+        self.wake.notify_all();
+    }
+}
+
+/// Dropped only by a panic: the others must not wait for a thread that will never come.
+struct Alarm<'a>(&'a Team);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        self.0.failed.store(true, Ordering::Release);
+        self.0.wake_all();
+    }
+}

@@ -1,0 +1,72 @@
+//! All layers as one operation of candle.
+
+use std::time::Instant;
+
+use candle_core::{CpuStorage, CustomOp1, DType, Error, Layout, Result, Shape, Tensor};
+
+use super::LAYERS;
+use crate::conv3x3::{Kernels, LayerWeights, PackedVgg, STRIDE};
+use crate::weights::Weights;
+
+/// The network with its weights transformed for the kernels of one instruction set.
+#[derive(Debug)]
+pub(super) struct Fused {
+    packed: PackedVgg,
+}
+
+impl Fused {
+    /// Transforms `weights`, which takes four times their memory.
+    ///
+    /// # Errors
+    /// If they are not those of VGG-16.
+    pub(super) fn new(weights: &Weights, kernels: &'static Kernels) -> Result<Self> {
+        let start = Instant::now();
+        let layers: Vec<LayerWeights<'_>> =
+            weights.convolutions.iter().map(|c| (c.weight.as_slice(), c.bias.as_slice())).collect();
+        let packed =
+            PackedVgg::new(kernels, &layers, &LAYERS.map(|l| l.pooled), rayon::current_num_threads())
+                .map_err(Error::wrap)?;
+        tracing::debug!(
+            "weights transformed for the {} kernels in {:.2} s",
+            kernels.name,
+            start.elapsed().as_secs_f64()
+        );
+        Ok(Self { packed })
+    }
+
+    /// Whether `xs` can be computed here: f32 on the CPU, (B, 3, S, S) with S a multiple of 32.
+    pub(super) fn takes(xs: &Tensor) -> bool {
+        let square = |&[_, n_in, height, width]: &[usize; 4]| {
+            n_in == LAYERS[0].n_in && height == width && height > 0 && height.is_multiple_of(STRIDE)
+        };
+        xs.device().is_cpu() && xs.dtype() == DType::F32 && xs.dims().try_into().is_ok_and(square)
+    }
+
+    /// xs (B, 3, S, S) -> (B, 512, S/32, S/32)
+    ///
+    /// # Errors
+    /// Unless [`Fused::takes`] it.
+    pub(super) fn apply(&self, xs: &Tensor) -> Result<Tensor> {
+        xs.contiguous()?.apply_op1_no_bwd(self)
+    }
+}
+
+impl CustomOp1 for Fused {
+    fn name(&self) -> &'static str {
+        "vgg16"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (batch, _, side, _) = layout.shape().dims4()?;
+        let Some((start, end)) = layout.contiguous_offsets() else {
+            return Err(Error::RequiresContiguous { op: "vgg16" }.bt());
+        };
+        let xs = &storage.as_slice::<f32>()?[start..end];
+        let maps = self
+            .packed
+            .forward(xs, batch, side, rayon::current_num_threads()) // (B, 512, S/32, S/32)
+            .map_err(Error::wrap)?;
+        let last = LAYERS[LAYERS.len() - 1].n_out;
+        Ok((CpuStorage::F32(maps), Shape::from((batch, last, side / STRIDE, side / STRIDE))))
+    }
+}
