@@ -30,7 +30,7 @@ impl Synthetic {
             classes: ["beagle", "not_a_dog", "papillon"].map(str::to_owned).into(),
             per_class: [20, 6, 7],
             n_features: 24,
-            noise: 0.7,
+            noise: 1.0,
             image_size: 32,
         }
     }

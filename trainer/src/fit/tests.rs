@@ -23,7 +23,9 @@ const OPTIMIZERS: [&str; 3] = [
 #[test]
 fn it_learns_what_can_be_learned() {
     for flags in OPTIMIZERS {
-        let (_dir, workspace) = small();
+        let dir = tempfile::tempdir().unwrap();
+        // The clouds overlap: 20 pictures a class are too few to tell the valid ones apart in every case.
+        let workspace = Synthetic { per_class: [40, 6, 7], ..Synthetic::small() }.write(dir.path());
         workspace.fit(&format!("--epochs 10 --hidden none {flags}")).unwrap();
         let history = history::read(&workspace.model().join(history::FILE_NAME)).unwrap();
         assert!(history[9][3] > 0.9, "{flags}: {history:?}");
