@@ -25,7 +25,7 @@ use crate::weights::Source;
     name = "extractor",
     version,
     after_help = "Example:\n  extractor --manifest W/augmented/manifest.csv --out W/features --weights vgg16.safetensors --pool avg\n\n\
-                  Environment:\n  TINDOGR_CONV3X3=avx512|avx2|neon|portable|candle  what computes the convolutions on a CPU, instead of \
+                  Environment:\n  TINDOGR_CONV3X3=amx|avx512|avx2|neon|portable|candle  what computes the convolutions on a CPU, instead of \
                   the best that it can run; only the last digits of features depend on it"
 )]
 pub struct Cli {

@@ -6,7 +6,8 @@
 //!
 //! * [`direct`]: the first layer ([`first`]), whose 3 channels are computed by definition;
 //! * [`winograd`]: 6x6 inputs of each 4x4 tile of outputs are transformed (B), and the products back (A);
-//! * [`product`]: between them, 36 matrix products a layer, where the time should go;
+//! * [`product`]: between them, 36 matrix products a layer, where the time should go; on CPUs with tile
+//!   registers [`amx`](kernels), whose operands are [`split`] into three bfloat16;
 //! * [`schedule`], [`layer`]: how the tiles of a layer are cut up, so that what is read again is still in a
 //!   cache;
 //! * [`backbone`]: the layers in order, pictures in groups, threads in step ([`team`]).
@@ -25,6 +26,8 @@
 #![expect(unsafe_code, reason = "vector instructions, and threads that write to disjoint parts of a buffer")]
 #![allow(clippy::needless_range_loop, reason = "kernels index several small arrays in step")]
 
+#[cfg(target_arch = "x86_64")]
+mod amx;
 mod backbone;
 mod direct;
 mod first;
@@ -37,6 +40,7 @@ mod product;
 pub(crate) mod reference;
 mod schedule;
 mod simd;
+mod split;
 mod team;
 #[cfg(test)]
 mod tests;

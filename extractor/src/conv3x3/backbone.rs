@@ -1,6 +1,7 @@
 //! The whole stack of convolutions in one call.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::first::{COLOURS, First};
 use super::kernels::Kernels;
@@ -59,6 +60,27 @@ struct Workshop {
     desks: Vec<Desk>,
 }
 
+/// The first thread's watch: since all end a stage together, its times are the team's.
+struct Clock(Mutex<(Instant, Vec<Duration>)>);
+
+impl Clock {
+    fn new(n_layers: usize) -> Self {
+        Self(Mutex::new((Instant::now(), vec![Duration::ZERO; n_layers])))
+    }
+
+    /// The time since the last lap was `layer`'s.
+    fn lap(&self, layer: usize) {
+        let mut clock = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (now, last) = (Instant::now(), clock.0);
+        clock.1[layer] += now - last;
+        clock.0 = now;
+    }
+
+    fn times(self) -> Vec<Duration> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).1
+    }
+}
+
 /// Pictures that pass a layer together, in the first and in the last layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Groups {
@@ -103,7 +125,9 @@ impl PackedVgg {
             n_first: layers[0].1.len(),
             layers: std::iter::zip(layers, pool_after)
                 .skip(1)
-                .map(|((weight, bias), pooled)| Winograd::new(weight, bias, *pooled, n_threads.max(1)))
+                .map(|((weight, bias), pooled)| {
+                    Winograd::new(weight, bias, *pooled, kernels.operands, n_threads.max(1))
+                })
                 .collect(),
             workshops: Mutex::new(Vec::new()),
         })
@@ -121,6 +145,21 @@ impl PackedVgg {
         side: usize,
         n_threads: usize,
     ) -> Result<Vec<f32>, Unsupported> {
+        self.forward_timed(xs, batch, side, n_threads).map(|(maps, _)| maps)
+    }
+
+    /// [`PackedVgg::forward`], and how long each layer took.
+    ///
+    /// # Errors
+    /// As [`PackedVgg::forward`].
+    pub(crate) fn forward_timed(
+        &self,
+        xs: &[f32],
+        batch: usize,
+        side: usize,
+        n_threads: usize,
+    ) -> Result<(Vec<f32>, Vec<Duration>), Unsupported> {
+        let clock = Clock::new(self.layers.len() + 1);
         if side == 0 || !side.is_multiple_of(STRIDE) || xs.len() != batch * COLOURS * side * side {
             return Err(Unsupported(format!(
                 "{} values, expected {batch} x {COLOURS} x {side} x {side} with a side that is a multiple of \
@@ -129,7 +168,7 @@ impl PackedVgg {
             )));
         }
         if batch == 0 {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), clock.times()));
         }
         let n_threads = n_threads.max(1);
         let maps = self.maps(side);
@@ -138,11 +177,14 @@ impl PackedVgg {
         let last = maps[maps.len() - 1];
         let features = Buffer::zeroed(batch * last.channels * last.side * last.side);
         Team::run(n_threads, |team, thread| {
-            self.work(&workshop, groups, team, &workshop.desks[thread], xs, batch, &features);
+            let _ready = self.kernels.ready();
+            let clock = (thread == 0).then_some(&clock);
+            self.work(&workshop, groups, team, &workshop.desks[thread], xs, batch, &features, clock);
         });
         self.workshops.lock().unwrap_or_else(PoisonError::into_inner).push(workshop);
         // SAFETY: all threads are done, the buffer is this long and every float was written.
-        Ok(unsafe { std::slice::from_raw_parts(features.at(0, features.len()), features.len()) }.to_vec())
+        let maps = unsafe { std::slice::from_raw_parts(features.at(0, features.len()), features.len()) };
+        Ok((maps.to_vec(), clock.times()))
     }
 
     /// One thread's way through all groups and layers.
@@ -156,7 +198,13 @@ impl PackedVgg {
         xs: &[f32],
         batch: usize,
         features: &Buffer,
+        clock: Option<&Clock>,
     ) {
+        let lap = |layer: usize| {
+            if let Some(clock) = clock {
+                clock.lap(layer);
+            }
+        };
         let n_early = self.n_early();
         let maps = &workshop.maps;
         let pass = |layer: usize, n_pictures: usize| Pass {
@@ -175,14 +223,17 @@ impl PackedVgg {
             for early in (0..n_late).step_by(groups.early) {
                 let n = groups.early.min(n_late - early);
                 self.first.run(&Pass { from_picture: late + early, ..pass(0, n) }, xs, desk);
+                lap(0);
                 for layer in 1..n_early {
                     let to_picture = if layer + 1 == n_early { early } else { 0 };
                     let pass = Pass { to_picture, ..pass(layer, n) };
                     self.run(layer, &pass, workshop, desk);
+                    lap(layer);
                 }
             }
             for layer in n_early..maps.len() {
                 self.run(layer, &pass(layer, n_late), workshop, desk);
+                lap(layer);
             }
             let (map, buffer) = &maps[maps.len() - 1];
             while let Some(picture) = team.claim(n_late) {
@@ -198,7 +249,7 @@ impl PackedVgg {
     }
 
     fn schedule(&self, from: &Map, n_pictures: usize) -> Schedule {
-        Schedule::new(from.channels, n_pictures * from.n_tiles(), self.kernels.max_rows)
+        Schedule::new(from.channels, n_pictures * from.n_tiles(), self.kernels)
     }
 
     /// Layers before the maps are small, the first included; at least two.
@@ -254,7 +305,7 @@ impl PackedVgg {
                     Schedule::Private(_) => &mut private,
                     Schedule::Shared(_) => &mut shared,
                 };
-                *v = schedule.v_len(layer.n_in()).max(*v);
+                *v = schedule.v_len(layer.n_in(), self.kernels.operands).max(*v);
                 *m = schedule.m_len(layer.n_out()).max(*m);
             }
         }

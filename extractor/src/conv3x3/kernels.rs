@@ -4,16 +4,19 @@ use std::sync::OnceLock;
 
 use super::direct::{self, DirectRow};
 use super::product::{self, Product};
+use super::split;
 use super::winograd::{self, InputRun, OutputRun};
 
 /// The kernels compiled for one instruction set. Bits differ between sets (other sums are fused), never
 /// within one.
 #[derive(Debug)]
 pub(crate) struct Kernels {
-    /// `avx512`, `avx2`, `neon` or `portable`.
+    /// `amx`, `avx512`, `avx2`, `neon` or `portable`.
     pub(crate) name: &'static str,
     /// Most tiles in a panel.
     pub(super) max_rows: usize,
+    /// How V and U are kept.
+    pub(super) operands: Operands,
     /// See [`winograd::input`].
     pub(super) input: unsafe fn(&InputRun),
     /// See [`product::multiply`].
@@ -22,6 +25,61 @@ pub(crate) struct Kernels {
     pub(super) output: unsafe fn(&OutputRun),
     /// See [`direct::convolve`].
     pub(super) direct: unsafe fn(&DirectRow),
+    /// Called by a thread before and after it multiplies.
+    pub(super) begin: unsafe fn(),
+    pub(super) end: unsafe fn(),
+}
+
+impl Kernels {
+    /// Readies this thread for the kernels, until the value is dropped.
+    pub(super) fn ready(&'static self) -> Ready {
+        // SAFETY: the kernels are of a table that this machine can run.
+        unsafe { (self.begin)() };
+        Ready(self)
+    }
+}
+
+/// A thread that may multiply.
+pub(super) struct Ready(&'static Kernels);
+
+impl Drop for Ready {
+    fn drop(&mut self) {
+        // SAFETY: the kernels are of a table that this machine can run.
+        unsafe { (self.0.end)() };
+    }
+}
+
+/// How the operands of the products, V and U, are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operands {
+    /// Floats: a group of 16 channels of a tile is a line.
+    Floats,
+    /// Three bfloat16 to a float ([`split`]): a group of 32 channels of a tile is three lines; panels are
+    /// always full.
+    Split,
+}
+
+impl Operands {
+    /// Channels that are transformed together.
+    pub(super) const fn group(self) -> usize {
+        match self {
+            Self::Floats => 16,
+            Self::Split => split::GROUP,
+        }
+    }
+
+    /// Lines of 16 floats that a group of channels takes.
+    pub(super) const fn lines(self) -> usize {
+        match self {
+            Self::Floats => 1,
+            Self::Split => split::PARTS,
+        }
+    }
+
+    /// Floats of memory for `n` values.
+    pub(super) const fn floats(self, n: usize) -> usize {
+        n / self.group() * self.lines() * 16
+    }
 }
 
 /// Compiles the kernels for `$simd` into a module with a table: `$rows` are the sizes of panel that keep all
@@ -70,9 +128,49 @@ macro_rules! kernels {
                 unsafe { direct::convolve::<$simd, $pixels, $wide>(row) }
             }
 
-            pub(super) static TABLE: Kernels =
-                Kernels { name: stringify!($module), max_rows: $max, input, multiply, output, direct };
+            pub(super) const TABLE: Kernels = Kernels {
+                name: stringify!($module),
+                max_rows: $max,
+                operands: Operands::Floats,
+                input,
+                multiply,
+                output,
+                direct,
+                begin: nothing,
+                end: nothing,
+            };
         }
+    };
+}
+
+/// Floats need no preparation.
+///
+/// # Safety
+/// None is needed.
+unsafe fn nothing() {}
+
+#[cfg(target_arch = "x86_64")]
+mod amx {
+    use super::super::amx;
+    use super::*;
+
+    /// # Safety
+    /// As [`split::input`].
+    #[target_feature(enable = "avx512f")]
+    unsafe fn input(run: &InputRun) {
+        // SAFETY: the contract is the caller's; the instructions are those of this function.
+        unsafe { split::input(run) }
+    }
+
+    pub(super) const TABLE: Kernels = Kernels {
+        name: "amx",
+        max_rows: amx::ROWS,
+        operands: Operands::Split,
+        input,
+        multiply: amx::multiply,
+        begin: amx::begin,
+        end: amx::end,
+        ..avx512::TABLE
     };
 }
 
@@ -92,9 +190,12 @@ kernels!(portable, Portable, , rows 2: 1 2, wide 1, pixels 2);
 pub(crate) fn available() -> &'static [&'static Kernels] {
     static FOUND: OnceLock<Vec<&'static Kernels>> = OnceLock::new();
     FOUND.get_or_init(|| {
-        let mut found = Vec::new();
+        let mut found: Vec<&'static Kernels> = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
+            if super::amx::available() {
+                found.push(&amx::TABLE);
+            }
             if std::arch::is_x86_feature_detected!("avx512f") {
                 found.push(&avx512::TABLE);
             }

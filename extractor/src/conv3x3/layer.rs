@@ -1,9 +1,13 @@
 //! The other layers: packed weights, and the two ways through the tiles.
 
+use std::ops::Range;
+
+use super::kernels::Operands;
 use super::map::{Blocks, Run, runs};
 use super::memory::Buffer;
-use super::product::Product;
+use super::product::{Lines, Product};
 use super::schedule::{Bench, CHUNK, Desk, Pass, Schedule, xi_pitch};
+use super::split::{self, split};
 use super::team::Team;
 use super::winograd::{InputRun, N_XI, OutputRun, TILE, transform_filter};
 
@@ -13,20 +17,29 @@ pub(super) struct Winograd {
     n_in: usize,
     n_out: usize,
     pooled: bool,
-    /// `[n_out/32][36][n_in][32]`
+    /// `[n_out/32][36][n_in][32]`; split, `[n_out/32][36][n_in/32][3][2][16][16][2]` of bfloat16, channel
+    /// `c` in half `c / 16 % 2` of word `c % 16`.
     u: Buffer,
+    operands: Operands,
     bias: Buffer,
 }
 
 impl Winograd {
     /// weight (n_out, n_in, 3, 3), n_out a multiple of 32, n_in of 16; transformed by all of `n_threads`.
-    pub(super) fn new(weight: &[f32], bias: &[f32], pooled: bool, n_threads: usize) -> Self {
+    pub(super) fn new(
+        weight: &[f32],
+        bias: &[f32],
+        pooled: bool,
+        operands: Operands,
+        n_threads: usize,
+    ) -> Self {
         let n_out = bias.len();
         let n_in = weight.len() / 9 / n_out;
-        let u = Buffer::zeroed(n_out * n_in * N_XI);
+        let u = Buffer::zeroed(operands.floats(n_out * n_in * N_XI));
         Team::run(n_threads, |team, _| {
             while let Some(chunk) = team.claim(n_out / CHUNK) {
-                let u = u.at(chunk * N_XI * n_in * CHUNK, N_XI * n_in * CHUNK);
+                let pitch = operands.floats(n_in * CHUNK);
+                let u = u.at(chunk * N_XI * pitch, N_XI * pitch);
                 for c in 0..n_in {
                     // Whole rows at a time: the 36 lie so far apart that they push each other out of the
                     // caches.
@@ -41,14 +54,18 @@ impl Winograd {
                     for (xi, row) in rows.iter().enumerate() {
                         // SAFETY: inside the chunk, which this thread alone has claimed.
                         unsafe {
-                            let to = u.add((xi * n_in + c) * CHUNK);
-                            to.copy_from_nonoverlapping(row.as_ptr(), CHUNK);
+                            match operands {
+                                Operands::Floats => u
+                                    .add(xi * pitch + c * CHUNK)
+                                    .copy_from_nonoverlapping(row.as_ptr(), CHUNK),
+                                Operands::Split => put_split(u.add(xi * pitch), c, row),
+                            }
                         }
                     }
                 }
             }
         });
-        Self { n_in, n_out, pooled, u, bias: Buffer::from_slice(bias) }
+        Self { n_in, n_out, pooled, u, operands, bias: Buffer::from_slice(bias) }
     }
 
     /// Channels in.
@@ -69,92 +86,153 @@ impl Winograd {
     /// This thread's share of the layer.
     pub(super) fn run(&self, pass: &Pass, schedule: &Schedule, shared: &Bench, desk: &Desk) {
         match schedule {
-            Schedule::Private(blocks) => {
-                while let Some(block) = pass.team.claim(blocks.n()) {
-                    let tiles = blocks.range(block);
-                    self.transform(pass, blocks, &desk.bench.v, tiles.0, tiles, 0..self.n_in / 16);
-                    for chunk in 0..self.n_out / CHUNK {
-                        for xi in 0..N_XI {
-                            self.multiply(
-                                pass,
-                                blocks,
-                                &desk.bench.v,
-                                &desk.bench.m,
-                                (chunk, 0),
-                                xi,
-                                blocks.panels,
-                            );
-                        }
-                        self.finish(pass, blocks, &desk.bench.m, (chunk, 0), tiles.0, tiles);
-                    }
-                }
-                pass.team.end_stage();
-            }
-            Schedule::Shared(blocks) => {
-                for block in 0..blocks.n() {
-                    let (start, end) = blocks.range(block);
-                    // Four channel blocks of a panel are a task: some microseconds.
-                    let parts = (self.n_in / 16).div_ceil(4);
-                    let panels = (end - start).div_ceil(blocks.rows);
-                    while let Some(task) = pass.team.claim(panels * parts) {
-                        let (panel, part) = (task / parts, task % parts);
-                        let first = start + panel * blocks.rows;
-                        let tiles = (first, (first + blocks.rows).min(end));
-                        let channels = part * 4..(part * 4 + 4).min(self.n_in / 16);
-                        self.transform(pass, blocks, &shared.v, start, tiles, channels);
-                    }
-                    pass.team.end_stage();
-                    // A product of all tiles with some chunks of weights: V of one xi is read again for
-                    // each chunk and stays in the second cache.
-                    let chunks = self.n_out / CHUNK;
-                    let cuts = (3 * pass.team.n_threads()).div_ceil(N_XI).min(chunks);
-                    while let Some(task) = pass.team.claim(N_XI * cuts) {
-                        let (xi, cut) = (task / cuts, task % cuts);
-                        for chunk in cut * chunks / cuts..(cut + 1) * chunks / cuts {
-                            self.multiply(pass, blocks, &shared.v, &shared.m, (chunk, chunk), xi, panels);
-                        }
-                    }
-                    pass.team.end_stage();
-                    while let Some(task) = pass.team.claim(chunks * panels) {
-                        let (panel, chunk) = (task % panels, task / panels);
-                        let first = start + panel * blocks.rows;
-                        let tiles = (first, (first + blocks.rows).min(end));
-                        self.finish(pass, blocks, &shared.m, (chunk, chunk), start, tiles);
-                    }
-                    pass.team.end_stage();
-                }
-            }
+            Schedule::Private(blocks) => self.run_private(pass, blocks, &desk.bench),
+            Schedule::Shared(blocks) => self.run_shared(pass, blocks, shared),
         }
     }
 
-    /// V of `tiles` and some blocks of 16 channels, in a block that begins with tile `origin`.
-    fn transform(
+    /// Blocks of tiles that are this thread's own from input to output.
+    fn run_private(&self, pass: &Pass, blocks: &Blocks, bench: &Bench) {
+        while let Some(block) = pass.team.claim(blocks.n()) {
+            let tiles = blocks.range(block);
+            let place = Place { pass, blocks, bench, origin: tiles.0 };
+            self.transform(&place, tiles, 0..self.n_groups());
+            for chunk in 0..self.n_out / CHUNK {
+                for xi in 0..N_XI {
+                    let ahead = [self.weights(chunk * N_XI + xi + 1), Lines::NONE, Lines::NONE];
+                    self.multiply(&place, (chunk, 0), xi, blocks.panels, ahead);
+                }
+                self.finish(&place, (chunk, 0), tiles);
+            }
+        }
+        pass.team.end_stage();
+    }
+
+    /// One block after the other, each by all threads.
+    fn run_shared(&self, pass: &Pass, blocks: &Blocks, bench: &Bench) {
+        for block in 0..blocks.n() {
+            let (start, end) = blocks.range(block);
+            let place = Place { pass, blocks, bench, origin: start };
+            let panels = (end - start).div_ceil(blocks.rows);
+            let panel = |number: usize| {
+                let first = start + number * blocks.rows;
+                (first, (first + blocks.rows).min(end))
+            };
+            // 64 channels of a panel are a task: some microseconds.
+            let part_groups = 64 / self.operands.group();
+            let parts = self.n_groups().div_ceil(part_groups);
+            while let Some(task) = pass.team.claim(panels * parts) {
+                let first = task % parts * part_groups;
+                let groups = first..(first + part_groups).min(self.n_groups());
+                self.transform(&place, panel(task / parts), groups);
+            }
+            pass.team.end_stage();
+            // A product of all tiles with some chunks of weights: V of one xi is read again for each chunk
+            // and stays in the second cache.
+            let chunks = self.n_out / CHUNK;
+            let cuts = (3 * pass.team.n_threads()).div_ceil(N_XI).min(chunks);
+            while let Some(task) = pass.team.claim(N_XI * cuts) {
+                let (xi, cut) = (task / cuts, task % cuts);
+                let next_xi = (task + pass.team.n_threads()) / cuts; // probably
+                let chunks = cut * chunks / cuts..(cut + 1) * chunks / cuts;
+                for chunk in chunks.clone() {
+                    let ahead = self.ahead(&place, panels, &chunks, (chunk, xi), next_xi);
+                    self.multiply(&place, (chunk, chunk), xi, panels, ahead);
+                }
+            }
+            pass.team.end_stage();
+            while let Some(task) = pass.team.claim(chunks * panels) {
+                let (number, chunk) = (task % panels, task / panels);
+                self.finish(&place, (chunk, chunk), panel(number));
+            }
+            pass.team.end_stage();
+        }
+    }
+
+    /// What follows the product of `now`'s chunk and xi where a thread goes through `chunks`: the next
+    /// chunk's weights and its part of M, and of the next xi's V a share for each chunk.
+    fn ahead(
         &self,
-        pass: &Pass,
-        blocks: &Blocks,
-        v: &Buffer,
-        origin: usize,
-        tiles: (usize, usize),
-        channels: std::ops::Range<usize>,
-    ) {
+        place: &Place,
+        panels: usize,
+        chunks: &Range<usize>,
+        now: (usize, usize),
+        next_xi: usize,
+    ) -> [Lines; 3] {
+        let Place { blocks, bench, .. } = *place;
+        let (chunk, xi) = now;
+        let (chunk_after, xi_after) =
+            if chunk + 1 < chunks.end { (chunk + 1, xi) } else { (chunks.start, next_xi) };
+        if xi_after >= N_XI {
+            return [Lines::NONE; 3];
+        }
+        let m = Lines {
+            at: bench.m.at((chunk_after * N_XI + xi_after) * m_pitch(blocks), m_pitch(blocks)),
+            n: panels * blocks.rows * CHUNK / 16,
+        };
+        let v = if next_xi < N_XI && next_xi != xi {
+            let share = (panels * self.panel_pitch(blocks) / 16).div_ceil(chunks.len());
+            let start = bench.v.at(next_xi * self.v_pitch(blocks), self.v_pitch(blocks));
+            Lines { at: start.wrapping_add((chunk - chunks.start) * share * 16), n: share }
+        } else {
+            Lines::NONE
+        };
+        [self.weights(chunk_after * N_XI + xi_after), m, v]
+    }
+
+    /// Groups of channels in.
+    fn n_groups(&self) -> usize {
+        self.n_in / self.operands.group()
+    }
+
+    /// Floats of one panel of one xi of V.
+    fn panel_pitch(&self, blocks: &Blocks) -> usize {
+        self.operands.floats(blocks.rows * self.n_in)
+    }
+
+    /// Floats from one xi of V to the next.
+    fn v_pitch(&self, blocks: &Blocks) -> usize {
+        xi_pitch(blocks.panels * self.panel_pitch(blocks))
+    }
+
+    /// Floats of the weights of one chunk and xi.
+    fn u_pitch(&self) -> usize {
+        self.operands.floats(self.n_in * CHUNK)
+    }
+
+    /// The weights of one chunk and xi, counted as they lie.
+    fn weights(&self, number: usize) -> Lines {
+        let len = self.u_pitch();
+        if (number + 1) * len > self.u.len() {
+            return Lines::NONE;
+        }
+        Lines { at: self.u.at(number * len, len), n: len / 16 }
+    }
+
+    /// V of `tiles` and some groups of channels.
+    fn transform(&self, place: &Place, tiles: (usize, usize), groups: Range<usize>) {
+        let Place { pass, blocks, bench, origin } = *place;
         let map = pass.from_map;
-        let xi_pitch = xi_pitch(blocks.tiles() * self.n_in);
-        let v = v.at(0, N_XI * xi_pitch);
-        for channel in channels {
+        let v = bench.v.at(0, N_XI * self.v_pitch(blocks));
+        for group in groups {
             for run in runs(origin, tiles.0, tiles.1, map.tiles_aside(), blocks.rows) {
                 let Run { picture, y, x, first, n } = run;
                 let from = pass.from.at((pass.from_picture + picture) * map.len(), map.len());
+                let pixel = group * (self.operands.group() / 16) * map.block_pitch();
+                let pixel = pixel + map.pixel(y * TILE, x * TILE);
                 let (panel, row) = (first / blocks.rows, first % blocks.rows);
-                let to = (panel * self.n_in + channel * 16) * blocks.rows + row * 16;
+                let line = group * self.operands.lines() * blocks.rows + row;
                 // SAFETY: tiles of the map with their border are inside it, tiles of the panel inside V;
                 // this thread alone writes these tiles of V. The kernels are of a table that this machine
                 // can run.
                 unsafe {
                     (pass.kernels.input)(&InputRun {
-                        from: from.add(channel * map.block_pitch() + map.pixel(y * TILE, x * TILE)),
+                        from: from.add(pixel),
                         row_pitch: map.row_pitch(),
-                        to: v.add(to),
-                        xi_pitch,
+                        block_pitch: map.block_pitch(),
+                        to: v.add(panel * self.panel_pitch(blocks) + line * 16),
+                        xi_pitch: self.v_pitch(blocks),
+                        part_pitch: blocks.rows * 16,
                         n,
                     });
                 }
@@ -162,56 +240,37 @@ impl Winograd {
         }
     }
 
-    /// M of one xi: the first `panels` panels of a block times chunk `chunk.0` of the weights, kept as chunk
-    /// `chunk.1` of M.
-    #[expect(clippy::too_many_arguments, reason = "one call's place in the nest of loops")]
-    fn multiply(
-        &self,
-        pass: &Pass,
-        blocks: &Blocks,
-        v: &Buffer,
-        m: &Buffer,
-        chunk: (usize, usize),
-        xi: usize,
-        panels: usize,
-    ) {
-        let n_tiles = blocks.rows * panels;
-        let v_pitch = xi_pitch(blocks.tiles() * self.n_in);
-        let m_pitch = xi_pitch(blocks.tiles() * CHUNK);
+    /// M of one xi: the first `panels` panels of the block times chunk `chunk.0` of the weights, kept as
+    /// chunk `chunk.1` of M.
+    fn multiply(&self, place: &Place, chunk: (usize, usize), xi: usize, panels: usize, ahead: [Lines; 3]) {
+        let Place { pass, blocks, bench, .. } = *place;
         // SAFETY: the shapes are those of V, U and M; this thread alone writes this part of M, and V was
         // written before the last barrier or by this thread. The kernels are of a table that this machine
-        // can run.
+        // can run, and this thread is ready for them.
         unsafe {
             (pass.kernels.multiply)(&Product {
-                v: v.at(xi * v_pitch, n_tiles * self.n_in),
-                u: self.u.at((chunk.0 * N_XI + xi) * self.n_in * CHUNK, self.n_in * CHUNK),
-                m: m.at((chunk.1 * N_XI + xi) * m_pitch, n_tiles * CHUNK),
+                v: bench.v.at(xi * self.v_pitch(blocks), panels * self.panel_pitch(blocks)),
+                u: self.u.at((chunk.0 * N_XI + xi) * self.u_pitch(), self.u_pitch()),
+                m: bench.m.at((chunk.1 * N_XI + xi) * m_pitch(blocks), panels * blocks.rows * CHUNK),
                 c: self.n_in,
                 rows: blocks.rows,
                 n_panels: panels,
+                ahead,
             });
         }
     }
 
-    /// From M, where they are chunk `chunk.1`, to the pixels of chunk `chunk.0`: `tiles` of a block that
-    /// begins with tile `origin`.
-    fn finish(
-        &self,
-        pass: &Pass,
-        blocks: &Blocks,
-        m: &Buffer,
-        chunk: (usize, usize),
-        origin: usize,
-        tiles: (usize, usize),
-    ) {
+    /// From M, where they are chunk `chunk.1`, to the pixels of chunk `chunk.0`.
+    fn finish(&self, place: &Place, chunk: (usize, usize), tiles: (usize, usize)) {
+        let Place { pass, blocks, bench, origin } = *place;
         let (from_map, to_map) = (pass.from_map, pass.to_map);
-        let xi_pitch = xi_pitch(blocks.tiles() * CHUNK);
+        let xi_pitch = m_pitch(blocks);
         let tile = if self.pooled { TILE / 2 } else { TILE };
+        let m = bench.m.at(chunk.1 * N_XI * xi_pitch, N_XI * xi_pitch);
         for run in runs(origin, tiles.0, tiles.1, from_map.tiles_aside(), usize::MAX) {
             let Run { picture, y, x, first, n } = run;
             let to = pass.to.at((pass.to_picture + picture) * to_map.len(), to_map.len());
             let pixel = 2 * chunk.0 * to_map.block_pitch() + to_map.pixel(y * tile + 1, x * tile + 1);
-            let m = m.at(chunk.1 * N_XI * xi_pitch, N_XI * xi_pitch);
             // SAFETY: M holds the products of these tiles, written by this thread or before the last
             // barrier; their pixels, as far as they are inside the map, are written by this thread alone.
             // The kernels are of a table that this machine can run.
@@ -229,6 +288,36 @@ impl Winograd {
                     pooled: self.pooled,
                 });
             }
+        }
+    }
+}
+
+/// One block of tiles on its way: where its V and M are.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    pass: &'a Pass<'a>,
+    blocks: &'a Blocks,
+    bench: &'a Bench,
+    /// The block's first tile.
+    origin: usize,
+}
+
+/// Floats from one xi of M to the next.
+fn m_pitch(blocks: &Blocks) -> usize {
+    xi_pitch(blocks.tiles() * CHUNK)
+}
+
+/// One channel's row of weights of one chunk, split.
+///
+/// # Safety
+/// `u` is valid for the weights of one chunk and xi.
+unsafe fn put_split(u: *mut f32, c: usize, row: &[f32; CHUNK]) {
+    let (group, half, word) = (c / split::GROUP, c / 16 % 2, c % 16);
+    for (column, &weight) in row.iter().enumerate() {
+        for (part, bits) in split(weight).into_iter().enumerate() {
+            let line = ((group * split::PARTS + part) * 2 + column / 16) * 16 + word;
+            // SAFETY: two halves to a word, 16 words to a line, 32 lines to a part, within the chunk.
+            unsafe { u.cast::<u16>().add((line * 16 + column % 16) * 2 + half).write(bits) };
         }
     }
 }

@@ -107,6 +107,13 @@ impl Blocks {
         Self { n_tiles, rows: block.div_ceil(panels), panels }
     }
 
+    /// Blocks of about `wanted` tiles at most, whole panels of `rows`, an even number of them or one.
+    pub(super) fn full(n_tiles: usize, wanted: usize, rows: usize) -> Self {
+        let n_blocks = n_tiles.div_ceil(wanted);
+        let panels = n_tiles.div_ceil(n_blocks).div_ceil(rows);
+        Self { n_tiles, rows, panels: if panels == 1 { 1 } else { panels.next_multiple_of(2) } }
+    }
+
     /// Tiles in a block, the last of which may be partly empty.
     pub(super) fn tiles(&self) -> usize {
         self.rows * self.panels

@@ -30,7 +30,7 @@ impl Buffer {
     /// `len` zeros.
     pub(super) fn zeroed(len: usize) -> Self {
         let bytes = len.max(1) * size_of::<f32>();
-        let align = if bytes >= HUGE { HUGE } else { LINE };
+        let align = if bytes >= HUGE / 16 { HUGE } else { LINE };
         let bytes = bytes.next_multiple_of(align);
         let layout = match Layout::from_size_align(bytes, align) {
             Ok(layout) => layout,

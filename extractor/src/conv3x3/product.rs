@@ -6,6 +6,19 @@
 
 use super::simd::Simd;
 
+/// Neighbouring lines of 16 floats.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lines {
+    pub(super) at: *const f32,
+    /// How many.
+    pub(super) n: usize,
+}
+
+impl Lines {
+    /// No line.
+    pub(super) const NONE: Self = Self { at: std::ptr::null(), n: 0 };
+}
+
 /// What one call multiplies: `n_panels` panels with one chunk of weights.
 #[derive(Clone, Copy)]
 pub(super) struct Product {
@@ -21,6 +34,8 @@ pub(super) struct Product {
     pub(super) rows: usize,
     /// Number of panels.
     pub(super) n_panels: usize,
+    /// What the next products will use that is not near yet: U, M and V. Kernels may ask for it.
+    pub(super) ahead: [Lines; 3],
 }
 
 /// All panels, with `N` vectors of 16 columns at a time (1 or 2) and `R` = `product.rows`.

@@ -1,6 +1,6 @@
 //! How the tiles of a layer are shared out, and the memory between its input and its output.
 
-use super::kernels::Kernels;
+use super::kernels::{Kernels, Operands};
 use super::map::{Blocks, Map};
 use super::memory::Buffer;
 use super::team::Team;
@@ -19,7 +19,7 @@ const SHARED_TILES: usize = 196;
 /// What a block of tiles needs between its input and its output.
 #[derive(Debug)]
 pub(super) struct Bench {
-    /// Transformed input, `[36][panels][c/16][rows][16]`.
+    /// Transformed input, `[36][panels][c/16][rows][16]`; split, `[36][panels][c/32][3][rows][32]`.
     pub(super) v: Buffer,
     /// Products, `[chunks][36][tiles][32]`.
     pub(super) m: Buffer,
@@ -63,11 +63,15 @@ pub(super) enum Schedule {
 
 impl Schedule {
     /// For `n_tiles` tiles of `channels` channels.
-    pub(super) fn new(channels: usize, n_tiles: usize, max_rows: usize) -> Self {
+    pub(super) fn new(channels: usize, n_tiles: usize, kernels: &Kernels) -> Self {
+        let blocks = |wanted| match kernels.operands {
+            Operands::Floats => Blocks::new(n_tiles, wanted, kernels.max_rows),
+            Operands::Split => Blocks::full(n_tiles, wanted, kernels.max_rows),
+        };
         if channels <= PRIVATE_CHANNELS {
-            Self::Private(Blocks::new(n_tiles, PRIVATE_VALUES / channels, max_rows))
+            Self::Private(blocks(PRIVATE_VALUES / channels))
         } else {
-            Self::Shared(Blocks::new(n_tiles, SHARED_TILES, max_rows))
+            Self::Shared(blocks(SHARED_TILES))
         }
     }
 
@@ -79,8 +83,8 @@ impl Schedule {
     }
 
     /// Floats of V for a layer of `n_in` channels.
-    pub(super) fn v_len(&self, n_in: usize) -> usize {
-        N_XI * xi_pitch(self.blocks().tiles() * n_in)
+    pub(super) fn v_len(&self, n_in: usize, operands: Operands) -> usize {
+        N_XI * xi_pitch(operands.floats(self.blocks().tiles() * n_in))
     }
 
     /// Floats of M for a layer of `n_out` channels.

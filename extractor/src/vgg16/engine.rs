@@ -20,7 +20,7 @@ const CANDLE: &str = "candle";
 pub struct Engine(Option<&'static Kernels>);
 
 impl Engine {
-    /// Those that this machine can run, the best first: some of `avx512`, `avx2` and `neon`; `portable`;
+    /// Those that this machine can run, the best first: some of `amx`, `avx512`, `avx2` and `neon`; `portable`;
     /// `candle`.
     pub fn available() -> Vec<Self> {
         conv3x3::available().iter().map(|kernels| Self(Some(kernels))).chain([Self(None)]).collect()
