@@ -35,6 +35,7 @@ mod kernels;
 mod layer;
 mod map;
 mod memory;
+mod peak;
 mod product;
 #[cfg(test)]
 pub(crate) mod reference;

@@ -8,6 +8,7 @@ mod engine;
 mod fused;
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use candle_core::{Device, Result, Tensor};
 
@@ -117,5 +118,23 @@ impl Vgg16 {
             xs = layer.apply(&xs)?; // (B, n_out, h, w), halved where a block ends
         }
         Ok(xs)
+    }
+
+    /// How long each layer takes for xs (B, 3, S, S), in order.
+    ///
+    /// # Errors
+    /// As [`Vgg16::forward`].
+    pub fn time_layers(&self, xs: &Tensor) -> Result<Vec<Duration>> {
+        if let Some(fused) = self.fused.as_ref().filter(|_| Fused::takes(xs)) {
+            return fused.time_layers(xs);
+        }
+        let mut xs = xs.clone();
+        let mut times = Vec::with_capacity(self.layers.len());
+        for layer in &self.layers {
+            let start = Instant::now();
+            xs = layer.apply(&xs)?; // (B, n_out, h, w), halved where a block ends
+            times.push(start.elapsed());
+        }
+        Ok(times)
     }
 }

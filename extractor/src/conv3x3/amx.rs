@@ -122,6 +122,34 @@ pub(super) unsafe fn multiply(product: &Product) {
     }
 }
 
+/// As [`super::peak::chain`]: four sums, as in [`two_panels`].
+///
+/// # Safety
+/// Between [`begin`] and [`end`].
+pub(super) unsafe fn chain(steps: usize) -> usize {
+    // SAFETY: the registers are configured by the caller's promise; no memory is used.
+    unsafe {
+        asm!(
+            "tilezero tmm0",
+            "tilezero tmm1",
+            "tilezero tmm2",
+            "tilezero tmm3",
+            "tilezero tmm4",
+            "tilezero tmm5",
+            "2:",
+            "tdpbf16ps tmm0, tmm4, tmm5",
+            "tdpbf16ps tmm1, tmm4, tmm5",
+            "tdpbf16ps tmm2, tmm4, tmm5",
+            "tdpbf16ps tmm3, tmm4, tmm5",
+            "dec {steps}",
+            "jnz 2b",
+            steps = inout(reg) steps => _,
+            options(nostack, nomem),
+        );
+    }
+    2 * 4 * ROWS * 16 * GROUP * steps
+}
+
 /// Lines that will be read soon, [`A_STEP`] of them fetched during a step.
 struct Ahead {
     streams: [Lines; 3],

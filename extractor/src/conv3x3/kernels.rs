@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use super::direct::{self, DirectRow};
+use super::peak;
 use super::product::{self, Product};
 use super::split;
 use super::winograd::{self, InputRun, OutputRun};
@@ -25,6 +26,8 @@ pub(crate) struct Kernels {
     pub(super) output: unsafe fn(&OutputRun),
     /// See [`direct::convolve`].
     pub(super) direct: unsafe fn(&DirectRow),
+    /// See [`peak::chain`].
+    pub(super) chain: unsafe fn(usize) -> usize,
     /// Called by a thread before and after it multiplies.
     pub(super) begin: unsafe fn(),
     pub(super) end: unsafe fn(),
@@ -86,7 +89,7 @@ impl Operands {
 /// sums in registers, taken `$wide` vectors of columns at a time.
 macro_rules! kernels {
     ($module:ident, $simd:ident, $(#[$feature:meta])?, rows $max:literal: $($rows:literal)+, wide $wide:literal,
-     pixels $pixels:literal) => {
+     pixels $pixels:literal, chains $chains:literal) => {
         mod $module {
             use super::*;
             use super::super::simd::$simd;
@@ -128,6 +131,14 @@ macro_rules! kernels {
                 unsafe { direct::convolve::<$simd, $pixels, $wide>(row) }
             }
 
+            /// # Safety
+            /// As [`peak::chain`].
+            $(#[$feature])?
+            unsafe fn chain(steps: usize) -> usize {
+                // SAFETY: the contract is the caller's; the instructions are those of this function.
+                unsafe { peak::chain::<$simd, $chains>(steps) }
+            }
+
             pub(super) const TABLE: Kernels = Kernels {
                 name: stringify!($module),
                 max_rows: $max,
@@ -136,6 +147,7 @@ macro_rules! kernels {
                 multiply,
                 output,
                 direct,
+                chain,
                 begin: nothing,
                 end: nothing,
             };
@@ -168,6 +180,7 @@ mod amx {
         operands: Operands::Split,
         input,
         multiply: amx::multiply,
+        chain: amx::chain,
         begin: amx::begin,
         end: amx::end,
         ..avx512::TABLE
@@ -177,14 +190,16 @@ mod amx {
 // 14 x 2 sums, 2 weights and a broadcast value fill 31 of 32 registers.
 #[cfg(target_arch = "x86_64")]
 kernels!(avx512, Avx512, #[target_feature(enable = "avx512f")],
-    rows 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14, wide 2, pixels 8);
+    rows 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14, wide 2, pixels 8, chains 12);
 // 6 x 2 sums, 2 weights and a broadcast value fill 15 of 16 registers.
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2, Avx2, #[target_feature(enable = "avx2,fma")], rows 6: 1 2 3 4 5 6, wide 1, pixels 4);
+kernels!(avx2, Avx2, #[target_feature(enable = "avx2,fma")], rows 6: 1 2 3 4 5 6, wide 1, pixels 4,
+    chains 5);
 // 6 x 4 sums, 4 weights and a broadcast value fill 29 of 32 registers.
 #[cfg(target_arch = "aarch64")]
-kernels!(neon, Neon, #[target_feature(enable = "neon")], rows 6: 1 2 3 4 5 6, wide 1, pixels 4);
-kernels!(portable, Portable, , rows 2: 1 2, wide 1, pixels 2);
+kernels!(neon, Neon, #[target_feature(enable = "neon")], rows 6: 1 2 3 4 5 6, wide 1, pixels 4,
+    chains 5);
+kernels!(portable, Portable, , rows 2: 1 2, wide 1, pixels 2, chains 2);
 
 /// The tables that this machine can run, best first; `portable` is always the last.
 pub(crate) fn available() -> &'static [&'static Kernels] {

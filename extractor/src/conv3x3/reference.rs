@@ -1,5 +1,7 @@
 //! The definition, in f64 and slow: what the kernels are measured against.
 
+use rayon::prelude::*;
+
 /// max(0, bias + 3x3 convolution with a border of zeros), and the maximum of each 2x2 if `pooled`:
 /// xs (n_in, side, side), weight (n_out, n_in, 3, 3) -> (n_out, side, side) or half of it aside.
 pub(crate) fn convolve(xs: &[f64], side: usize, weight: &[f32], bias: &[f32], pooled: bool) -> Vec<f64> {
@@ -10,8 +12,7 @@ pub(crate) fn convolve(xs: &[f64], side: usize, weight: &[f32], bias: &[f32], po
         let start = (row / side * wide + row % side + 1) * wide + 1;
         padded[start..start + side].copy_from_slice(pixels);
     }
-    let mut out = Vec::new();
-    for o in 0..n_out {
+    let one_map = |o: usize| {
         let mut map = vec![f64::from(bias[o]); side * side];
         for tap in 0..n_in * 9 {
             let (c, dy, dx) = (tap / 9, tap / 3 % 3, tap % 3);
@@ -24,15 +25,14 @@ pub(crate) fn convolve(xs: &[f64], side: usize, weight: &[f32], bias: &[f32], po
             }
         }
         map.iter_mut().for_each(|y| *y = y.max(0.0));
-        if pooled {
-            for i in 0..side * side / 4 {
-                let corner = i / (side / 2) * 2 * side + i % (side / 2) * 2;
-                let four = [0, 1, side, side + 1].map(|d| map[corner + d]);
-                out.push(four.into_iter().fold(0.0, f64::max));
-            }
-        } else {
-            out.extend_from_slice(&map);
+        if !pooled {
+            return map;
         }
-    }
-    out
+        let greatest = |i: usize| {
+            let corner = i / (side / 2) * 2 * side + i % (side / 2) * 2;
+            [0, 1, side, side + 1].into_iter().map(|d| map[corner + d]).fold(0.0, f64::max)
+        };
+        (0..side * side / 4).map(greatest).collect()
+    };
+    (0..n_out).into_par_iter().flat_map(one_map).collect()
 }

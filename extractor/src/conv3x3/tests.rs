@@ -42,6 +42,11 @@ impl Net {
         Self::new(&LAYERS.map(|l| (l.n_out, l.pooled)), seed)
     }
 
+    /// The first `depth` layers.
+    fn cut(&self, depth: usize) -> Self {
+        Self { layers: self.layers[..depth].to_vec(), pools: self.pools[..depth].to_vec() }
+    }
+
     fn packed(&self, kernels: &'static Kernels) -> PackedVgg {
         let layers: Vec<LayerWeights<'_>> = self.layers.iter().map(|(w, b)| (&w[..], &b[..])).collect();
         PackedVgg::new(kernels, &layers, &self.pools, 2).unwrap()
@@ -56,14 +61,21 @@ fn relative(a: &[f32], b: &[f64]) -> f64 {
     (difference / b.iter().copied().map(square).sum::<f64>()).sqrt()
 }
 
-/// All layers by definition.
-fn by_definition(net: &Net, xs: &[f32], side: usize) -> Vec<f64> {
+/// The maps after each layer by definition.
+fn after_each_layer(net: &Net, xs: &[f32], side: usize) -> Vec<Vec<f64>> {
     let (mut xs, mut side): (Vec<f64>, _) = (xs.iter().map(|&x| f64::from(x)).collect(), side);
+    let mut maps = Vec::new();
     for ((weight, bias), &pooled) in net.layers.iter().zip(&net.pools) {
         xs = reference::convolve(&xs, side, weight, bias, pooled);
         side /= 1 + usize::from(pooled);
+        maps.push(xs.clone());
     }
-    xs
+    maps
+}
+
+/// The last map by definition.
+fn by_definition(net: &Net, xs: &[f32], side: usize) -> Vec<f64> {
+    after_each_layer(net, xs, side).pop().unwrap()
 }
 
 /// Checks one picture on all kernels.
@@ -102,6 +114,50 @@ fn vgg_16_is_what_its_definition_says_for_both_scales_of_pixels() {
     let net = Net::vgg_16(1);
     for (side, scale) in [(32, 1.0), (32, 70.0), (64, 1.0)] {
         check(&net, side, scale, 1e-5);
+    }
+}
+
+/// A photo where `VGG16_PHOTOS` names a folder with JPEGs, 224 px of it; else something like one, small: even
+/// areas, an edge, a texture.
+fn photos() -> Vec<(String, image::RgbImage, u32)> {
+    let Some(folder) = std::env::var_os("VGG16_PHOTOS") else {
+        let pixel = |x: u32, y: u32| {
+            let shade = if (x / 3 + y / 5) % 16 < 6 { 200 } else { 90 + (x * x + 7 * y) % 40 };
+            image::Rgb([shade as u8, (shade / 2 + y) as u8, (255 - shade) as u8])
+        };
+        return vec![("made up".to_owned(), image::RgbImage::from_fn(120, 96, pixel), 64)];
+    };
+    let limits = &data::photo::Limits::STANDARD;
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|e| e == "jpg")).collect();
+    files.sort();
+    let photo = |path: &std::path::PathBuf| {
+        let decoded = data::photo::decode(&data::photo::read(path, limits).unwrap(), limits).unwrap();
+        (path.display().to_string(), decoded.rgb, 224)
+    };
+    files.iter().step_by(files.len().div_ceil(4).max(1)).map(photo).collect()
+}
+
+#[test]
+fn after_every_layer_of_vgg_16_a_photo_is_near_its_definition() {
+    let net = Net::vgg_16(1);
+    let mut cases = Vec::new();
+    for (name, photo, side) in photos() {
+        for preset in ["torchvision", "caffe"] {
+            let input = crate::preprocess(&photo, crate::Preset::find(preset).unwrap(), side).unwrap();
+            let expected = after_each_layer(&net, &input, side as usize);
+            cases.push((format!("{name}, {preset}"), input, side as usize, expected));
+        }
+    }
+    for kernels in available() {
+        for depth in 2..=LAYERS.len() {
+            let packed = net.cut(depth).packed(kernels);
+            for (name, input, side, expected) in &cases {
+                let error = relative(&packed.forward(input, 1, *side, 2).unwrap(), &expected[depth - 1]);
+                println!("{name}, {}, layer {depth}: {error:.1e}", kernels.name);
+                assert!(error <= 5e-6, "{name}, {}, layer {depth}: {error:e}", kernels.name);
+            }
+        }
     }
 }
 

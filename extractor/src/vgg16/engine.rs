@@ -59,6 +59,12 @@ impl Engine {
         self.0.map_or(CANDLE, |kernels| kernels.name)
     }
 
+    /// What one core can multiply with the instruction of these kernels, in 10⁹ multiplications and
+    /// additions a second; `None` for candle. Takes some milliseconds.
+    pub fn peak_gflops(&self) -> Option<f64> {
+        self.0.map(Kernels::peak_gflops)
+    }
+
     /// The kernels, or `None` for candle.
     pub(super) fn kernels(self) -> Option<&'static Kernels> {
         self.0

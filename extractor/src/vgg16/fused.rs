@@ -1,6 +1,6 @@
 //! All layers as one operation of candle.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use candle_core::{CpuStorage, CustomOp1, DType, Error, Layout, Result, Shape, Tensor};
 
@@ -40,6 +40,17 @@ impl Fused {
             n_in == LAYERS[0].n_in && height == width && height > 0 && height.is_multiple_of(STRIDE)
         };
         xs.device().is_cpu() && xs.dtype() == DType::F32 && xs.dims().try_into().is_ok_and(square)
+    }
+
+    /// See [`super::Vgg16::time_layers`].
+    ///
+    /// # Errors
+    /// Unless [`Fused::takes`] it.
+    pub(super) fn time_layers(&self, xs: &Tensor) -> Result<Vec<Duration>> {
+        let (batch, _, side, _) = xs.dims4()?;
+        let xs = xs.flatten_all()?.to_vec1::<f32>()?;
+        let timed = self.packed.forward_timed(&xs, batch, side, rayon::current_num_threads());
+        Ok(timed.map_err(Error::wrap)?.1)
     }
 
     /// xs (B, 3, S, S) -> (B, 512, S/32, S/32)
