@@ -8,10 +8,8 @@ use std::arch::asm;
 use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 
 use super::product::{Lines, Product};
-use super::split::{GROUP, PARTS};
+use super::split::{GROUP, PARTS, ROWS};
 
-/// Tiles (of the map) in a panel: rows of a tile register.
-pub(super) const ROWS: usize = 16;
 /// Bytes of a row of a tile register.
 const ROW_BYTES: usize = 64;
 /// Floats that fill a tile register.
@@ -70,15 +68,16 @@ struct Configuration {
     rows: [u8; 16],
 }
 
-/// Makes all eight tile registers of this thread 16 x 64 bytes.
+/// Lays out the tile registers of this thread: sums and V have `rows` rows, the weights 16, of 64 bytes.
 ///
 /// # Safety
 /// Only where [`available`] says so.
-pub(super) unsafe fn begin() {
+pub(super) unsafe fn begin(rows: usize) {
     let mut configuration =
         Configuration { palette: 1, start_row: 0, reserved: [0; 14], bytes_a_row: [0; 16], rows: [0; 16] };
     configuration.bytes_a_row[..8].fill(ROW_BYTES as u16);
-    configuration.rows[..8].fill(ROWS as u8);
+    configuration.rows[..6].fill(rows.min(ROWS) as u8);
+    configuration.rows[6..8].fill(ROWS as u8);
     // SAFETY: the machine has the instruction by the caller's promise, which reads these 64 bytes.
     unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const configuration, options(nostack, readonly)) };
 }
@@ -92,21 +91,20 @@ pub(super) unsafe fn end() {
     unsafe { asm!("tilerelease", options(nostack, nomem)) };
 }
 
-/// As [`super::product::multiply`], with V `[n_panels][c/32][3][16][32]` and U `[c/32][3][2][16][32]` of
+/// As [`super::product::multiply`], with V `[n_panels][c/32][3][16][32]`, of whose 16 tiles `rows` are used, and U `[c/32][3][2][16][32]` of
 /// bfloat16, two panels at a time: 2 x 2 sums and 2 + 2 operands fill the eight registers.
 ///
 /// # Safety
-/// The pointers of `product` are valid for these shapes, its rows are [`ROWS`]; between [`begin`] and
-/// [`end`].
+/// The pointers of `product` are valid for these shapes; between [`begin`] with its rows and [`end`].
 pub(super) unsafe fn multiply(product: &Product) {
-    let Product { v, u, m, c, n_panels, .. } = *product;
+    let Product { v, u, m, c, rows, n_panels, .. } = *product;
     let steps = c / GROUP;
     let panel = steps * V_STEP;
     let mut ahead = Ahead { streams: product.ahead };
     for first in (0..n_panels).step_by(2) {
         // SAFETY: one or two panels of V and M, all steps of U.
         unsafe {
-            let (v, m) = (v.add(first * panel), m.add(first * ROWS * 32));
+            let (v, m) = (v.add(first * panel), m.add(first * rows * 32));
             let two = first + 1 < n_panels;
             asm!("tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3", options(nostack, nomem));
             for step in 0..steps {
@@ -117,7 +115,7 @@ pub(super) unsafe fn multiply(product: &Product) {
                     one_panel(v, u);
                 }
             }
-            store(m, two);
+            store(m, m.add(rows * 32), two);
         }
     }
 }
@@ -135,12 +133,12 @@ pub(super) unsafe fn chain(steps: usize) -> usize {
             "tilezero tmm2",
             "tilezero tmm3",
             "tilezero tmm4",
-            "tilezero tmm5",
+            "tilezero tmm6",
             "2:",
-            "tdpbf16ps tmm0, tmm4, tmm5",
-            "tdpbf16ps tmm1, tmm4, tmm5",
-            "tdpbf16ps tmm2, tmm4, tmm5",
-            "tdpbf16ps tmm3, tmm4, tmm5",
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "tdpbf16ps tmm1, tmm4, tmm6",
+            "tdpbf16ps tmm2, tmm4, tmm6",
+            "tdpbf16ps tmm3, tmm4, tmm6",
             "dec {steps}",
             "jnz 2b",
             steps = inout(reg) steps => _,
@@ -179,7 +177,7 @@ impl Ahead {
 /// # Safety
 /// As [`multiply`].
 #[inline(always)]
-unsafe fn store(m: *mut f32, two: bool) {
+unsafe fn store(m: *mut f32, second: *mut f32, two: bool) {
     // SAFETY: 16 or 32 rows of 32 columns of M.
     unsafe {
         asm!(
@@ -193,7 +191,7 @@ unsafe fn store(m: *mut f32, two: bool) {
             asm!(
                 "tilestored [{m} + {wide}], tmm2",
                 "tilestored [{m} + {wide} + 64], tmm3",
-                m = in(reg) m.add(ROWS * 32),
+                m = in(reg) second,
                 wide = in(reg) 2 * ROW_BYTES,
                 options(nostack),
             );

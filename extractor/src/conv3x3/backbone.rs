@@ -177,7 +177,6 @@ impl PackedVgg {
         let last = maps[maps.len() - 1];
         let features = Buffer::zeroed(batch * last.channels * last.side * last.side);
         Team::run(n_threads, |team, thread| {
-            let _ready = self.kernels.ready();
             let clock = (thread == 0).then_some(&clock);
             self.work(&workshop, groups, team, &workshop.desks[thread], xs, batch, &features, clock);
         });

@@ -29,15 +29,15 @@ pub(crate) struct Kernels {
     /// See [`peak::chain`].
     pub(super) chain: unsafe fn(usize) -> usize,
     /// Called by a thread before and after it multiplies.
-    pub(super) begin: unsafe fn(),
+    pub(super) begin: unsafe fn(usize),
     pub(super) end: unsafe fn(),
 }
 
 impl Kernels {
-    /// Readies this thread for the kernels, until the value is dropped.
-    pub(super) fn ready(&'static self) -> Ready {
+    /// Readies this thread to multiply panels of `rows` tiles, until the value is dropped.
+    pub(super) fn ready(&'static self, rows: usize) -> Ready {
         // SAFETY: the kernels are of a table that this machine can run.
-        unsafe { (self.begin)() };
+        unsafe { (self.begin)(rows) };
         Ready(self)
     }
 }
@@ -57,8 +57,8 @@ impl Drop for Ready {
 pub(super) enum Operands {
     /// Floats: a group of 16 channels of a tile is a line.
     Floats,
-    /// Three bfloat16 to a float ([`split`]): a group of 32 channels of a tile is three lines; panels are
-    /// always full.
+    /// Three bfloat16 to a float ([`split`]): a group of 32 channels of a tile is three lines, and
+    /// there is room for 16 tiles in every panel.
     Split,
 }
 
@@ -76,6 +76,14 @@ impl Operands {
         match self {
             Self::Floats => 1,
             Self::Split => split::PARTS,
+        }
+    }
+
+    /// Tiles from one group of a panel of `rows` tiles to the next.
+    pub(super) const fn row_pitch(self, rows: usize) -> usize {
+        match self {
+            Self::Floats => rows,
+            Self::Split => split::ROWS,
         }
     }
 
@@ -148,7 +156,7 @@ macro_rules! kernels {
                 output,
                 direct,
                 chain,
-                begin: nothing,
+                begin: nothing_for,
                 end: nothing,
             };
         }
@@ -160,6 +168,12 @@ macro_rules! kernels {
 /// # Safety
 /// None is needed.
 unsafe fn nothing() {}
+
+/// As [`nothing`].
+///
+/// # Safety
+/// None is needed.
+unsafe fn nothing_for(_: usize) {}
 
 #[cfg(target_arch = "x86_64")]
 mod amx {
@@ -176,7 +190,7 @@ mod amx {
 
     pub(super) const TABLE: Kernels = Kernels {
         name: "amx",
-        max_rows: amx::ROWS,
+        max_rows: split::ROWS,
         operands: Operands::Split,
         input,
         multiply: amx::multiply,

@@ -85,6 +85,7 @@ impl Winograd {
 
     /// This thread's share of the layer.
     pub(super) fn run(&self, pass: &Pass, schedule: &Schedule, shared: &Bench, desk: &Desk) {
+        let _ready = pass.kernels.ready(schedule.blocks().rows);
         match schedule {
             Schedule::Private(blocks) => self.run_private(pass, blocks, &desk.bench),
             Schedule::Shared(blocks) => self.run_shared(pass, blocks, shared),
@@ -187,7 +188,7 @@ impl Winograd {
 
     /// Floats of one panel of one xi of V.
     fn panel_pitch(&self, blocks: &Blocks) -> usize {
-        self.operands.floats(blocks.rows * self.n_in)
+        self.operands.floats(self.operands.row_pitch(blocks.rows) * self.n_in)
     }
 
     /// Floats from one xi of V to the next.
@@ -221,7 +222,8 @@ impl Winograd {
                 let pixel = group * (self.operands.group() / 16) * map.block_pitch();
                 let pixel = pixel + map.pixel(y * TILE, x * TILE);
                 let (panel, row) = (first / blocks.rows, first % blocks.rows);
-                let line = group * self.operands.lines() * blocks.rows + row;
+                let pitch = self.operands.row_pitch(blocks.rows);
+                let line = group * self.operands.lines() * pitch + row;
                 // SAFETY: tiles of the map with their border are inside it, tiles of the panel inside V;
                 // this thread alone writes these tiles of V. The kernels are of a table that this machine
                 // can run.
@@ -232,7 +234,7 @@ impl Winograd {
                         block_pitch: map.block_pitch(),
                         to: v.add(panel * self.panel_pitch(blocks) + line * 16),
                         xi_pitch: self.v_pitch(blocks),
-                        part_pitch: blocks.rows * 16,
+                        part_pitch: pitch * 16,
                         n,
                     });
                 }

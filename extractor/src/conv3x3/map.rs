@@ -107,11 +107,12 @@ impl Blocks {
         Self { n_tiles, rows: block.div_ceil(panels), panels }
     }
 
-    /// Blocks of about `wanted` tiles at most, whole panels of `rows`, an even number of them or one.
-    pub(super) fn full(n_tiles: usize, wanted: usize, rows: usize) -> Self {
+    /// As [`Blocks::new`], with an even number of panels or one.
+    pub(super) fn in_pairs(n_tiles: usize, wanted: usize, max_rows: usize) -> Self {
         let n_blocks = n_tiles.div_ceil(wanted);
-        let panels = n_tiles.div_ceil(n_blocks).div_ceil(rows);
-        Self { n_tiles, rows, panels: if panels == 1 { 1 } else { panels.next_multiple_of(2) } }
+        let block = n_tiles.div_ceil(n_blocks);
+        let panels = if block <= max_rows { 1 } else { 2 * block.div_ceil(2 * max_rows) };
+        Self { n_tiles, rows: block.div_ceil(panels), panels }
     }
 
     /// Tiles in a block, the last of which may be partly empty.

@@ -15,7 +15,7 @@ impl Kernels {
     /// Multiplications and additions of this thread's core that these kernels' own instruction can do in a
     /// second, counted as two each, in 10⁹: with all operands in registers.
     pub(crate) fn peak_gflops(&'static self) -> f64 {
-        let _ready = self.ready();
+        let _ready = self.ready(self.max_rows);
         let mut fastest = f64::INFINITY;
         let mut operations = 0;
         for _ in 0..CALLS {

@@ -66,7 +66,7 @@ impl Schedule {
     pub(super) fn new(channels: usize, n_tiles: usize, kernels: &Kernels) -> Self {
         let blocks = |wanted| match kernels.operands {
             Operands::Floats => Blocks::new(n_tiles, wanted, kernels.max_rows),
-            Operands::Split => Blocks::full(n_tiles, wanted, kernels.max_rows),
+            Operands::Split => Blocks::in_pairs(n_tiles, wanted, kernels.max_rows),
         };
         if channels <= PRIVATE_CHANNELS {
             Self::Private(blocks(PRIVATE_VALUES / channels))
@@ -76,7 +76,7 @@ impl Schedule {
     }
 
     /// Either's blocks.
-    fn blocks(&self) -> &Blocks {
+    pub(super) fn blocks(&self) -> &Blocks {
         match self {
             Self::Private(blocks) | Self::Shared(blocks) => blocks,
         }
@@ -84,7 +84,8 @@ impl Schedule {
 
     /// Floats of V for a layer of `n_in` channels.
     pub(super) fn v_len(&self, n_in: usize, operands: Operands) -> usize {
-        N_XI * xi_pitch(operands.floats(self.blocks().tiles() * n_in))
+        let blocks = self.blocks();
+        N_XI * xi_pitch(blocks.panels * operands.floats(operands.row_pitch(blocks.rows) * n_in))
     }
 
     /// Floats of M for a layer of `n_out` channels.

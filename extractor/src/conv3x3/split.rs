@@ -16,6 +16,9 @@ pub(super) const PARTS: usize = 3;
 /// Channels whose parts lie together: two vectors of 16, in the low and high halves of 16 words.
 pub(super) const GROUP: usize = 32;
 
+/// Tiles that a panel has room for: the rows of a tile register.
+pub(super) const ROWS: usize = 16;
+
 /// Half of a bfloat16's last place, in the bits of the float it is cut from.
 const HALF: u32 = 0x8000;
 /// The bits of a float that are a bfloat16.

@@ -286,23 +286,27 @@ fn what_is_not_supported_is_refused() {
 
 #[test]
 fn every_tile_is_in_one_run_of_one_block() {
-    for (n_pictures, aside, wanted, max_rows) in [(1, 1, 28, 14), (3, 7, 98, 14), (5, 4, 30, 6), (2, 9, 7, 2)]
+    for (n_pictures, aside, wanted, max_rows) in
+        [(1, 1, 28, 14), (3, 7, 98, 14), (5, 4, 30, 6), (2, 9, 7, 2), (8, 7, 196, 16), (1, 7, 196, 16)]
     {
         let n_tiles = n_pictures * aside * aside;
-        let blocks = Blocks::new(n_tiles, wanted, max_rows);
-        assert!(blocks.rows <= max_rows);
-        let mut seen = 0;
-        for block in 0..blocks.n() {
-            let (start, end) = blocks.range(block);
-            for run in runs(start, start, end, aside, blocks.rows) {
-                assert_eq!((run.picture * aside + run.y) * aside + run.x, seen);
-                assert_eq!(start + run.first, seen);
-                assert!(run.x + run.n <= aside, "ends in its row");
-                assert!(run.first % blocks.rows + run.n <= blocks.rows, "ends in its panel");
-                seen += run.n;
+        let paired = Blocks::in_pairs(n_tiles, wanted, max_rows);
+        assert!(paired.panels == 1 || paired.panels.is_multiple_of(2), "{paired:?}");
+        for blocks in [Blocks::new(n_tiles, wanted, max_rows), paired] {
+            assert!(blocks.rows <= max_rows);
+            let mut seen = 0;
+            for block in 0..blocks.n() {
+                let (start, end) = blocks.range(block);
+                for run in runs(start, start, end, aside, blocks.rows) {
+                    assert_eq!((run.picture * aside + run.y) * aside + run.x, seen);
+                    assert_eq!(start + run.first, seen);
+                    assert!(run.x + run.n <= aside, "ends in its row");
+                    assert!(run.first % blocks.rows + run.n <= blocks.rows, "ends in its panel");
+                    seen += run.n;
+                }
             }
+            assert_eq!(seen, n_tiles);
         }
-        assert_eq!(seen, n_tiles);
     }
 }
 
