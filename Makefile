@@ -44,6 +44,11 @@ BATCH_SIZE ?= 32
 MY_DOG ?= golden_retriever
 RULE ?= within-one-size
 
+# Comparison with other engines. With a PEERS_PYTHON that has tests/peers/requirements.txt no venv is made.
+PEERS_PYTHON ?=
+PEERS_FLAGS ?=
+PEERS_PHOTOS ?=
+
 BIN ?= $(or $(CARGO_TARGET_DIR),target)/release
 BUILD ?= cargo build --release --locked --workspace --bins
 
@@ -165,6 +170,19 @@ status: ## for each stage: up to date, or stale and because of what
 .PHONY: test
 test: ## all tests
 	cargo test --release --locked --workspace
+
+PEERS_VENV := tests/peers/.venv
+
+.PHONY: peers
+peers: $(if $(PEERS_PYTHON),,$(PEERS_VENV)/.installed) | build ## time the extractor beside other engines (PEERS_FLAGS='--rounds 5' PEERS_PHOTOS=folder)
+	cargo build --release --locked -p extractor --example peer
+	$(or $(PEERS_PYTHON),$(PEERS_VENV)/bin/python) tests/peers/engines.py $(PEERS_FLAGS)
+	$(or $(PEERS_PYTHON),$(PEERS_VENV)/bin/python) tests/peers/stage.py $(call flag,photos,$(PEERS_PHOTOS)) $(PEERS_FLAGS)
+
+$(PEERS_VENV)/.installed: tests/peers/requirements.txt
+	python3 -m venv --clear $(PEERS_VENV)
+	$(PEERS_VENV)/bin/pip install --quiet --requirement $<
+	touch $@
 
 .PHONY: lint
 lint: ## formatting, clippy and documentation, warnings denied
