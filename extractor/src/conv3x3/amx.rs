@@ -91,8 +91,9 @@ pub(super) unsafe fn end() {
     unsafe { asm!("tilerelease", options(nostack, nomem)) };
 }
 
-/// As [`super::product::multiply`], with V `[n_panels][c/32][3][16][32]`, of whose 16 tiles `rows` are used, and U `[c/32][3][2][16][32]` of
-/// bfloat16, two panels at a time: 2 x 2 sums and 2 + 2 operands fill the eight registers.
+/// As [`super::product::multiply`], with V `[n_panels][c/32][3][16][32]`, of whose 16 tiles `rows` are used,
+/// and U `[c/32][3][2][16][32]` of bfloat16, two panels at a time: 2 x 2 sums and 2 + 2 operands fill the
+/// eight registers. The sums stay in them from one `asm!` to the next: nothing else on this thread uses them.
 ///
 /// # Safety
 /// The pointers of `product` are valid for these shapes; between [`begin`] with its rows and [`end`].
@@ -120,7 +121,7 @@ pub(super) unsafe fn multiply(product: &Product) {
     }
 }
 
-/// As [`super::peak::chain`]: four sums, as in [`two_panels`].
+/// As [`super::peak::chain`], for at least one step: four sums, as in [`two_panels`].
 ///
 /// # Safety
 /// Between [`begin`] and [`end`].

@@ -92,8 +92,8 @@ impl PackedVgg {
     /// Transforms and packs the weights for `kernels`, one of [`super::available`], on `n_threads` threads.
     ///
     /// # Errors
-    /// Unless the first layer has 3 channels in and no pooling, there is a second, every layer's channels in
-    /// are the channels out of the one before, and all channels out are multiples of 32.
+    /// Unless the first layer has 3 channels in and no pooling, there is a second, at most five have one, every
+    /// layer's channels in are the channels out of the one before, and all channels out are multiples of 32.
     pub(crate) fn new(
         kernels: &'static Kernels,
         layers: &[LayerWeights],
@@ -105,6 +105,11 @@ impl PackedVgg {
                 "{} layers and {} poolings, expected as many, at least two, and none after the first",
                 layers.len(),
                 pool_after.len()
+            )));
+        }
+        if pool_after.iter().filter(|&&pooled| pooled).count() > STRIDE.ilog2() as usize {
+            return Err(Unsupported(format!(
+                "sides are multiples of {STRIDE}: more poolings would cut pixels"
             )));
         }
         let mut n_in = COLOURS;
@@ -295,7 +300,7 @@ impl PackedVgg {
         }
         drop(kept);
         let n_early = self.n_early();
-        let (mut private, mut shared) = ((0, 0), (0, 0)); // floats of V and M
+        let (mut private, mut shared, mut split) = ((0, 0), (0, 0), 0); // floats of V and M
         for (i, layer) in self.layers.iter().enumerate() {
             let most = if i + 1 < n_early { groups.early } else { groups.late };
             for n_pictures in 1..=most {
@@ -304,8 +309,9 @@ impl PackedVgg {
                     Schedule::Private(_) => &mut private,
                     Schedule::Shared(_) => &mut shared,
                 };
-                *v = schedule.v_len(layer.n_in(), self.kernels.operands).max(*v);
+                *v = schedule.v_len(layer.n_in()).max(*v);
                 *m = schedule.m_len(layer.n_out()).max(*m);
+                split = schedule.split_len(layer.n_in(), self.kernels.operands).max(split);
             }
         }
         let buffer = |(i, map): (usize, &Map)| {
@@ -319,7 +325,11 @@ impl PackedVgg {
             maps: maps.iter().enumerate().map(buffer).collect(),
             shared: bench(shared),
             desks: (0..n_threads)
-                .map(|_| Desk { bench: bench(private), rows: Buffer::zeroed(First::desk_len(side)) })
+                .map(|_| Desk {
+                    bench: bench(private),
+                    split: Buffer::zeroed(split),
+                    rows: Buffer::zeroed(First::desk_len(side)),
+                })
                 .collect(),
         }
     }

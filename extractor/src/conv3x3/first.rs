@@ -45,7 +45,7 @@ impl First {
             let rows = desk.rows.at(0, COLOURS * (BAND + 2) * wide);
             for row in 0..COLOURS * (BAND + 2) {
                 let (channel, y) = (row / (BAND + 2), y0 + row % (BAND + 2));
-                // SAFETY: row `row` of the desk's rows, which belong to this thread; the last two columns
+                // SAFETY: row `row` of the desk's rows, which belong to this thread; the last column
                 // and the first stay zero as they were made.
                 unsafe {
                     let to = rows.add(row * wide + 1);

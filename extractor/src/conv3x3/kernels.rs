@@ -1,5 +1,6 @@
 //! One table of compiled kernels per instruction set, and the choice between them.
 
+use std::marker::PhantomData;
 use std::sync::OnceLock;
 
 use super::direct::{self, DirectRow};
@@ -16,10 +17,12 @@ pub(crate) struct Kernels {
     pub(crate) name: &'static str,
     /// Most tiles in a panel.
     pub(super) max_rows: usize,
-    /// How V and U are kept.
+    /// What is multiplied.
     pub(super) operands: Operands,
     /// See [`winograd::input`].
     pub(super) input: unsafe fn(&InputRun),
+    /// See [`split::panels`]; for [`Operands::Split`].
+    pub(super) split: unsafe fn(*const f32, *mut f32, usize, usize),
     /// See [`product::multiply`].
     pub(super) multiply: unsafe fn(&Product),
     /// See [`winograd::output`].
@@ -38,12 +41,12 @@ impl Kernels {
     pub(super) fn ready(&'static self, rows: usize) -> Ready {
         // SAFETY: the kernels are of a table that this machine can run.
         unsafe { (self.begin)(rows) };
-        Ready(self)
+        Ready(self, PhantomData)
     }
 }
 
-/// A thread that may multiply.
-pub(super) struct Ready(&'static Kernels);
+/// A thread that may multiply, and no other one.
+pub(super) struct Ready(&'static Kernels, PhantomData<*const ()>);
 
 impl Drop for Ready {
     fn drop(&mut self) {
@@ -52,44 +55,22 @@ impl Drop for Ready {
     }
 }
 
-/// How the operands of the products, V and U, are kept.
+/// What the products multiply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operands {
-    /// Floats: a group of 16 channels of a tile is a line.
+    /// V and U as they are.
     Floats,
-    /// Three bfloat16 to a float ([`split`]): a group of 32 channels of a tile is three lines, and
-    /// there is room for 16 tiles in every panel.
+    /// Three bfloat16 to a float ([`split`]).
     Split,
 }
 
 impl Operands {
-    /// Channels that are transformed together.
-    pub(super) const fn group(self) -> usize {
-        match self {
-            Self::Floats => 16,
-            Self::Split => split::GROUP,
-        }
-    }
-
-    /// Lines of 16 floats that a group of channels takes.
-    pub(super) const fn lines(self) -> usize {
-        match self {
-            Self::Floats => 1,
-            Self::Split => split::PARTS,
-        }
-    }
-
-    /// Tiles from one group of a panel of `rows` tiles to the next.
-    pub(super) const fn row_pitch(self, rows: usize) -> usize {
-        match self {
-            Self::Floats => rows,
-            Self::Split => split::ROWS,
-        }
-    }
-
     /// Floats of memory for `n` values.
     pub(super) const fn floats(self, n: usize) -> usize {
-        n / self.group() * self.lines() * 16
+        match self {
+            Self::Floats => n,
+            Self::Split => n / 2 * split::PARTS,
+        }
     }
 }
 
@@ -152,6 +133,7 @@ macro_rules! kernels {
                 max_rows: $max,
                 operands: Operands::Floats,
                 input,
+                split: nothing_to_split,
                 multiply,
                 output,
                 direct,
@@ -175,24 +157,30 @@ unsafe fn nothing() {}
 /// None is needed.
 unsafe fn nothing_for(_: usize) {}
 
+/// Floats stay whole.
+///
+/// # Safety
+/// None is needed.
+unsafe fn nothing_to_split(_: *const f32, _: *mut f32, _: usize, _: usize) {}
+
 #[cfg(target_arch = "x86_64")]
 mod amx {
     use super::super::amx;
     use super::*;
 
     /// # Safety
-    /// As [`split::input`].
+    /// As [`split::panels`].
     #[target_feature(enable = "avx512f")]
-    unsafe fn input(run: &InputRun) {
+    unsafe fn split(from: *const f32, to: *mut f32, n_groups: usize, rows: usize) {
         // SAFETY: the contract is the caller's; the instructions are those of this function.
-        unsafe { split::input(run) }
+        unsafe { split::panels(from, to, n_groups, rows) }
     }
 
     pub(super) const TABLE: Kernels = Kernels {
         name: "amx",
         max_rows: split::ROWS,
         operands: Operands::Split,
-        input,
+        split,
         multiply: amx::multiply,
         chain: amx::chain,
         begin: amx::begin,

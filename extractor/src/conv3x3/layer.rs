@@ -17,7 +17,7 @@ pub(super) struct Winograd {
     n_in: usize,
     n_out: usize,
     pooled: bool,
-    /// `[n_out/32][36][n_in][32]`; split, `[n_out/32][36][n_in/32][3][2][16][16][2]` of bfloat16, channel
+    /// `[36][n_out/32][n_in][32]`; split, `[36][n_out/32][n_in/32][3][2][16][16][2]` of bfloat16, channel
     /// `c` in half `c / 16 % 2` of word `c % 16`.
     u: Buffer,
     operands: Operands,
@@ -25,7 +25,7 @@ pub(super) struct Winograd {
 }
 
 impl Winograd {
-    /// weight (n_out, n_in, 3, 3), n_out a multiple of 32, n_in of 16; transformed by all of `n_threads`.
+    /// weight (n_out, n_in, 3, 3), both channels multiples of 32; transformed by all of `n_threads`.
     pub(super) fn new(
         weight: &[f32],
         bias: &[f32],
@@ -37,9 +37,8 @@ impl Winograd {
         let n_in = weight.len() / 9 / n_out;
         let u = Buffer::zeroed(operands.floats(n_out * n_in * N_XI));
         Team::run(n_threads, |team, _| {
-            while let Some(chunk) = team.claim(n_out / CHUNK) {
-                let pitch = operands.floats(n_in * CHUNK);
-                let u = u.at(chunk * N_XI * pitch, N_XI * pitch);
+            let (chunks, pitch) = (n_out / CHUNK, operands.floats(n_in * CHUNK));
+            while let Some(chunk) = team.claim(chunks) {
                 for c in 0..n_in {
                     // Whole rows at a time: the 36 lie so far apart that they push each other out of the
                     // caches.
@@ -52,13 +51,14 @@ impl Winograd {
                         }
                     }
                     for (xi, row) in rows.iter().enumerate() {
+                        let u = u.at((xi * chunks + chunk) * pitch, pitch);
                         // SAFETY: inside the chunk, which this thread alone has claimed.
                         unsafe {
                             match operands {
-                                Operands::Floats => u
-                                    .add(xi * pitch + c * CHUNK)
-                                    .copy_from_nonoverlapping(row.as_ptr(), CHUNK),
-                                Operands::Split => put_split(u.add(xi * pitch), c, row),
+                                Operands::Floats => {
+                                    u.add(c * CHUNK).copy_from_nonoverlapping(row.as_ptr(), CHUNK);
+                                }
+                                Operands::Split => put_split(u, c, row),
                             }
                         }
                     }
@@ -87,113 +87,75 @@ impl Winograd {
     pub(super) fn run(&self, pass: &Pass, schedule: &Schedule, shared: &Bench, desk: &Desk) {
         let _ready = pass.kernels.ready(schedule.blocks().rows);
         match schedule {
-            Schedule::Private(blocks) => self.run_private(pass, blocks, &desk.bench),
-            Schedule::Shared(blocks) => self.run_shared(pass, blocks, shared),
+            Schedule::Private(blocks) => self.run_private(pass, blocks, desk),
+            Schedule::Shared(blocks) => self.run_shared(pass, blocks, shared, desk),
         }
     }
 
     /// Blocks of tiles that are this thread's own from input to output.
-    fn run_private(&self, pass: &Pass, blocks: &Blocks, bench: &Bench) {
+    fn run_private(&self, pass: &Pass, blocks: &Blocks, desk: &Desk) {
         while let Some(block) = pass.team.claim(blocks.n()) {
             let tiles = blocks.range(block);
-            let place = Place { pass, blocks, bench, origin: tiles.0 };
-            self.transform(&place, tiles, 0..self.n_groups());
-            for chunk in 0..self.n_out / CHUNK {
-                for xi in 0..N_XI {
-                    let ahead = [self.weights(chunk * N_XI + xi + 1), Lines::NONE, Lines::NONE];
-                    self.multiply(&place, (chunk, 0), xi, blocks.panels, ahead);
-                }
-                self.finish(&place, (chunk, 0), tiles);
+            let place = Place { pass, blocks, bench: &desk.bench, desk, origin: tiles.0 };
+            self.transform(&place, tiles, 0..self.n_blocks());
+            for xi in 0..N_XI {
+                self.multiply(&place, xi, blocks.panels, 0..self.n_chunks(), None);
+            }
+            for chunk in 0..self.n_chunks() {
+                self.finish(&place, chunk, tiles);
             }
         }
         pass.team.end_stage();
     }
 
     /// One block after the other, each by all threads.
-    fn run_shared(&self, pass: &Pass, blocks: &Blocks, bench: &Bench) {
+    fn run_shared(&self, pass: &Pass, blocks: &Blocks, bench: &Bench, desk: &Desk) {
         for block in 0..blocks.n() {
             let (start, end) = blocks.range(block);
-            let place = Place { pass, blocks, bench, origin: start };
+            let place = Place { pass, blocks, bench, desk, origin: start };
             let panels = (end - start).div_ceil(blocks.rows);
             let panel = |number: usize| {
                 let first = start + number * blocks.rows;
                 (first, (first + blocks.rows).min(end))
             };
             // 64 channels of a panel are a task: some microseconds.
-            let part_groups = 64 / self.operands.group();
-            let parts = self.n_groups().div_ceil(part_groups);
+            let parts = self.n_blocks().div_ceil(4);
             while let Some(task) = pass.team.claim(panels * parts) {
-                let first = task % parts * part_groups;
-                let groups = first..(first + part_groups).min(self.n_groups());
-                self.transform(&place, panel(task / parts), groups);
+                let first = task % parts * 4;
+                let channels = first..(first + 4).min(self.n_blocks());
+                self.transform(&place, panel(task / parts), channels);
             }
             pass.team.end_stage();
-            // A product of all tiles with some chunks of weights: V of one xi is read again for each chunk
-            // and stays in the second cache.
-            let chunks = self.n_out / CHUNK;
-            let cuts = (3 * pass.team.n_threads()).div_ceil(N_XI).min(chunks);
+            // A product of all tiles with some chunks of weights.
+            let cuts = (3 * pass.team.n_threads()).div_ceil(N_XI).min(self.n_chunks());
             while let Some(task) = pass.team.claim(N_XI * cuts) {
                 let (xi, cut) = (task / cuts, task % cuts);
                 let next_xi = (task + pass.team.n_threads()) / cuts; // probably
-                let chunks = cut * chunks / cuts..(cut + 1) * chunks / cuts;
-                for chunk in chunks.clone() {
-                    let ahead = self.ahead(&place, panels, &chunks, (chunk, xi), next_xi);
-                    self.multiply(&place, (chunk, chunk), xi, panels, ahead);
-                }
+                let chunks = cut * self.n_chunks() / cuts..(cut + 1) * self.n_chunks() / cuts;
+                self.multiply(&place, xi, panels, chunks, Some(next_xi));
             }
             pass.team.end_stage();
-            while let Some(task) = pass.team.claim(chunks * panels) {
+            while let Some(task) = pass.team.claim(self.n_chunks() * panels) {
                 let (number, chunk) = (task % panels, task / panels);
-                self.finish(&place, (chunk, chunk), panel(number));
+                self.finish(&place, chunk, panel(number));
             }
             pass.team.end_stage();
         }
     }
 
-    /// What follows the product of `now`'s chunk and xi where a thread goes through `chunks`: the next
-    /// chunk's weights and its part of M, and of the next xi's V a share for each chunk.
-    fn ahead(
-        &self,
-        place: &Place,
-        panels: usize,
-        chunks: &Range<usize>,
-        now: (usize, usize),
-        next_xi: usize,
-    ) -> [Lines; 3] {
-        let Place { blocks, bench, .. } = *place;
-        let (chunk, xi) = now;
-        let (chunk_after, xi_after) =
-            if chunk + 1 < chunks.end { (chunk + 1, xi) } else { (chunks.start, next_xi) };
-        if xi_after >= N_XI {
-            return [Lines::NONE; 3];
-        }
-        let m = Lines {
-            at: bench.m.at((chunk_after * N_XI + xi_after) * m_pitch(blocks), m_pitch(blocks)),
-            n: panels * blocks.rows * CHUNK / 16,
-        };
-        let v = if next_xi < N_XI && next_xi != xi {
-            let share = (panels * self.panel_pitch(blocks) / 16).div_ceil(chunks.len());
-            let start = bench.v.at(next_xi * self.v_pitch(blocks), self.v_pitch(blocks));
-            Lines { at: start.wrapping_add((chunk - chunks.start) * share * 16), n: share }
-        } else {
-            Lines::NONE
-        };
-        [self.weights(chunk_after * N_XI + xi_after), m, v]
+    /// Blocks of 16 channels in.
+    fn n_blocks(&self) -> usize {
+        self.n_in / 16
     }
 
-    /// Groups of channels in.
-    fn n_groups(&self) -> usize {
-        self.n_in / self.operands.group()
-    }
-
-    /// Floats of one panel of one xi of V.
-    fn panel_pitch(&self, blocks: &Blocks) -> usize {
-        self.operands.floats(self.operands.row_pitch(blocks.rows) * self.n_in)
+    /// Chunks of channels out.
+    fn n_chunks(&self) -> usize {
+        self.n_out / CHUNK
     }
 
     /// Floats from one xi of V to the next.
     fn v_pitch(&self, blocks: &Blocks) -> usize {
-        xi_pitch(blocks.panels * self.panel_pitch(blocks))
+        xi_pitch(blocks.tiles() * self.n_in)
     }
 
     /// Floats of the weights of one chunk and xi.
@@ -210,20 +172,18 @@ impl Winograd {
         Lines { at: self.u.at(number * len, len), n: len / 16 }
     }
 
-    /// V of `tiles` and some groups of channels.
-    fn transform(&self, place: &Place, tiles: (usize, usize), groups: Range<usize>) {
-        let Place { pass, blocks, bench, origin } = *place;
+    /// V of `tiles` and some blocks of 16 channels.
+    fn transform(&self, place: &Place, tiles: (usize, usize), channels: Range<usize>) {
+        let Place { pass, blocks, bench, origin, .. } = *place;
         let map = pass.from_map;
         let v = bench.v.at(0, N_XI * self.v_pitch(blocks));
-        for group in groups {
+        for block in channels {
             for run in runs(origin, tiles.0, tiles.1, map.tiles_aside(), blocks.rows) {
                 let Run { picture, y, x, first, n } = run;
                 let from = pass.from.at((pass.from_picture + picture) * map.len(), map.len());
-                let pixel = group * (self.operands.group() / 16) * map.block_pitch();
-                let pixel = pixel + map.pixel(y * TILE, x * TILE);
+                let pixel = block * map.block_pitch() + map.pixel(y * TILE, x * TILE);
                 let (panel, row) = (first / blocks.rows, first % blocks.rows);
-                let pitch = self.operands.row_pitch(blocks.rows);
-                let line = group * self.operands.lines() * pitch + row;
+                let line = (panel * self.n_blocks() + block) * blocks.rows + row;
                 // SAFETY: tiles of the map with their border are inside it, tiles of the panel inside V;
                 // this thread alone writes these tiles of V. The kernels are of a table that this machine
                 // can run.
@@ -231,10 +191,8 @@ impl Winograd {
                     (pass.kernels.input)(&InputRun {
                         from: from.add(pixel),
                         row_pitch: map.row_pitch(),
-                        block_pitch: map.block_pitch(),
-                        to: v.add(panel * self.panel_pitch(blocks) + line * 16),
+                        to: v.add(line * 16),
                         xi_pitch: self.v_pitch(blocks),
-                        part_pitch: pitch * 16,
                         n,
                     });
                 }
@@ -242,37 +200,99 @@ impl Winograd {
         }
     }
 
-    /// M of one xi: the first `panels` panels of the block times chunk `chunk.0` of the weights, kept as
-    /// chunk `chunk.1` of M.
-    fn multiply(&self, place: &Place, chunk: (usize, usize), xi: usize, panels: usize, ahead: [Lines; 3]) {
+    /// M of one xi: the first `panels` panels of the block times some chunks of the weights. V of the xi is
+    /// read again for each chunk and stays in the second cache. `next_xi` is what follows, where V and M are
+    /// too large for that cache.
+    fn multiply(
+        &self,
+        place: &Place,
+        xi: usize,
+        panels: usize,
+        chunks: Range<usize>,
+        next_xi: Option<usize>,
+    ) {
         let Place { pass, blocks, bench, .. } = *place;
-        // SAFETY: the shapes are those of V, U and M; this thread alone writes this part of M, and V was
-        // written before the last barrier or by this thread. The kernels are of a table that this machine
-        // can run, and this thread is ready for them.
-        unsafe {
-            (pass.kernels.multiply)(&Product {
-                v: bench.v.at(xi * self.v_pitch(blocks), panels * self.panel_pitch(blocks)),
-                u: self.u.at((chunk.0 * N_XI + xi) * self.u_pitch(), self.u_pitch()),
-                m: bench.m.at((chunk.1 * N_XI + xi) * m_pitch(blocks), panels * blocks.rows * CHUNK),
-                c: self.n_in,
-                rows: blocks.rows,
-                n_panels: panels,
-                ahead,
-            });
+        let v = self.prepare(place, xi, panels);
+        let (u_pitch, m_pitch) = (self.u_pitch(), m_pitch(blocks));
+        for chunk in chunks.clone() {
+            // SAFETY: the shapes are those of V, U and M; this thread alone writes this part of M, and V was
+            // written before the last barrier or by this thread. The kernels are of a table that this machine
+            // can run, and this thread is ready for them.
+            unsafe {
+                (pass.kernels.multiply)(&Product {
+                    v,
+                    u: self.u.at((xi * self.n_chunks() + chunk) * u_pitch, u_pitch),
+                    m: bench.m.at((chunk * N_XI + xi) * m_pitch, panels * blocks.rows * CHUNK),
+                    c: self.n_in,
+                    rows: blocks.rows,
+                    n_panels: panels,
+                    ahead: self.ahead(place, xi, chunk, &chunks, next_xi),
+                });
+            }
         }
     }
 
-    /// From M, where they are chunk `chunk.1`, to the pixels of chunk `chunk.0`.
-    fn finish(&self, place: &Place, chunk: (usize, usize), tiles: (usize, usize)) {
-        let Place { pass, blocks, bench, origin } = *place;
+    /// What follows the product of `xi` and `chunk` where a thread goes through `chunks`: the next weights;
+    /// and if more than those are far away, their part of M, and of the next xi's V a share for each chunk.
+    fn ahead(
+        &self,
+        place: &Place,
+        xi: usize,
+        chunk: usize,
+        chunks: &Range<usize>,
+        next_xi: Option<usize>,
+    ) -> [Lines; 3] {
+        let Place { blocks, bench, .. } = *place;
+        let Some(next_xi) = next_xi else {
+            return [self.weights(xi * self.n_chunks() + chunk + 1), Lines::NONE, Lines::NONE];
+        };
+        let (xi_after, chunk_after) =
+            if chunk + 1 < chunks.end { (xi, chunk + 1) } else { (next_xi, chunks.start) };
+        if xi_after >= N_XI {
+            return [Lines::NONE; 3];
+        }
+        let m_pitch = m_pitch(blocks);
+        let m = bench.m.at((chunk_after * N_XI + xi_after) * m_pitch, m_pitch);
+        let v = if next_xi < N_XI && next_xi != xi {
+            let v_pitch = self.v_pitch(blocks);
+            let share = (v_pitch / 16).div_ceil(chunks.len());
+            let start = bench.v.at(next_xi * v_pitch, v_pitch);
+            Lines { at: start.wrapping_add((chunk - chunks.start) * share * 16), n: share }
+        } else {
+            Lines::NONE
+        };
+        let weights = self.weights(xi_after * self.n_chunks() + chunk_after);
+        [weights, Lines { at: m, n: m_pitch / 16 }, v]
+    }
+
+    /// The first `panels` panels of V of one xi as the product wants them.
+    fn prepare(&self, place: &Place, xi: usize, panels: usize) -> *const f32 {
+        let Place { pass, blocks, bench, desk, .. } = *place;
+        let v = bench.v.at(xi * self.v_pitch(blocks), panels * blocks.rows * self.n_in);
+        match self.operands {
+            Operands::Floats => v,
+            Operands::Split => {
+                let len = self.operands.floats(panels * split::ROWS * self.n_in);
+                let to = desk.split.at(0, len);
+                // SAFETY: the shapes are those of V and its parts, which are this thread's own; V was written
+                // before the last barrier or by this thread. The kernels are of a table that this machine can run.
+                unsafe { (pass.kernels.split)(v, to, panels * self.n_in / split::GROUP, blocks.rows) };
+                to
+            }
+        }
+    }
+
+    /// From M to the pixels of one chunk of channels out.
+    fn finish(&self, place: &Place, chunk: usize, tiles: (usize, usize)) {
+        let Place { pass, blocks, bench, origin, .. } = *place;
         let (from_map, to_map) = (pass.from_map, pass.to_map);
         let xi_pitch = m_pitch(blocks);
         let tile = if self.pooled { TILE / 2 } else { TILE };
-        let m = bench.m.at(chunk.1 * N_XI * xi_pitch, N_XI * xi_pitch);
+        let m = bench.m.at(chunk * N_XI * xi_pitch, N_XI * xi_pitch);
         for run in runs(origin, tiles.0, tiles.1, from_map.tiles_aside(), usize::MAX) {
             let Run { picture, y, x, first, n } = run;
             let to = pass.to.at((pass.to_picture + picture) * to_map.len(), to_map.len());
-            let pixel = 2 * chunk.0 * to_map.block_pitch() + to_map.pixel(y * tile + 1, x * tile + 1);
+            let pixel = 2 * chunk * to_map.block_pitch() + to_map.pixel(y * tile + 1, x * tile + 1);
             // SAFETY: M holds the products of these tiles, written by this thread or before the last
             // barrier; their pixels, as far as they are inside the map, are written by this thread alone.
             // The kernels are of a table that this machine can run.
@@ -280,7 +300,7 @@ impl Winograd {
                 (pass.kernels.output)(&OutputRun {
                     from: m.add(first * CHUNK),
                     xi_pitch,
-                    bias: self.bias.at(chunk.0 * CHUNK, CHUNK),
+                    bias: self.bias.at(chunk * CHUNK, CHUNK),
                     to: to.add(pixel),
                     row_pitch: to_map.row_pitch(),
                     block_pitch: to_map.block_pitch(),
@@ -300,6 +320,7 @@ struct Place<'a> {
     pass: &'a Pass<'a>,
     blocks: &'a Blocks,
     bench: &'a Bench,
+    desk: &'a Desk,
     /// The block's first tile.
     origin: usize,
 }

@@ -3,6 +3,7 @@
 use super::kernels::{Kernels, Operands};
 use super::map::{Blocks, Map};
 use super::memory::Buffer;
+use super::split;
 use super::team::Team;
 use super::winograd::N_XI;
 
@@ -10,8 +11,14 @@ use super::winograd::N_XI;
 pub(super) const CHUNK: usize = 32;
 /// Up to so many channels in, tiles are a thread's own from input to output.
 const PRIVATE_CHANNELS: usize = 128;
-/// Tiles times channels of a thread's own block: V takes 36 x 4 times as many bytes, 516 KB.
-const PRIVATE_VALUES: usize = 56 * 64;
+/// Up to so many channels in, the weights of a layer stay in the second cache (885 KB split, 64 to 64).
+const NEAR_CHANNELS: usize = 64;
+/// Tiles of a thread's own block whose weights are near: V of 64 channels takes 516 KB.
+const NEAR_TILES: usize = 56;
+/// Tiles where all weights come from the third cache again for each block. Floats are multiplied slowly
+/// enough that V and M in the second cache are worth more; a split block should be large.
+const FAR_TILES: usize = 28;
+const FAR_TILES_SPLIT: usize = 112;
 /// Tiles of a shared block: the more, the less often the weights are read; V and M take 14 MB each at 512
 /// channels.
 const SHARED_TILES: usize = 196;
@@ -19,7 +26,7 @@ const SHARED_TILES: usize = 196;
 /// What a block of tiles needs between its input and its output.
 #[derive(Debug)]
 pub(super) struct Bench {
-    /// Transformed input, `[36][panels][c/16][rows][16]`; split, `[36][panels][c/32][3][rows][32]`.
+    /// Transformed input, `[36][panels][c/16][rows][16]`.
     pub(super) v: Buffer,
     /// Products, `[chunks][36][tiles][32]`.
     pub(super) m: Buffer,
@@ -28,8 +35,9 @@ pub(super) struct Bench {
 /// What one thread needs for itself.
 #[derive(Debug)]
 pub(super) struct Desk {
-    /// For one chunk of output channels.
     pub(super) bench: Bench,
+    /// V of one xi, split: `[panels][c/32][3][16][32]` of bfloat16; empty where floats are multiplied.
+    pub(super) split: Buffer,
     /// Rows of a picture with a border of zeros.
     pub(super) rows: Buffer,
 }
@@ -53,8 +61,8 @@ pub(super) struct Pass<'a> {
 /// How the tiles of a layer are shared out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Schedule {
-    /// A thread takes a block of tiles from input to output; its V and M stay in its second cache, the
-    /// weights are read again for each block. For few channels.
+    /// A thread takes a block of tiles from input to output; the weights are read again for each block. For
+    /// few channels.
     Private(Blocks),
     /// All threads transform a block together, then each takes products of all its tiles for one xi, then
     /// all transform back: weights, V and M each pass once through the third cache. For many channels.
@@ -64,12 +72,15 @@ pub(super) enum Schedule {
 impl Schedule {
     /// For `n_tiles` tiles of `channels` channels.
     pub(super) fn new(channels: usize, n_tiles: usize, kernels: &Kernels) -> Self {
-        let blocks = |wanted| match kernels.operands {
-            Operands::Floats => Blocks::new(n_tiles, wanted, kernels.max_rows),
-            Operands::Split => Blocks::in_pairs(n_tiles, wanted, kernels.max_rows),
+        let (blocks, far): (fn(usize, usize, usize) -> Blocks, _) = match kernels.operands {
+            Operands::Floats => (Blocks::new, FAR_TILES),
+            Operands::Split => (Blocks::in_pairs, FAR_TILES_SPLIT),
         };
-        if channels <= PRIVATE_CHANNELS {
-            Self::Private(blocks(PRIVATE_VALUES / channels))
+        let blocks = |wanted| blocks(n_tiles, wanted, kernels.max_rows);
+        if channels <= NEAR_CHANNELS {
+            Self::Private(blocks(NEAR_TILES))
+        } else if channels <= PRIVATE_CHANNELS {
+            Self::Private(blocks(far))
         } else {
             Self::Shared(blocks(SHARED_TILES))
         }
@@ -83,18 +94,21 @@ impl Schedule {
     }
 
     /// Floats of V for a layer of `n_in` channels.
-    pub(super) fn v_len(&self, n_in: usize, operands: Operands) -> usize {
-        let blocks = self.blocks();
-        N_XI * xi_pitch(blocks.panels * operands.floats(operands.row_pitch(blocks.rows) * n_in))
+    pub(super) fn v_len(&self, n_in: usize) -> usize {
+        N_XI * xi_pitch(self.blocks().tiles() * n_in)
     }
 
     /// Floats of M for a layer of `n_out` channels.
     pub(super) fn m_len(&self, n_out: usize) -> usize {
-        let chunks = match self {
-            Self::Private(_) => 1,
-            Self::Shared(_) => n_out / CHUNK,
-        };
-        chunks * N_XI * xi_pitch(self.blocks().tiles() * CHUNK)
+        n_out / CHUNK * N_XI * xi_pitch(self.blocks().tiles() * CHUNK)
+    }
+
+    /// Floats of one xi of V, split.
+    pub(super) fn split_len(&self, n_in: usize, operands: Operands) -> usize {
+        match operands {
+            Operands::Floats => 0,
+            Operands::Split => operands.floats(self.blocks().panels * split::ROWS * n_in),
+        }
     }
 }
 

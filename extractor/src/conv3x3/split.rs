@@ -3,12 +3,14 @@
 //! A float has 24 significant bits, a bfloat16 has 8, and both have the same exponents: rounding `x` to the
 //! nearest bfloat16, then what is left, then what is left of that, gives `x = high + middle + low` exactly.
 //! Of the nine products of the parts of two floats six are computed; the other three are together below 2⁻²³
-//! of the product at worst and about 2⁻²⁷ of it as a rule, less than what rounding it to an f32 costs. Products of two bfloat16 are exact in
-//! f32 and are summed in f32, as a multiply-add of floats would be. (Henry, Tang and Heinecke, "Leveraging
-//! the bfloat16 Artificial Intelligence Datatype For Higher-Precision Computations", ARITH 2019.)
+//! of the product at worst and about 2⁻²⁷ of it as a rule, less than what rounding it to an f32 costs.
+//! Products of two bfloat16 are exact in f32 and are summed in f32, as a multiply-add of floats would be.
+//! (Henry, Tang and Heinecke, "Leveraging the bfloat16 Artificial Intelligence Datatype For Higher-Precision
+//! Computations", ARITH 2019.)
 //!
 //! Below 2⁻¹¹⁰ the low part has no normal bfloat16 and counts as zero. What is not finite stays so: the
-//! parts of infinity are infinity and NaN.
+//! parts of infinity are infinity and NaN, as are those of the finite floats above 3.396e38, which round to
+//! it. NaN is cut, not rounded: rounding could carry its bits round to zero.
 
 /// Parts of a float, the greatest first.
 pub(super) const PARTS: usize = 3;
@@ -26,10 +28,11 @@ const HIGH: u32 = 0xffff_0000;
 
 /// The bits of high, middle and low.
 pub(super) fn split(x: f32) -> [u16; PARTS] {
+    let half = if x.is_nan() { 0 } else { HALF };
     let mut rest = x;
     let mut parts = [0; PARTS];
     for part in &mut parts {
-        let nearest = rest.to_bits().wrapping_add(HALF) & HIGH;
+        let nearest = rest.to_bits().wrapping_add(half) & HIGH;
         *part = (nearest >> 16) as u16;
         rest -= f32::from_bits(nearest);
     }
@@ -37,15 +40,23 @@ pub(super) fn split(x: f32) -> [u16; PARTS] {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86::input;
+pub(super) use x86::panels;
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::super::simd::{Avx512, Simd};
-    use super::super::winograd::{InputRun, SPAN, TILE, bt, column};
-    use super::{HALF, HIGH, PARTS};
+    use super::{HALF, HIGH, PARTS, ROWS};
+
+    /// What is added before a cut: nothing to NaN.
+    ///
+    /// # Safety
+    /// Needs `avx512f`.
+    #[inline(always)]
+    unsafe fn half(x: __m512) -> __m512i {
+        // SAFETY: the instructions are the caller's.
+        unsafe { _mm512_maskz_set1_epi32(_mm512_cmp_ps_mask::<_CMP_ORD_Q>(x, x), HALF as i32) }
+    }
 
     /// Splits 16 floats of each of two vectors, `first` into the low halves of the words and `second` into
     /// the high ones; the parts are `pitch` floats apart.
@@ -56,11 +67,14 @@ mod x86 {
     unsafe fn store(to: *mut f32, pitch: usize, first: __m512, second: __m512) {
         // SAFETY: the instructions and the memory are the caller's.
         unsafe {
-            let (half, high) = (_mm512_set1_epi32(HALF as i32), _mm512_set1_epi32(HIGH as i32));
+            let high = _mm512_set1_epi32(HIGH as i32);
+            let first_half = half(first);
+            let second_half = half(second);
             let (mut first, mut second) = (first, second);
             for part in 0..PARTS {
-                let low_words = _mm512_add_epi32(_mm512_castps_si512(first), half);
-                let high_words = _mm512_and_si512(_mm512_add_epi32(_mm512_castps_si512(second), half), high);
+                let low_words = _mm512_add_epi32(_mm512_castps_si512(first), first_half);
+                let high_words = _mm512_add_epi32(_mm512_castps_si512(second), second_half);
+                let high_words = _mm512_and_si512(high_words, high);
                 let words = _mm512_or_si512(_mm512_srli_epi32::<16>(low_words), high_words);
                 _mm512_storeu_si512(to.add(part * pitch).cast(), words);
                 if part + 1 < PARTS {
@@ -72,39 +86,20 @@ mod x86 {
         }
     }
 
-    /// [`super::super::winograd::input`] for two blocks of 16 channels, whose products are split:
-    /// `[part][16 tiles][16 words]`.
+    /// Panels of V, `n_groups` times `[2][rows][16]`, split: as often `[3][16][32]` of bfloat16, of which
+    /// `rows` are written.
     ///
     /// # Safety
-    /// The pointers of `run` are valid for what it describes; needs `avx512f`.
+    /// The pointers are valid for these shapes; needs `avx512f`.
     #[inline(always)]
-    pub(in super::super) unsafe fn input(run: &InputRun) {
-        // SAFETY: inside the run, which the caller vouches for.
-        unsafe {
-            let second = InputRun { from: run.from.add(run.block_pitch), ..*run };
-            let mut columns = [[[Avx512::zero(); SPAN]; 2]; SPAN]; // Bᵀ d, column by column
-            for x in 0..2 {
-                columns[4 + x] = [column::<Avx512>(run, x), column::<Avx512>(&second, x)];
-            }
-            for tile in 0..run.n {
-                columns[0] = columns[4];
-                columns[1] = columns[5];
-                for x in 2..SPAN {
-                    let at = tile * TILE + x;
-                    columns[x] = [column::<Avx512>(run, at), column::<Avx512>(&second, at)];
-                }
-                let to = run.to.add(tile * 16);
-                for y in 0..SPAN {
-                    let mut rows = [[Avx512::zero(); SPAN]; 2];
-                    for x in 0..SPAN {
-                        rows[0][x] = columns[x][0][y];
-                        rows[1][x] = columns[x][1][y];
-                    }
-                    let (first, second) = (bt::<Avx512>(rows[0]), bt::<Avx512>(rows[1]));
-                    for x in 0..SPAN {
-                        let to = to.add((y * SPAN + x) * run.xi_pitch);
-                        store(to, run.part_pitch, first[x][0], second[x][0]);
-                    }
+    pub(in super::super) unsafe fn panels(from: *const f32, to: *mut f32, n_groups: usize, rows: usize) {
+        for group in 0..n_groups {
+            for row in 0..rows {
+                // SAFETY: rows of one group, which the caller vouches for.
+                unsafe {
+                    let from = from.add((group * 2 * rows + row) * 16);
+                    let (first, second) = (_mm512_loadu_ps(from), _mm512_loadu_ps(from.add(rows * 16)));
+                    store(to.add((group * PARTS * ROWS + row) * 16), ROWS * 16, first, second);
                 }
             }
         }
@@ -123,7 +118,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_parts_of_a_float_add_up_to_it_exactly_and_shrink(bits in any::<u32>()) {
+        fn the_parts_of_a_float_add_up_to_it_exactly_and_shrink(
+            bits in prop_oneof![any::<u32>(), 0x7f7f_0000..=0x7fff_ffffu32, 0xff7f_0000..=0xffff_ffffu32],
+        ) {
             let x = f32::from_bits(bits);
             let [high, middle, low] = split(x).map(value);
             // Nearer to the largest float than half a bfloat16, it rounds to infinity.

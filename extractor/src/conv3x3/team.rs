@@ -42,10 +42,13 @@ impl Team {
             std::mem::forget(alarm);
         };
         std::thread::scope(|scope| {
+            // If the system refuses a thread, those before it are already waiting for it.
+            let alarm = Alarm(&team);
             for thread in 1..n_threads {
                 let member = &member;
                 scope.spawn(move || member(thread));
             }
+            std::mem::forget(alarm);
             member(0);
         });
     }

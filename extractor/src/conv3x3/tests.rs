@@ -93,7 +93,7 @@ fn a_layer_is_what_its_definition_says() {
     for (n_in, n_out, pooled) in
         [(32, 32, false), (32, 96, true), (64, 64, true), (128, 32, false), (160, 64, true), (512, 32, false)]
     {
-        check(&Net::new(&[(n_in, false), (n_out, pooled)], 3), 32, 1.0, 5e-6);
+        check(&Net::new(&[(n_in, false), (n_out, pooled)], 3), 32, 1.0, 3e-6);
     }
 }
 
@@ -113,7 +113,7 @@ fn vgg_16_is_what_its_definition_says_for_both_scales_of_pixels() {
     // Presets give pixels of about 1 or of about 70.
     let net = Net::vgg_16(1);
     for (side, scale) in [(32, 1.0), (32, 70.0), (64, 1.0)] {
-        check(&net, side, scale, 1e-5);
+        check(&net, side, scale, 5e-6);
     }
 }
 
@@ -155,7 +155,7 @@ fn after_every_layer_of_vgg_16_a_photo_is_near_its_definition() {
             for (name, input, side, expected) in &cases {
                 let error = relative(&packed.forward(input, 1, *side, 2).unwrap(), &expected[depth - 1]);
                 println!("{name}, {}, layer {depth}: {error:.1e}", kernels.name);
-                assert!(error <= 5e-6, "{name}, {}, layer {depth}: {error:e}", kernels.name);
+                assert!(error <= 3e-6, "{name}, {}, layer {depth}: {error:e}", kernels.name);
             }
         }
     }
@@ -187,6 +187,23 @@ fn bits_do_not_depend_on_threads_or_neighbours() {
     for kernels in available() {
         for (side, batch) in [(32, 37), (96, 7), (160, 3)] {
             check_bits(&net, kernels, side, batch, &[2, 3, 7]);
+        }
+        // So many that the products of one xi are shared out.
+        check_bits(&net, kernels, 96, 2, &[13, 25]);
+    }
+}
+
+#[test]
+fn what_an_earlier_call_left_behind_does_not_show() {
+    let net = Net::new(&[(64, false), (64, true), (96, true), (192, true), (64, true), (32, false)], 13);
+    for kernels in available() {
+        let packed = net.packed(kernels);
+        for (side, batch, threads) in [(64, 3, 2), (32, 9, 1), (96, 1, 3), (64, 1, 2), (64, 8, 2), (32, 2, 2)]
+        {
+            let xs = normals(14, batch * 3 * side * side, 1.0);
+            let fresh = net.packed(kernels).forward(&xs, batch, side, threads).unwrap();
+            let again = packed.forward(&xs, batch, side, threads).unwrap();
+            assert!(again == fresh, "{}: {batch} at {side}", kernels.name);
         }
     }
 }
@@ -222,7 +239,7 @@ fn what_is_not_finite_reaches_the_map_and_no_other_picture() {
         let packed = net.packed(kernels);
         let clean = packed.forward(&xs, 3, SIDE, 2).unwrap();
         let n_out = clean.len() / 3;
-        for bad in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        for bad in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::from_bits(0x7fff_ffff)] {
             // Every place within a tile, the border's and the last tile's among them.
             for (y, x) in (0..7).flat_map(|y| (0..7).map(move |x| (y, x))).chain([(31, 31), (0, 31), (31, 0)])
             {
@@ -277,6 +294,7 @@ fn what_is_not_supported_is_refused() {
     refused(&[(32, false)], "at least two");
     refused(&[(32, true), (32, false)], "none after the first");
     refused(&[(32, false), (48, false)], "layer 1");
+    refused(&[[(32, false)].as_slice(), &[(32, true); 6]].concat(), "more poolings");
     let packed = Net::new(&[(32, false), (32, true)], 7).packed(kernels);
     for (len, batch, side) in [(3 * 48 * 48, 1, 48), (3 * 32 * 32, 2, 32), (0, 1, 0)] {
         assert!(packed.forward(&vec![0.0; len], batch, side, 1).is_err(), "{len} {batch} {side}");

@@ -48,7 +48,7 @@ pub(super) fn transform_filter(filter: &[f32]) -> [f32; N_XI] {
 /// # Safety
 /// As [`Simd`].
 #[inline(always)]
-pub(super) unsafe fn bt<S: Simd>(x: [S::V; SPAN]) -> [S::V; SPAN] {
+unsafe fn bt<S: Simd>(x: [S::V; SPAN]) -> [S::V; SPAN] {
     // SAFETY: arithmetic of `S`, which the caller may use.
     unsafe {
         let (root, half_root) = (S::splat(SQRT_2 as f32), S::splat(FRAC_1_SQRT_2 as f32));
@@ -89,19 +89,15 @@ unsafe fn at<S: Simd>(m: [S::V; SPAN]) -> [S::V; TILE] {
     }
 }
 
-/// Neighbouring tiles of one row of tiles, a group of channels: where to read pixels, where to put Bᵀ d B.
+/// Neighbouring tiles of one row of tiles, 16 channels: where to read pixels, where to put Bᵀ d B.
 #[derive(Clone, Copy)]
 pub(super) struct InputRun {
     /// Top left pixel of the first tile, halo included; the next tile is 4 pixels to the right.
     pub(super) from: *const f32,
     /// Floats from one row of pixels to the next.
     pub(super) row_pitch: usize,
-    /// Floats from these 16 channels to the next, where a group has two.
-    pub(super) block_pitch: usize,
     /// Product 0 of the first tile; the next tile's is 16 floats on.
     pub(super) to: *mut f32,
-    /// Floats from one part of a split product to the next.
-    pub(super) part_pitch: usize,
     /// Floats from one product to the next.
     pub(super) xi_pitch: usize,
     /// Number of tiles.
@@ -113,7 +109,7 @@ pub(super) struct InputRun {
 /// # Safety
 /// As [`input`].
 #[inline(always)]
-pub(super) unsafe fn column<S: Simd>(run: &InputRun, x: usize) -> [S::V; SPAN] {
+unsafe fn column<S: Simd>(run: &InputRun, x: usize) -> [S::V; SPAN] {
     // SAFETY: inside the run, which the caller vouches for.
     unsafe {
         let mut pixels = [S::zero(); SPAN];

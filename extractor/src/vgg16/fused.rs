@@ -15,7 +15,7 @@ pub(super) struct Fused {
 }
 
 impl Fused {
-    /// Transforms `weights`, which takes four times their memory.
+    /// Transforms `weights`, which takes four times their memory, six times where they are split.
     ///
     /// # Errors
     /// If they are not those of VGG-16.
