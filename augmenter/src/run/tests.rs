@@ -2,7 +2,6 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use clap::Parser;
-use data::manifest::Split;
 use data::provenance::{from_hex, sha256_hex};
 use image::{ExtendedColorType, ImageEncoder, Rgb, RgbImage};
 use tempfile::TempDir;
@@ -295,4 +294,22 @@ fn pictures_of_one_pixel_and_very_long_ones_are_copied() {
     let sizes: Vec<(u32, u32)> =
         work.copies().iter().rev().take(3).map(|row| (row.width, row.height)).collect();
     assert_eq!(sizes, [(3413, 256), (1, 4000), (1, 1)]);
+}
+
+#[test]
+fn copies_take_the_place_of_the_originals_that_are_asked_for() {
+    let work = Work::new();
+    work.augment(&["--replace-originals", "train"]).unwrap();
+    for row in work.result().rows {
+        assert_eq!(row.replaces_original(), row.split == Split::Train, "{row:?}");
+    }
+    work.augment(&["--replace-originals", "all", "--force"]).unwrap();
+    let rows = work.result().rows;
+    assert_eq!(rows.len(), work.rows.len());
+    assert!(rows.iter().all(Row::replaces_original));
+    let beside = |row: &Row| work.path("augmented").join(&row.path).is_file();
+    assert!(rows.iter().all(beside));
+    work.augment(&["--force"]).unwrap();
+    let valid_or_test = |row: &&Row| row.split != Split::Train;
+    assert!(work.result().rows.iter().filter(valid_or_test).all(|row| row.augmented.is_none()));
 }
