@@ -25,7 +25,8 @@ const SUFFIX: &str = ".safetensors";
 /// How many checkpoints are kept while a run goes on: the second serves where the newest is damaged.
 pub const N_KEPT: usize = 2;
 
-/// Figures of one epoch: train loss, train top-1, valid loss, valid top-1, valid top-5, learning rate.
+/// Figures of one epoch: train loss, train top-1, valid loss, valid top-1, valid top-5, learning rate; those
+/// of valid are NaN where it has no pictures.
 pub type EpochFigures = [f64; 6];
 
 /// The state of a training run between two epochs.

@@ -415,7 +415,10 @@ mod tests {
         let t = row("t.jpg", Split::Test);
         for (bad, expected) in [
             (vec![replaced("a", Split::Train), a.clone()], "all replaced or none"),
-            (vec![replaced("a", Split::Train), replaced("s", Split::Test), t.clone()], "all replaced or none"),
+            (
+                vec![replaced("a", Split::Train), replaced("s", Split::Test), t.clone()],
+                "all replaced or none",
+            ),
             (vec![a.clone(), replaced("t", Split::Test)], "never augmented alone"),
             (vec![a.clone(), a.clone()], "stands in two rows"),
             (vec![a.clone(), augmented_test], "only train pictures are augmented"),

@@ -31,7 +31,9 @@ impl Plan {
     fn shares(&self) -> [f64; 3] {
         match self {
             // The ratio may miss a sum of 1 by a rounding error.
-            Plan::Ratio(ratio) | Plan::Unshuffled(ratio) => ratio.map(|share| share / ratio.iter().sum::<f64>()),
+            Plan::Ratio(ratio) | Plan::Unshuffled(ratio) => {
+                ratio.map(|share| share / ratio.iter().sum::<f64>())
+            }
             Plan::Fixed { .. } => [1.0, 0.0, 0.0],
             Plan::Listed { valid_share, .. } => [1.0 - valid_share, *valid_share, 0.0],
         }

@@ -7,6 +7,7 @@ mod calibration;
 mod confusion;
 mod curves;
 mod examples;
+mod flaws;
 mod material;
 mod page;
 mod pictures;

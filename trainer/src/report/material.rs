@@ -9,10 +9,11 @@ use data::features::Index;
 use data::head::{self, Head, HeadInfo};
 use data::manifest::{Manifest, REJECTS_FILE_NAME, Split};
 use data::provenance::{Provenance, sha256_file};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ReportArgs;
 use crate::evaluate::manifest_of;
+use crate::fit::Keep;
 use crate::history;
 use crate::metrics::{self, Metrics, SplitMetrics};
 use crate::predictions::{self, PredictionRow};
@@ -109,22 +110,47 @@ impl Material {
         }
     }
 
-    /// The epoch that gave the head, from 1.
-    pub(super) fn best_epoch(&self) -> usize {
-        history::best_epoch(&self.history).unwrap_or(0)
+    /// A parameter of a stage before the training, where it is known.
+    pub(super) fn made_with(&self, stage: &str, flag: &str) -> Option<&Value> {
+        self.made_with.iter().find(|(name, _)| name == stage)?.1.get(flag)
     }
+
+    /// Which epoch gave the head, and why.
+    pub(super) fn kept_epoch(&self) -> (usize, Keep) {
+        let keep = keep_of(&self.head);
+        (history::kept_epoch(&self.history, keep).unwrap_or(0), keep)
+    }
+
+    /// Pictures of a split.
+    pub(super) fn n_rows(&self, split: Split) -> usize {
+        self.manifest.rows.iter().filter(|row| row.split == split).count()
+    }
+
+    /// Whether the pictures of a split are augmented copies in the place of their originals.
+    pub(super) fn is_replaced(&self, split: Split) -> bool {
+        self.manifest.rows.iter().any(|row| row.split == split && row.replaces_original())
+    }
+}
+
+/// Which epoch the head is of; the best one for heads of before there was a choice.
+fn keep_of(head: &HeadInfo) -> Keep {
+    let told = head.training.get("keep").cloned();
+    told.and_then(|keep| serde_json::from_value(keep).ok()).unwrap_or(Keep::Best)
 }
 
 /// The history, if it is that of the head.
 fn history_of(model: &Path, head: &HeadInfo) -> anyhow::Result<Vec<EpochFigures>> {
     let path = model.join(history::FILE_NAME);
     let history = history::read(&path)?;
-    let best = history::best_epoch(&history);
+    let kept = history::kept_epoch(&history, keep_of(head));
     let told = |name: &str| head.training.get(name).and_then(Value::as_str).map(str::to_owned);
-    let loss = best.map(|epoch| history::cell(history[epoch - 1][2]));
-    let top1 = best.map(|epoch| history::cell(history[epoch - 1][3]));
+    let loss = kept.map(|epoch| history::cell(history[epoch - 1][2]));
+    let top1 = kept.map(|epoch| history::cell(history[epoch - 1][3]));
     anyhow::ensure!(
-        best.is_some() && loss == told("valid_loss") && top1 == told("valid_top1"),
+        kept.is_some()
+            && head.training["best_epoch"] == json!(kept)
+            && loss == told("valid_loss")
+            && top1 == told("valid_top1"),
         "{} is not the history of {}; run trainer fit again",
         path.display(),
         head::FILE_NAME
