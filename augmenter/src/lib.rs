@@ -11,6 +11,7 @@ pub mod transform;
 pub mod warp;
 
 mod copy;
+mod cost;
 mod encode;
 mod paths;
 mod plan;
@@ -20,6 +21,7 @@ mod sheet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use data::forecast::PlanArgs;
 use data::manifest::{MaxBad, Split};
 use data::stage::Manners;
 
@@ -112,6 +114,9 @@ pub struct Cli {
     /// Replace a manifest that was made with other parameters
     #[arg(long)]
     pub force: bool,
+    /// What it would cost
+    #[command(flatten)]
+    pub plan: PlanArgs,
     /// Seed, threads, noise
     #[command(flatten)]
     pub manners: Manners,

@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::Cli;
 use crate::config::{Amount, Config};
 use crate::copy::{self, Copy};
-use crate::{Replaced, paths, plan, sheet};
+use crate::{Replaced, cost, paths, plan, sheet};
 
 const STAGE: &str = "augmenter";
 const PROVENANCE: &str = "provenance.json";
@@ -30,6 +30,9 @@ const CONTACT_SHEET: &str = "contact-sheet.jpg";
 /// too many rejected pictures. The old manifest, if there was one, is untouched then.
 pub fn run(cli: &Cli) -> anyhow::Result<()> {
     let config = Config::new(cli)?;
+    if cli.plan.plan {
+        return stage::print_summary(&config.manners, &cost::forecast(&config, &cli.plan)?);
+    }
     let split = read_split(&config)?;
     let _lock = commit::lock(&config.out, STAGE)?;
     let mut provenance = Provenance::new(STAGE, &config.parameters())?;

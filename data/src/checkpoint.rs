@@ -88,7 +88,7 @@ impl Checkpoint {
             best_epoch: self.best_epoch,
             content_sha256: digest(tensors.iter().map(|(name, view)| (name.as_str(), view.data()))),
         };
-        let tensors = tensors.iter().map(|(name, view)| (name.as_str(), view.clone())).collect();
+        let tensors = tensors.iter().map(|(name, view)| (name.as_str(), view.clone()));
         commit::write_bytes(&path, &serialize(tensors, &metadata)?)?;
         keep_newest(dir, N_KEPT)
     }
