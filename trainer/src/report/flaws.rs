@@ -15,17 +15,17 @@ const POST_PRESET: &str = "tindogr-2018";
 const SMALL_INPUT: u32 = 64;
 
 /// Something that makes the figures worth less.
-pub(super) struct Flaw {
+pub(crate) struct Flaw {
     /// What was done, short.
-    pub(super) what: String,
+    pub(crate) what: String,
     /// What it does to the figures.
-    pub(super) effect: String,
+    pub(crate) effect: String,
     /// What mends it.
-    pub(super) repair: &'static str,
+    pub(crate) repair: &'static str,
 }
 
 /// Every flaw that the artefacts show.
-pub(super) fn flaws(material: &Material) -> Vec<Flaw> {
+pub(crate) fn flaws(material: &Material) -> Vec<Flaw> {
     [
         unscaled(material),
         squashed(material),
@@ -145,21 +145,28 @@ fn last_epoch(material: &Material) -> Option<Flaw> {
     })
 }
 
+/// Flaws, one a row.
+pub(crate) fn table(flaws: &[Flaw]) -> Markup {
+    html! {
+        table.flaws {
+            thead { tr { th { "what was done" } th { "what it does to the figure" } th { "what mends it" } } }
+            tbody {
+                @for flaw in flaws {
+                    tr { th scope="row" { (flaw.what) } td { (flaw.effect) } td { (flaw.repair) } }
+                }
+            }
+        }
+    }
+}
+
 /// The section of the page; nothing where nothing is wrong.
-pub(super) fn section(material: &Material) -> Markup {
+pub(crate) fn section(material: &Material) -> Markup {
     let flaws = flaws(material);
     html! {
         @if !flaws.is_empty() {
             section #flaws {
                 h2 { "What is wrong with this recipe" }
-                table.plain {
-                    thead { tr { th { "what was done" } th { "what it does to the figure" } th { "what mends it" } } }
-                    tbody {
-                        @for flaw in &flaws {
-                            tr { th scope="row" { (flaw.what) } td { (flaw.effect) } td { (flaw.repair) } }
-                        }
-                    }
-                }
+                (table(&flaws))
                 @if material.head.recipe.preset == POST_PRESET {
                     p.note {
                         "Not repeated are the plain bugs of the post's program: it dropped the last, smaller batch of each "

@@ -13,7 +13,8 @@ use crate::fit::Keep;
 use crate::metrics::ClassMetrics;
 use crate::predictions::PredictionRow;
 
-const STYLE: &str = include_str!("style.css");
+/// The style of this page and of `trainer compare`.
+pub(crate) const STYLE: &str = include_str!("style.css");
 const SORT: &str = include_str!("sort.js");
 
 /// The report as HTML.
@@ -61,7 +62,7 @@ pub(super) fn render(material: &Material, examples: &Examples, pictures: &Pictur
     page.into_string()
 }
 
-fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     format!("{:.1}\u{a0}%", 100.0 * share)
 }
 
@@ -188,12 +189,16 @@ fn shape(material: &Material) -> String {
     sides.join(" × ")
 }
 
-fn in_words(parameters: &Value) -> String {
-    let word = |value: &Value| match value {
+/// A parameter's value as a person reads it.
+pub(crate) fn word(value: &Value) -> String {
+    match value {
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(Value::to_string).collect::<Vec<_>>().join(" : "),
         other => other.to_string(),
-    };
+    }
+}
+
+fn in_words(parameters: &Value) -> String {
     match parameters {
         Value::Object(map) => map
             .iter()
