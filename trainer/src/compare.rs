@@ -160,7 +160,8 @@ fn parameters(material: &Material) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut add = |stage: &str, values: &Value| {
         for (name, value) in values.as_object().into_iter().flatten() {
-            if !value.is_null() && !(stage == "trainer" && OUTCOMES.contains(&name.as_str())) {
+            let is_outcome = stage == "trainer" && OUTCOMES.contains(&name.as_str());
+            if !value.is_null() && !is_outcome {
                 found.insert(format!("{stage} {}", name.replace('_', "-")), word(value));
             }
         }
