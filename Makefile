@@ -2,6 +2,7 @@
 #
 #   make all                              the painted sample data set, offline
 #   make all DATASET=mine RAW=my/photos   your own photos, one folder a class
+#   make all RECIPE=tindogr-2018          as the post of 2018 did it, mistakes included
 #
 # Every stage has one target, the last file that it writes. A stage's parameters are one of its
 # prerequisites: $(W)/args/<stage>, rewritten only when its content changes.
@@ -18,14 +19,36 @@ W ?= data/runs/$(DATASET)
 RAW ?= $(W)/raw
 PROFILES ?= $(W)/profiles/profiles.csv
 
+# The post's recipe sets the parameters below; what is set by hand comes before it. Its head is the
+# default one. `shear_range=0.2` is taken as radians, 11.5 degrees, as Keras up to 2.1.2 did; later ones
+# read 0.2 degrees, which nobody would write on purpose. What random weights need (STANDARDIZE) both get.
+RECIPE ?= default
+ifeq ($(RECIPE),tindogr-2018)
+RATIO ?= 0.7,0,0.3
+UNSHUFFLED ?= yes
+COPIES ?= 1
+REPLACE ?= all
+AUGMENT_FLAGS ?= --rotation-range 40 --width-shift-range 0.2 --height-shift-range 0.2 --shear-range 11.5 \
+  --zoom-range 0.2 --fill-mode nearest --output-size 64x64 --format png
+PRESET ?= tindogr-2018
+IMAGE_SIZE ?= 64
+BATCH_SIZE ?= 10
+KEEP ?= last
+PATIENCE ?= 0
+else ifneq ($(RECIPE),default)
+$(error RECIPE is "$(RECIPE)": default or tindogr-2018, please)
+endif
+
 # Parameters. An empty one means the program's own default.
 SEED ?= 42
 THREADS ?= 0
 PER_CLASS ?=
 RATIO ?=
+UNSHUFFLED ?=
 TREE ?= none
 # Painted dogs stand upright in the middle: small movements make copies that are like the test pictures.
 COPIES ?= $(if $(filter sample,$(DATASET)),2,1)
+REPLACE ?=
 AUGMENT_FLAGS ?= --horizontal-flip $(if $(filter sample,$(DATASET)),--rotation-range 8 --width-shift-range 0.05 \
   --height-shift-range 0.05 --shear-range 4 --zoom-range 0.1)
 WEIGHTS ?= seeded
@@ -41,6 +64,8 @@ LEARNING_RATE ?= 0.01
 STANDARDIZE ?= $(if $(filter seeded,$(WEIGHTS)),yes)
 EPOCHS ?= 50
 BATCH_SIZE ?= 32
+KEEP ?=
+PATIENCE ?=
 MY_DOG ?= golden_retriever
 RULE ?= within-one-size
 
@@ -61,18 +86,20 @@ flag = $(if $(strip $(2)),--$(1) '$(subst ','\'',$(strip $(2)))')
 
 common = --seed $(SEED) --threads $(THREADS)
 args.sample = $(call flag,per-class,$(PER_CLASS)) --seed $(SEED)
-args.split = --images '$(subst ','\'',$(RAW))' $(call flag,ratio,$(RATIO)) $(call flag,tree,$(TREE)) --seed $(SEED)
-args.augment = $(call flag,copies,$(COPIES)) $(AUGMENT_FLAGS) --seed $(SEED)
+args.split = --images '$(subst ','\'',$(RAW))' $(call flag,ratio,$(RATIO)) $(if $(UNSHUFFLED),--unshuffled) $(call flag,tree,$(TREE)) --seed $(SEED)
+args.augment = $(call flag,copies,$(COPIES)) $(call flag,replace-originals,$(REPLACE)) $(AUGMENT_FLAGS) --seed $(SEED)
 args.extract = $(call flag,weights,$(WEIGHTS)) $(call flag,preset,$(PRESET)) $(call flag,image-size,$(IMAGE_SIZE)) \
   $(call flag,pool,$(POOL)) $(call flag,dtype,$(DTYPE)) --seed $(SEED)
 args.train = $(call flag,hidden,$(HIDDEN)) $(call flag,dropout,$(DROPOUT)) $(if $(STANDARDIZE),--standardize) \
-  $(call flag,learning-rate,$(LEARNING_RATE)) $(call flag,epochs,$(EPOCHS)) $(call flag,batch-size,$(BATCH_SIZE)) --seed $(SEED)
+  $(call flag,learning-rate,$(LEARNING_RATE)) $(call flag,epochs,$(EPOCHS)) $(call flag,batch-size,$(BATCH_SIZE)) \
+  $(call flag,keep,$(KEEP)) $(call flag,patience,$(PATIENCE)) --seed $(SEED)
 args.match = $(call flag,profiles,$(PROFILES)) $(call flag,my-dog,$(MY_DOG)) $(call flag,rule,$(RULE)) --seed $(SEED)
 
 # ---------------------------------------------------------------------------------------------------
 # The stages: target: what it depends on | programs
 
-SAMPLE   := $(if $(filter sample,$(DATASET)),$(W)/raw/.sample.json)
+# The sample is painted into W, unless the pictures come from elsewhere.
+SAMPLE   := $(if $(and $(filter sample,$(DATASET)),$(filter $(W)/raw,$(RAW))),$(W)/raw/.sample.json)
 SPLIT    := $(W)/split/manifest.csv
 AUGMENT  := $(W)/augmented/manifest.csv
 FEATURES := $(W)/features/index.json
@@ -116,10 +143,36 @@ $(METRICS): $(HEAD) | build
 	$(BIN)/trainer evaluate --features $(W)/features --model $(W)/model --manifest $(AUGMENT) --threads $(THREADS)
 
 $(REPORT): $(METRICS) | build
-	$(BIN)/trainer report --features $(W)/features --model $(W)/model --manifest $(AUGMENT) --threads $(THREADS)
+	$(BIN)/trainer report --features $(W)/features --model $(W)/model --manifest $(AUGMENT) --split-dir $(W)/split --threads $(THREADS)
 
 $(MATCHES): $(HEAD) $(W)/args/match $(SAMPLE) $(wildcard $(PROFILES)) | build
 	$(BIN)/matcher decide --model $(W)/model --weights $(W)/weights --out $(W)/matches $(args.match) --threads $(THREADS)
+
+# ---------------------------------------------------------------------------------------------------
+# The post's recipe beside the default one
+
+# W itself is the default recipe's run; the third one is the post's on the default's split, its test pictures
+# left as they are, so that the two heads can be compared.
+RECIPES    := $(W)/recipes
+COMPARISON := $(RECIPES)/comparison.html
+with_recipe = +@$(MAKE) --no-print-directory report RAW='$(subst ','\'',$(RAW))' BUILD=: COPIES=1
+ifneq ($(and $(filter compare-recipes,$(MAKECMDGOALS)),$(filter-out default,$(RECIPE))),)
+$(error compare-recipes holds the other recipes against the default one: leave RECIPE out)
+endif
+
+.PHONY: compare-recipes
+compare-recipes: $(COMPARISON) ## the post's recipe of 2018 beside the default one, on the same pictures
+	@echo "open  $(COMPARISON)   what the post's recipe costs"
+
+$(COMPARISON): $(REPORT) $(RECIPES)/tindogr-2018/model/report.html $(RECIPES)/tindogr-2018-same-test/model/report.html | build
+	$(BIN)/trainer compare --out $@ --run default=$(W) --run tindogr-2018=$(RECIPES)/tindogr-2018 \
+	  --run tindogr-2018-same-test=$(RECIPES)/tindogr-2018-same-test
+
+$(RECIPES)/tindogr-2018/model/report.html: $(SAMPLE) FORCE | build
+	$(with_recipe) W=$(RECIPES)/tindogr-2018 RECIPE=tindogr-2018
+
+$(RECIPES)/tindogr-2018-same-test/model/report.html: $(SAMPLE) FORCE | build
+	$(with_recipe) W=$(RECIPES)/tindogr-2018-same-test RECIPE=tindogr-2018 RATIO='$(RATIO)' UNSHUFFLED='$(UNSHUFFLED)' REPLACE=train
 
 # ---------------------------------------------------------------------------------------------------
 # What the stages depend on beside each other
@@ -167,6 +220,20 @@ status: ## for each stage: up to date, or stale and because of what
 	stale=$$after_train; \
 	check match $(MATCHES) "$$args_match" $(HEAD) $(wildcard $(PROFILES))
 
+# Pictures to plan for before there is a manifest: those in RAW, else as many as there will be.
+plan.pictures = $(if $(wildcard $(RAW)/*/),--plan-images '$(subst ','\'',$(RAW))',$(if $(filter sample,$(DATASET)),\
+  --plan-pictures $(shell expr 12 '*' $(or $(PER_CLASS),60)),$(if $(filter stanford-dogs,$(DATASET)),--plan-pictures 12000$(,)0$(,)8580)))
+, := ,
+plan.flags = --plan $(plan.pictures) $(call flag,plan-ratio,$(RATIO)) --threads $(THREADS) $(PLAN_FLAGS)
+PLAN_FLAGS ?=
+
+.PHONY: plan
+plan: | build ## what augmenting and extraction will take, in time and on disk, before they start
+	@$(BIN)/augmenter --manifest $(SPLIT) --out $(W)/augmented $(args.augment) $(plan.flags) \
+	  --plan-copies $(if $(REPLACE),1,0,4)
+	@$(BIN)/extractor --manifest $(or $(wildcard $(AUGMENT)),$(SPLIT)) --out $(W)/features $(args.extract) $(plan.flags) \
+	  --plan-copies $(if $(REPLACE),0,0$(addprefix $(,),$(COPIES)),4)
+
 .PHONY: test
 test: ## all tests
 	cargo test --release --locked --workspace
@@ -192,7 +259,7 @@ lint: ## formatting, clippy and documentation, warnings denied
 
 .PHONY: clean
 clean: ## remove what the stages made for this DATASET; never your pictures or profiles
-	rm -rf $(W)/split $(W)/augmented $(W)/features $(W)/weights $(W)/model $(W)/matches $(W)/args $(W)/raw.list \
+	rm -rf $(W)/split $(W)/augmented $(W)/features $(W)/weights $(W)/model $(W)/matches $(W)/args $(W)/recipes $(W)/raw.list \
 	  $(if $(SAMPLE),$(W)/raw $(W)/profiles)
 
 .PHONY: distclean
@@ -201,6 +268,6 @@ distclean: clean ## clean, and what Cargo built
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 17
 	@echo
-	@echo "variables: DATASET=$(DATASET) RAW=$(RAW) SEED COPIES WEIGHTS PRESET IMAGE_SIZE EPOCHS MY_DOG RULE ... (see the top of the Makefile)"
+	@echo "variables: DATASET=$(DATASET) RAW=$(RAW) RECIPE=$(RECIPE) SEED COPIES WEIGHTS PRESET IMAGE_SIZE EPOCHS MY_DOG RULE ... (see the top of the Makefile)"

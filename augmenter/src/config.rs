@@ -11,7 +11,7 @@ use crate::draw::Ranges;
 use crate::encode::Encoding;
 use crate::transform::Size;
 use crate::warp::Fill;
-use crate::{Cli, FillMode, Format};
+use crate::{Cli, FillMode, Format, Replaced};
 
 /// More copies of one picture than this are a slip of the finger.
 const MAX_COPIES: u32 = 10_000;
@@ -25,6 +25,8 @@ pub struct Config {
     pub out: PathBuf,
     /// How many copies.
     pub amount: Amount,
+    /// Whose originals the copies replace.
+    pub replaced: Option<Replaced>,
     /// What a copy's parameters are drawn from.
     pub ranges: Ranges,
     /// What lies outside the picture.
@@ -98,6 +100,9 @@ impl Config {
             Amount::PerClass(0) => return Err(usage("--per-class is 0, expected at least 1")),
             _ => {}
         }
+        if cli.replace_originals.is_some() && amount != Amount::Copies(1) {
+            return Err(usage("--replace-originals puts one copy in the place of a picture: use --copies 1"));
+        }
         if !(1..=100).contains(&cli.quality) {
             return Err(usage(format!("--quality is {}, expected 1 to 100", cli.quality)));
         }
@@ -105,6 +110,7 @@ impl Config {
             manifest: cli.manifest.clone(),
             out: cli.out.clone(),
             amount,
+            replaced: cli.replace_originals,
             ranges: ranges(cli)?,
             fill: fill(cli)?,
             output_size: output_size(&cli.output_size)?,
@@ -140,7 +146,7 @@ impl Config {
             Encoding::Jpg { quality } => ("jpg", Some(quality)),
             Encoding::Png => ("png", None),
         };
-        json!({
+        let mut parameters = json!({
             "seed": self.manners.seed,
             amount: n,
             "rotation-range": ranges.rotation,
@@ -155,7 +161,11 @@ impl Config {
             "output-size": output_size,
             "format": format,
             "quality": quality,
-        })
+        });
+        if let Some(replaced) = self.replaced {
+            parameters["replace-originals"] = json!(replaced);
+        }
+        parameters
     }
 }
 
@@ -263,14 +273,17 @@ mod tests {
             ("--output-size", vec!["0", "0x5", "99999", "16384x16384", "x", "12x"]),
             ("--copies", vec!["10001"]),
             ("--per-class", vec!["0"]),
+            ("--replace-originals=all --copies", vec!["0", "2"]),
             ("--quality", vec!["0", "101"]),
             ("--cval", vec!["1,2,3"]),
         ] {
             for value in bad {
                 let typed = format!("{flag}={value}");
-                let error = config(&[&typed]).expect_err(&typed);
+                let words: Vec<&str> = typed.split(' ').collect();
+                let error = config(&words).expect_err(&typed);
+                let named = words[0].split('=').next().unwrap();
                 let is_usage =
-                    matches!(error.downcast_ref(), Some(data::stage::Exit::Usage(m)) if m.contains(flag));
+                    matches!(error.downcast_ref(), Some(data::stage::Exit::Usage(m)) if m.contains(named));
                 assert!(is_usage, "{typed}: {error:#}");
             }
         }

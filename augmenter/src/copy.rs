@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use data::commit::Pending;
-use data::manifest::{Augmented, Row};
+use data::manifest::{Augmented, IN_PLACE, Row};
 use data::photo::{self, Limits, Reason, Reject};
 use data::provenance::{from_hex, sha256_hex};
 
@@ -68,6 +68,8 @@ pub(crate) fn make(
             write(&place, &bytes)?;
             bytes
         };
+        let replaces = config.replaced.is_some_and(|replaced| replaced.contains(row.split));
+        let copy = if replaces { IN_PLACE } else { copy };
         let row = Row {
             path,
             class: row.class.clone(),

@@ -1,4 +1,5 @@
-//! More training pictures: seeded affine copies of the train rows, and nothing of valid and test.
+//! More training pictures: seeded affine copies of the train rows, and nothing of valid and test but on
+//! the explicit `--replace-originals all`.
 //!
 //! Reads the splitter's manifest and writes another one with all of its rows and those of the copies,
 //! the copies themselves, and `transforms.csv` with what was done to each. A copy's parameters are
@@ -10,6 +11,7 @@ pub mod transform;
 pub mod warp;
 
 mod copy;
+mod cost;
 mod encode;
 mod paths;
 mod plan;
@@ -19,7 +21,8 @@ mod sheet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use data::manifest::MaxBad;
+use data::forecast::PlanArgs;
+use data::manifest::{MaxBad, Split};
 use data::stage::Manners;
 
 pub use run::run;
@@ -37,7 +40,7 @@ pub fn main() -> ExitCode {
     about = "Makes more training pictures: rotated, shifted, sheared and zoomed copies of the train rows",
     long_about = "Makes more training pictures: rotated, shifted, sheared and zoomed copies of the train rows.\n\n\
         The ranges mean what they mean in Keras' ImageDataGenerator. Valid and test rows pass through \
-        unchanged. Finished copies are kept: an interrupted run goes on where it stopped.",
+        unchanged, unless --replace-originals all says otherwise. Finished copies are kept: an interrupted run goes on where it stopped.",
     after_help = "Example:\n  augmenter --manifest data/runs/dogs/split/manifest.csv --out data/runs/dogs/augmented \
         --per-class 200 --horizontal-flip --contact-sheet"
 )]
@@ -54,6 +57,10 @@ pub struct Cli {
     /// Fills up every class to N train pictures, originals and copies together; larger classes stay
     #[arg(long, value_name = "N")]
     pub per_class: Option<u32>,
+    /// The one copy of a picture takes its place, as in the post of 2018, instead of standing beside it: of
+    /// train pictures, or of all. With `all`, figures on valid and test are those of distorted pictures
+    #[arg(long, value_enum, conflicts_with = "per_class")]
+    pub replace_originals: Option<Replaced>,
     /// Turns by up to so many degrees either way
     #[arg(long, value_name = "DEGREES", default_value_t = 40.0, help_heading = "Transformation")]
     pub rotation_range: f64,
@@ -107,9 +114,29 @@ pub struct Cli {
     /// Replace a manifest that was made with other parameters
     #[arg(long)]
     pub force: bool,
+    /// What it would cost
+    #[command(flatten)]
+    pub plan: PlanArgs,
     /// Seed, threads, noise
     #[command(flatten)]
     pub manners: Manners,
+}
+
+/// Whose pictures are replaced by their copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Replaced {
+    /// Those of train
+    Train,
+    /// All, those of valid and test too
+    All,
+}
+
+impl Replaced {
+    /// Whether the pictures of `split` are replaced.
+    pub fn contains(self, split: Split) -> bool {
+        self == Replaced::All || split == Split::Train
+    }
 }
 
 /// What lies outside the picture, by Keras' names.

@@ -7,7 +7,7 @@ use data::manifest::Row;
 use data::provenance::sha256_hex;
 
 use crate::config::Config;
-use crate::transform::Parameters;
+use crate::transform::{Parameters, Size};
 use crate::warp::Fill;
 
 /// Folder of the copies in the output directory.
@@ -63,6 +63,13 @@ pub(crate) fn check_class(class: &str) -> anyhow::Result<()> {
         "the class {class:?} cannot name a folder of copies"
     );
     Ok(())
+}
+
+/// [`of_copy`] with the parameters that such a copy gets.
+pub(crate) fn of_drawn(config: &Config, row: &Row, copy: u32) -> String {
+    let to = config.output_size.of(Size::new(row.width, row.height));
+    let parameters = config.ranges.draw(config.manners.seed, &row.sha256, copy, to);
+    of_copy(config, row, copy, &parameters)
 }
 
 /// The path of a copy, relative to the output directory:

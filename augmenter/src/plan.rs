@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use data::draw::stream;
 use data::manifest::{Row, Split};
 
+use crate::Replaced;
 use crate::config::Amount;
 
-/// The number of copies of every row, in the rows' order; 0 for valid and test.
+/// The number of copies of every row, in the rows' order; 0 for valid and test unless they are replaced.
 ///
 /// [`Amount::PerClass`] spreads a class's missing pictures evenly: every picture gets the same number
 /// or one more, and who gets one more is drawn.
-pub(crate) fn copies(rows: &[Row], amount: Amount, seed: u64) -> Vec<u32> {
+pub(crate) fn copies(rows: &[Row], amount: Amount, replaced: Option<Replaced>, seed: u64) -> Vec<u32> {
     let target = match amount {
         Amount::Copies(n) => {
-            return rows.iter().map(|row| if row.split == Split::Train { n } else { 0 }).collect();
+            let gets = |split| replaced.unwrap_or(Replaced::Train).contains(split);
+            return rows.iter().map(|row| if gets(row.split) { n } else { 0 }).collect();
         }
         Amount::PerClass(target) => target as usize,
     };
@@ -67,7 +69,7 @@ mod tests {
     fn only_train_rows_get_copies() {
         let rows = rows(&[("a", 3), ("b", 2)]);
         for amount in [Amount::Copies(2), Amount::PerClass(9)] {
-            for (row, n) in rows.iter().zip(copies(&rows, amount, 1)) {
+            for (row, n) in rows.iter().zip(copies(&rows, amount, None, 1)) {
                 assert_eq!(n > 0, row.split == Split::Train, "{} gets {n}", row.path);
             }
         }
@@ -76,7 +78,7 @@ mod tests {
     #[test]
     fn classes_are_filled_up_evenly_and_large_ones_stay() {
         let rows = rows(&[("few", 3), ("full", 10), ("one", 1), ("over", 12)]);
-        let copies = copies(&rows, Amount::PerClass(10), 1);
+        let copies = copies(&rows, Amount::PerClass(10), None, 1);
         let of = |class: &str| -> Vec<u32> {
             let mut n: Vec<u32> = train_rows(&rows)[class].iter().map(|&i| copies[i]).collect();
             n.sort_unstable();
@@ -91,7 +93,7 @@ mod tests {
     #[test]
     fn who_gets_one_more_depends_on_the_seed() {
         let rows = rows(&[("a", 50)]);
-        let of = |seed| copies(&rows, Amount::PerClass(75), seed);
+        let of = |seed| copies(&rows, Amount::PerClass(75), None, seed);
         assert_eq!(of(1), of(1));
         assert_ne!(of(1), of(2));
     }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use data::manifest::{self, Manifest, Row};
+use data::manifest::{self, Manifest, Row, Split};
 use data::photo::Reject;
 use data::provenance::{Provenance, sha256_file};
 use data::{commit, stage};
@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::Cli;
 use crate::config::{Amount, Config};
 use crate::copy::{self, Copy};
-use crate::{paths, plan, sheet};
+use crate::{Replaced, cost, paths, plan, sheet};
 
 const STAGE: &str = "augmenter";
 const PROVENANCE: &str = "provenance.json";
@@ -30,6 +30,9 @@ const CONTACT_SHEET: &str = "contact-sheet.jpg";
 /// too many rejected pictures. The old manifest, if there was one, is untouched then.
 pub fn run(cli: &Cli) -> anyhow::Result<()> {
     let config = Config::new(cli)?;
+    if cli.plan.plan {
+        return stage::print_summary(&config.manners, &cost::forecast(&config, &cli.plan)?);
+    }
     let split = read_split(&config)?;
     let _lock = commit::lock(&config.out, STAGE)?;
     let mut provenance = Provenance::new(STAGE, &config.parameters())?;
@@ -37,7 +40,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
     refuse_other_parameters(&config, &provenance)?;
 
     let sources = source_paths(&config, &split)?;
-    let plan = plan::copies(&split.rows, config.amount, config.manners.seed);
+    let plan = plan::copies(&split.rows, config.amount, config.replaced, config.manners.seed);
     let outcomes = make_copies(&config, &split, &sources, &plan)?;
     let result = collect(&split, sources, outcomes);
     manifest::write_rejects(&config.out.join(manifest::REJECTS_FILE_NAME), &result.rejects)?;
@@ -50,8 +53,9 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
         provenance.outputs.insert(name.to_owned(), sha256_file(&config.out.join(name))?);
     }
     provenance.write(&config.out.join(PROVENANCE))?;
-    let rows: Vec<Row> =
-        result.originals.iter().chain(result.copies.iter().map(|copy| &copy.row)).cloned().collect();
+    let is_replaced = |row: &Row| config.replaced.is_some_and(|replaced| replaced.contains(row.split));
+    let originals = result.originals.iter().filter(|row| !is_replaced(row));
+    let rows: Vec<Row> = originals.chain(result.copies.iter().map(|copy| &copy.row)).cloned().collect();
     manifest::write(&config.out.join(manifest::FILE_NAME), &rows, true)?;
 
     let n_pruned = prune(&config.out, &result.copies)?;
@@ -274,6 +278,8 @@ struct Summary {
     n_kept: usize,
     n_pruned: usize,
     n_train: usize,
+    /// Whose originals the copies replace.
+    replaced: Option<Replaced>,
     /// Classes that had as many train pictures as --per-class asks for, or more.
     left_alone: Vec<String>,
     /// Classes that end with fewer, because pictures were rejected.
@@ -289,8 +295,14 @@ impl Summary {
             n_copies: result.copies.len(),
             n_kept: result.copies.iter().filter(|copy| copy.kept).count(),
             n_pruned,
-            n_train: plan::train_rows(&result.originals).values().map(Vec::len).sum::<usize>()
-                + result.copies.len(),
+            n_train: match config.replaced {
+                Some(_) => result.copies.iter().filter(|copy| copy.row.split == Split::Train).count(),
+                None => {
+                    plan::train_rows(&result.originals).values().map(Vec::len).sum::<usize>()
+                        + result.copies.len()
+                }
+            },
+            replaced: config.replaced,
             left_alone: Vec::new(),
             below_target: Vec::new(),
         };
@@ -318,6 +330,14 @@ impl fmt::Display for Summary {
         writeln!(f, "{} pictures in, {} passed on, {} rejected", self.n_in, self.n_ok, self.n_rejected)?;
         write!(f, "{} copies ({} of them kept from an earlier run)", self.n_copies, self.n_kept)?;
         writeln!(f, ", {} train pictures in all", self.n_train)?;
+        match self.replaced {
+            None => {}
+            Some(Replaced::Train) => writeln!(f, "the copies replace the train pictures")?,
+            Some(Replaced::All) => writeln!(
+                f,
+                "the copies replace all pictures, of test too: figures will be those of distorted pictures"
+            )?,
+        }
         if self.n_pruned > 0 {
             writeln!(f, "{} copies of an earlier run removed", self.n_pruned)?;
         }

@@ -25,7 +25,8 @@ const SUFFIX: &str = ".safetensors";
 /// How many checkpoints are kept while a run goes on: the second serves where the newest is damaged.
 pub const N_KEPT: usize = 2;
 
-/// Figures of one epoch: train loss, train top-1, valid loss, valid top-1, valid top-5, learning rate.
+/// Figures of one epoch: train loss, train top-1, valid loss, valid top-1, valid top-5, learning rate; those
+/// of valid are NaN where it has no pictures.
 pub type EpochFigures = [f64; 6];
 
 /// The state of a training run between two epochs.
@@ -87,7 +88,7 @@ impl Checkpoint {
             best_epoch: self.best_epoch,
             content_sha256: digest(tensors.iter().map(|(name, view)| (name.as_str(), view.data()))),
         };
-        let tensors = tensors.iter().map(|(name, view)| (name.as_str(), view.clone())).collect();
+        let tensors = tensors.iter().map(|(name, view)| (name.as_str(), view.clone()));
         commit::write_bytes(&path, &serialize(tensors, &metadata)?)?;
         keep_newest(dir, N_KEPT)
     }

@@ -110,6 +110,19 @@ impl Seek for Pending {
     }
 }
 
+/// What it takes to make `bytes` durable on the disk of `dir`, without a file of any name: for forecasts.
+///
+/// # Errors
+/// If the disk cannot be written.
+pub fn rehearse(dir: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let write = || -> io::Result<()> {
+        let mut file = tempfile::tempfile_in(dir)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().with_context(|| format!("cannot write to the disk of {}", dir.display()))
+}
+
 /// Makes the names in `dir` durable.
 ///
 /// # Errors

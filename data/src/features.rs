@@ -20,7 +20,7 @@ mod tests;
 
 pub use index::{Index, ShardEntry};
 pub use reader::{Features, SplitFeatures};
-pub use shard::{Dtype, Layout, Shard, StoredRows, shard_file_name, write_shard};
+pub use shard::{Dtype, Layout, Shard, StoredRows, shard_file_name, shard_size, write_shard};
 pub(crate) use shard::{content_sha256, metadata, serialize};
 
 /// Manifest rows of one split that one shard covers.

@@ -81,7 +81,7 @@ impl Head {
     pub fn write(&self, path: &Path) -> anyhow::Result<()> {
         self.check().with_context(|| format!("refusing to write {}", path.display()))?;
         let tensors = layer_views("", &self.layers)?;
-        let tensors = tensors.iter().map(|(name, view)| (name.as_str(), view.clone())).collect();
+        let tensors = tensors.iter().map(|(name, view)| (name.as_str(), view.clone()));
         commit::write_bytes(path, &serialize(tensors, &self.info)?)
     }
 

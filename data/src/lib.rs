@@ -12,6 +12,7 @@ pub mod checkpoint;
 pub mod commit;
 pub mod draw;
 pub mod features;
+pub mod forecast;
 pub mod head;
 pub mod manifest;
 pub mod photo;

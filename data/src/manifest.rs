@@ -1,6 +1,8 @@
 //! `manifest.csv`: one row a picture, in the order in which every later stage works.
 //!
 //! The splitter writes `path,class,split,sha256,width,height`; the augmenter adds `source,copy`.
+//! Copies count from 1 and are train rows beside their originals. Where copies have taken their originals'
+//! place, `copy` is 0 in every row of the split: so alone can a valid or test picture be an augmented one.
 //! Paths are relative to the manifest's own directory, with `/` between the parts.
 //! Beside it stands `rejects.csv`: `path,reason,detail`, one row for every picture that a stage was
 //! given and did not pass on.
@@ -92,8 +94,18 @@ pub struct Row {
 pub struct Augmented {
     /// `path` of the original's row in the same manifest.
     pub source: String,
-    /// From 1.
+    /// From 1; [`IN_PLACE`] where it stands in the place of its original, which is no row.
     pub copy: u32,
+}
+
+/// Number of a copy in the place of its original.
+pub const IN_PLACE: u32 = 0;
+
+impl Row {
+    /// Whether this is an augmented copy in the place of its original.
+    pub fn replaces_original(&self) -> bool {
+        self.augmented.as_ref().is_some_and(|a| a.copy == IN_PLACE)
+    }
 }
 
 /// A manifest that has been read and checked.
@@ -214,15 +226,15 @@ fn check_rows(rows: &[Row]) -> anyhow::Result<()> {
         anyhow::ensure!(row.width > 0 && row.height > 0, "{:?} has no pixels", row.path);
         anyhow::ensure!(paths.insert(row.path.as_str()), "{:?} stands in two rows", row.path);
         anyhow::ensure!(
-            row.augmented.is_none() || row.split == Split::Train,
+            row.augmented.is_none() || row.split == Split::Train || row.replaces_original(),
             "{:?} is an augmented copy in {}: only train pictures are augmented",
             row.path,
             row.split
         );
     }
+    check_replaced(rows)?;
     for row in rows {
-        if let Some(a) = &row.augmented {
-            anyhow::ensure!(a.copy > 0, "{:?} is copy 0, copies count from 1", row.path);
+        if let Some(a) = row.augmented.as_ref().filter(|a| a.copy != IN_PLACE) {
             anyhow::ensure!(
                 paths.contains(a.source.as_str()),
                 "{:?} is a copy of {:?}, which is no row",
@@ -230,6 +242,26 @@ fn check_rows(rows: &[Row]) -> anyhow::Result<()> {
                 a.source
             );
         }
+    }
+    Ok(())
+}
+
+/// Copies take the place of all originals of a split or of none, and of valid and test pictures only
+/// where they did so in train: no single test picture becomes another one unnoticed.
+fn check_replaced(rows: &[Row]) -> anyhow::Result<()> {
+    let of = |split: Split| rows.iter().filter(move |row| row.split == split);
+    let is_replaced = |split: Split| of(split).any(Row::replaces_original);
+    for split in Split::ALL.into_iter().filter(|&split| is_replaced(split)) {
+        if let Some(row) = of(split).find(|row| !row.replaces_original()) {
+            anyhow::bail!(
+                "{:?} stands beside rows of {split} with copy 0: a split's originals are all replaced or none",
+                row.path
+            );
+        }
+        anyhow::ensure!(
+            is_replaced(Split::Train),
+            "the rows of {split} have copy 0, those of train have not: {split} pictures are never augmented alone"
+        );
     }
     Ok(())
 }
@@ -358,6 +390,21 @@ mod tests {
         assert_eq!(write_and_read(&rows, true).unwrap().rows, rows);
     }
 
+    /// A copy in the place of `name`.
+    fn replaced(name: &str, split: Split) -> Row {
+        let augmented = Some(Augmented { source: format!("{name}.jpg"), copy: IN_PLACE });
+        Row { augmented, ..row(&format!("images/{name}.jpg"), split) }
+    }
+
+    #[test]
+    fn a_split_whose_pictures_are_all_replaced_says_so_in_every_row() {
+        let of_all = [replaced("a", Split::Train), replaced("t", Split::Test)];
+        let manifest = write_and_read(&of_all, true).unwrap();
+        assert!(manifest.rows == of_all && manifest.rows.iter().all(Row::replaces_original));
+        let of_train = [replaced("a", Split::Train), row("t.jpg", Split::Test)];
+        assert_eq!(write_and_read(&of_train, true).unwrap().rows, of_train);
+    }
+
     #[test]
     fn rows_that_contradict_each_other_are_refused() {
         let mut augmented_test = row("images/a-1.jpg", Split::Test);
@@ -365,7 +412,14 @@ mod tests {
         let mut orphan = row("images/b-1.jpg", Split::Train);
         orphan.augmented = Some(Augmented { source: "b.jpg".into(), copy: 1 });
         let a = row("a.jpg", Split::Train);
+        let t = row("t.jpg", Split::Test);
         for (bad, expected) in [
+            (vec![replaced("a", Split::Train), a.clone()], "all replaced or none"),
+            (
+                vec![replaced("a", Split::Train), replaced("s", Split::Test), t.clone()],
+                "all replaced or none",
+            ),
+            (vec![a.clone(), replaced("t", Split::Test)], "never augmented alone"),
             (vec![a.clone(), a.clone()], "stands in two rows"),
             (vec![a.clone(), augmented_test], "only train pictures are augmented"),
             (vec![a.clone(), orphan], "which is no row"),

@@ -203,6 +203,19 @@ fn jpeg(picture: &RgbImage) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The bytes of a painted picture of just that size, the same for the same `number`: for trials where there are
+/// no pictures yet.
+///
+/// # Errors
+/// If it cannot be encoded.
+pub fn example(number: usize, width: u32, height: u32) -> anyhow::Result<Vec<u8>> {
+    let classes = classes();
+    let class = classes[number % classes.len()];
+    let mut draws = draw::stream(0, "sample example", &number.to_string());
+    let painted = picture::paint(class.subject, width.max(height), &mut draws);
+    jpeg(&image::imageops::resize(&painted, width, height, image::imageops::FilterType::Triangle))
+}
+
 /// Durable once its directory has been synced.
 fn write_picture(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let mut file = commit::Pending::create(path)?;

@@ -37,14 +37,16 @@ pub(crate) fn prepare_batches(
 
 fn prepare(manifest: &Manifest, extractor: &FeatureExtractor, number: u32) -> Prepared {
     let row = &manifest.rows[number as usize];
-    let input = || -> Result<Vec<f32>, Reject> {
-        let limits = &Limits::STANDARD;
-        let bytes = photo::read_unchanged(&manifest.resolve(row), &row.sha256, limits)?;
-        let decoded = photo::decode(&bytes, limits)?;
-        extractor
-            .prepare(&decoded.rgb)
-            .context("cannot prepare it")
-            .map_err(|e| Reject::new(Reason::DecodeError, format!("{e:#}")))
-    };
-    Prepared { row: number, input: input() }
+    let input = photo::read_unchanged(&manifest.resolve(row), &row.sha256, &Limits::STANDARD)
+        .and_then(|bytes| prepare_bytes(extractor, &bytes));
+    Prepared { row: number, input }
+}
+
+/// The network's input, (3, S, S), for a picture's bytes.
+pub(crate) fn prepare_bytes(extractor: &FeatureExtractor, bytes: &[u8]) -> Result<Vec<f32>, Reject> {
+    let decoded = photo::decode(bytes, &Limits::STANDARD)?;
+    extractor
+        .prepare(&decoded.rgb)
+        .context("cannot prepare it")
+        .map_err(|e| Reject::new(Reason::DecodeError, format!("{e:#}")))
 }

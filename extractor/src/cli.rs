@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use data::features::Dtype;
+use data::forecast::PlanArgs;
 use data::manifest::MaxBad;
 use data::recipe::Pool;
 use data::stage::Manners;
@@ -67,6 +68,9 @@ pub struct Cli {
     /// How many rejected pictures to put up with, as a count or a share
     #[arg(long, default_value = "1%")]
     pub max_bad: MaxBad,
+    /// What it would cost
+    #[command(flatten)]
+    pub plan: PlanArgs,
     /// What all programs understand
     #[command(flatten)]
     pub manners: Manners,

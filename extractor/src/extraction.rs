@@ -19,7 +19,7 @@ use crate::plan::{PlannedShard, without_features};
 use crate::stored::Stored;
 
 /// Batches that wait, prepared, for the network; one more is being prepared.
-const N_AHEAD: usize = 1;
+pub(crate) const N_AHEAD: usize = 1;
 
 /// A shard of this run's part, and which of its pictures have no features yet.
 #[derive(Debug)]

@@ -12,6 +12,7 @@ mod ahead;
 mod cli;
 mod config;
 mod conv3x3;
+mod cost;
 mod extraction;
 mod feature_extractor;
 mod plan;

@@ -7,13 +7,15 @@ use std::path::Path;
 
 use anyhow::Context;
 use data::commit;
-use data::features::{Index, Layout, ShardEntry};
+use data::features::{Index, Layout, ShardEntry, shard_size};
+use data::forecast::{free_space, size};
 use data::manifest::{self, Manifest, REJECTS_FILE_NAME};
 use data::stage;
 use serde::Serialize;
 
 use crate::cli::Cli;
 use crate::config::{Config, Part};
+use crate::cost;
 use crate::extraction::{Job, Outcome, Task};
 use crate::feature_extractor::FeatureExtractor;
 use crate::plan::{PlannedShard, plan, without_features};
@@ -26,6 +28,9 @@ use crate::weights::Weights;
 /// See [`stage::main`] for the exit codes that they become.
 pub fn run(cli: &Cli) -> anyhow::Result<()> {
     let config = Config::check(cli)?;
+    if cli.plan.plan {
+        return stage::print_summary(&cli.manners, &cost::forecast(&config, &cli.plan)?);
+    }
     let device = config.device.open()?;
     let manifest = Manifest::read(&config.manifest)?;
     let shards = plan(&manifest)?;
@@ -40,7 +45,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
     let layout = Layout { recipe, dtype: config.dtype, shape: extractor.feature_shape() };
     let stored = Stored::open(&config.out, &layout)?;
     let tasks = tasks(&manifest, &shards, config.part, &stored);
-    ensure_space(&config.out, n_bytes_to_write(&manifest, &tasks, &stored, &layout))?;
+    ensure_space(&config.out, n_bytes_to_write(&manifest, &tasks, &stored, &layout)?)?;
 
     let n_to_compute: usize = tasks.iter().map(|task| task.to_compute.len()).sum();
     let bar = stage::progress(&cli.manners, n_to_compute as u64, "pictures");
@@ -85,34 +90,31 @@ fn tasks<'a>(manifest: &Manifest, shards: &'a [PlannedShard], part: Part, stored
     tasks
 }
 
-/// Bytes of the shards that will be written, features and the rest of each row.
-fn n_bytes_to_write(manifest: &Manifest, tasks: &[Task<'_>], stored: &Stored, layout: &Layout) -> u64 {
-    const LABEL_ROW_AND_DIGEST: usize = 4 + 4 + 32;
-    let n_row = layout.n_features() * layout.dtype.size() + LABEL_ROW_AND_DIGEST;
-    let rows_to_write = tasks
+/// Bytes of the shards that will be written.
+fn n_bytes_to_write(
+    manifest: &Manifest,
+    tasks: &[Task<'_>],
+    stored: &Stored,
+    layout: &Layout,
+) -> anyhow::Result<u64> {
+    tasks
         .iter()
         .filter(|task| !stored.holds(&task.shard.file, &without_features(manifest, &task.shard.rows)))
-        .map(|task| task.shard.rows.len());
-    rows_to_write.sum::<usize>() as u64 * n_row as u64
+        .map(|task| shard_size(layout, task.shard.rows.len()))
+        .sum()
 }
 
 /// Fails now rather than after hours of work.
 fn ensure_space(dir: &Path, need: u64) -> anyhow::Result<()> {
-    let disk = rustix::fs::statvfs(dir)
-        .with_context(|| format!("cannot ask how much space {} has left", dir.display()))?;
-    let have = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let have = free_space(dir)?;
     anyhow::ensure!(
         need <= have,
         "there is too little space for the features in {}: need {}, have {}; --pool avg or --dtype f16 need less",
         dir.display(),
-        megabytes(need),
-        megabytes(have)
+        size(need),
+        size(have)
     );
     Ok(())
-}
-
-fn megabytes(n_bytes: u64) -> String {
-    format!("{:.1} MB", n_bytes as f64 / 1e6)
 }
 
 /// Writes the index if every shard is there; `false` if other parts are still to be done.
@@ -226,7 +228,7 @@ impl fmt::Display for Summary {
             "{} pictures: {} features each, {} in {}",
             self.n_in,
             self.n_features,
-            megabytes(self.bytes),
+            size(self.bytes),
             self.out
         )?;
         write!(f, "computed {}", self.n_computed)?;

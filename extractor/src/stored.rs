@@ -23,6 +23,12 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
+    /// Of a directory that is not there yet.
+    pub(crate) fn none(layout: &Layout) -> Self {
+        let (shards, by_sha256, files) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        Self { layout: layout.clone(), shards, by_sha256, files }
+    }
+
     /// Opens and verifies every shard in `dir`. A damaged one is named and counts as absent, and so does
     /// one of another layout.
     ///
@@ -37,8 +43,7 @@ impl Stored {
         }
         files.sort();
         let opened: Vec<_> = files.par_iter().map(|file| StoredRows::open(&dir.join(file))).collect();
-        let mut stored =
-            Self { layout: layout.clone(), shards: BTreeMap::new(), by_sha256: BTreeMap::new(), files };
+        let mut stored = Self { files, ..Self::none(layout) };
         for (file, opened) in stored.files.iter().zip(opened) {
             match opened {
                 Ok(shard) if same_but_for_names(shard.layout(), layout) => {

@@ -31,7 +31,9 @@ impl Plan {
     fn shares(&self) -> [f64; 3] {
         match self {
             // The ratio may miss a sum of 1 by a rounding error.
-            Plan::Ratio(ratio) => ratio.map(|share| share / ratio.iter().sum::<f64>()),
+            Plan::Ratio(ratio) | Plan::Unshuffled(ratio) => {
+                ratio.map(|share| share / ratio.iter().sum::<f64>())
+            }
             Plan::Fixed { .. } => [1.0, 0.0, 0.0],
             Plan::Listed { valid_share, .. } => [1.0 - valid_share, *valid_share, 0.0],
         }
@@ -57,6 +59,11 @@ impl Plan {
     fn targets(&self, n: usize) -> [usize; 3] {
         match self {
             Plan::Fixed { n_valid, n_test } => [n - n_valid - n_test, *n_valid, *n_test],
+            Plan::Unshuffled(_) => {
+                // Rounded down, as the post did.
+                let [_, n_valid, n_test] = self.shares().map(|share| (n as f64 * share) as usize);
+                [n - n_valid - n_test, n_valid, n_test]
+            }
             _ => apportion(n, self.shares()),
         }
     }
@@ -152,7 +159,7 @@ pub(crate) fn assign(rule: &Rule, classes: &[String], settled: &Settled) -> anyh
     let mut starved = String::new();
     for ((class, free), small) in classes.iter().zip(&free).zip(small) {
         let targets = if small { [free.len(), 0, 0] } else { rule.plan.targets(free.len()) };
-        for split in place_class(rule.seed, class, free, groups, targets, &mut splits) {
+        for split in place_class(rule, class, free, groups, targets, &mut splits) {
             let n = free.len();
             let _ = writeln!(
                 starved,
@@ -206,7 +213,7 @@ fn place_conflicts(
 /// Places the pictures `free` of one class so that `targets` are met, whole groups at a time, around
 /// those that are placed already. Returns the splits that should have a picture and cannot.
 fn place_class(
-    seed: u64,
+    rule: &Rule,
     class: &str,
     free: &[usize],
     groups: &[u32],
@@ -226,15 +233,21 @@ fn place_class(
         own.entry(groups[i]).or_default().push(i);
     }
     let mut own: Vec<Vec<usize>> = own.into_values().collect();
-    // The large groups first, while there is room for them.
-    own.sort_by_key(|members| Reverse(members.len()));
+    let unshuffled = matches!(rule.plan, Plan::Unshuffled(_));
+    if !unshuffled {
+        // The large groups first, while there is room for them.
+        own.sort_by_key(|members| Reverse(members.len()));
+    }
 
-    let mut stream = draw::stream(seed, "split", class);
+    let mut stream = draw::stream(rule.seed, "split", class);
     for members in &own {
         // A free place is as likely as any other: a shuffle, in which groups stay together.
         let fitting = room.map(|places| if places >= members.len() { places } else { 0 });
         let total: usize = fitting.iter().sum();
-        let split = if total == 0 {
+        let split = if unshuffled {
+            // A group goes where its first member belongs.
+            Split::ALL.into_iter().find(|&split| room[split as usize] > 0).unwrap_or(Split::Train)
+        } else if total == 0 {
             Split::Train
         } else {
             let drawn = stream.below(total);

@@ -38,6 +38,8 @@ pub(crate) struct Config {
 pub(crate) enum Plan {
     /// By these shares of train, valid and test.
     Ratio([f64; 3]),
+    /// By these shares, each class in the order of its listing: train first, test last.
+    Unshuffled([f64; 3]),
     /// That many of each class to valid and to test, the rest to train.
     Fixed { n_valid: usize, n_test: usize },
     /// As two lists say, with this share of train carved out for valid.
@@ -80,6 +82,10 @@ impl Config {
         });
         match &self.rule.plan {
             Plan::Ratio(ratio) => parameters["ratio"] = json!(ratio),
+            Plan::Unshuffled(ratio) => {
+                parameters["ratio"] = json!(ratio);
+                parameters["unshuffled"] = json!(true);
+            }
             Plan::Fixed { n_valid, n_test } => parameters["fixed"] = json!([n_valid, n_test]),
             Plan::Listed { train, test, valid_share } => {
                 // The directory differs between machines; the content's digest is among the inputs.
@@ -131,5 +137,5 @@ fn plan(cli: &Cli) -> anyhow::Result<Plan> {
     if ratio[0] == 0.0 {
         return Err(usage("--ratio leaves train empty"));
     }
-    Ok(Plan::Ratio(ratio))
+    Ok(if cli.unshuffled { Plan::Unshuffled(ratio) } else { Plan::Ratio(ratio) })
 }

@@ -65,6 +65,10 @@ pub struct Cli {
         conflicts_with_all = ["split_list", "fixed"]
     )]
     pub ratio: Vec<f64>,
+    /// With --ratio: the first pictures of each class, by name, are train and the last test, as the post
+    /// did. What neighbours in the listing share, a litter or a photographer, then tells the splits apart
+    #[arg(long, conflicts_with_all = ["split_list", "fixed"])]
+    pub unshuffled: bool,
     /// Lists of the train and of the test pictures: MATLAB files (v5, variable file_list) or text, one
     /// class/picture a line. Valid is carved out of train
     #[arg(long, value_name = "TRAIN,TEST", value_delimiter = ',', conflicts_with = "fixed")]

@@ -121,3 +121,50 @@ fn help_lists_every_stage() {
         assert!(help.lines().any(|l| l.starts_with(&format!("{target} "))), "{target}:\n{help}");
     }
 }
+
+#[test]
+fn the_posts_recipe_stands_beside_the_default_one() {
+    let work = Work::new();
+    let first = work.make_ok(&["compare-recipes"]);
+    let page = work.path("W/recipes/comparison.html");
+    let open = format!("open  {}", page.display());
+    assert!(first.stdout.contains(&open), "{}", first.stdout);
+    let text = std::fs::read_to_string(&page).unwrap();
+    assert!(text.contains("The test figures of default and tindogr-2018 cannot be compared"), "{text}");
+    assert!(
+        text.contains("default and tindogr-2018-same-test were judged on the same 12 pictures"),
+        "{text}"
+    );
+    let report = work.path("W/recipes/tindogr-2018/model/report.html");
+    let report = std::fs::read_to_string(report).unwrap();
+    for flaw in [
+        "only divided by 255",
+        "squashed",
+        "The network sees 32 pixels",
+        "in the order of their names",
+        "There are no valid pictures",
+        "The test pictures are augmented",
+        "one distorted copy of itself",
+        "that of the last epoch",
+    ] {
+        assert!(report.contains(flaw), "{flaw}");
+    }
+    assert!(!work.path("W/recipes/tindogr-2018/raw").exists(), "the pictures are those of W");
+
+    let time = || std::fs::metadata(&page).unwrap().modified().unwrap();
+    let before = time();
+    let second = work.make_ok(&["compare-recipes"]);
+    assert!(second.stdout.contains(&open) && time() == before, "{}", second.stdout);
+    let refused = work.make(&["compare-recipes", "RECIPE=tindogr-2018"]);
+    assert!(refused.code == Some(2) && refused.stderr.contains("leave RECIPE out"), "{}", refused.stderr);
+    assert!(work.make(&["all", "RECIPE=typo"]).stderr.contains("default or tindogr-2018"));
+}
+
+#[test]
+fn a_plan_comes_before_any_work_and_does_none() {
+    let work = Work::new();
+    let plan = work.make_ok(&["plan", "COPIES=1"]).stdout;
+    assert!(plan.contains("augmenter: 50 train, 11 valid, 11 test pictures by --plan-pictures"), "{plan}");
+    assert!(plan.contains("extractor: 50 train, 11 valid, 11 test pictures by --plan-pictures"), "{plan}");
+    assert!(!work.path("W").exists());
+}

@@ -30,8 +30,8 @@ pub struct EvaluateArgs {
     /// The manifest that the features were made from: it knows the pictures' paths
     #[arg(long)]
     pub manifest: PathBuf,
-    /// Parts of the data to measure on
-    #[arg(long, value_delimiter = ',', default_value = "valid,test")]
+    /// Parts of the data to measure on [default: valid, where it has pictures, and test]
+    #[arg(long, value_delimiter = ',')]
     pub split: Vec<Split>,
 }
 
@@ -49,8 +49,15 @@ pub fn evaluate(args: &EvaluateArgs, manners: &Manners) -> anyhow::Result<Summar
     let manifest = manifest_of(&args.manifest, &features.index)?;
     let classifier = Classifier::open(&args.model)?;
     ensure_belongs(&classifier, &features.index, args)?;
+    warn_of_replaced(&manifest);
+    let has_valid = features.index.shards.get(&Split::Valid).is_some_and(|shards| !shards.is_empty());
+    let splits = match &args.split[..] {
+        [] if has_valid => &[Split::Valid, Split::Test],
+        [] => &[Split::Test][..],
+        asked => asked,
+    };
     let mut predicted = BTreeMap::new();
-    for &split in &args.split {
+    for &split in splits {
         predicted.insert(split, predict(&classifier, &features, split, manifest.rows.len(), manners)?);
     }
     let classes = &classifier.info().classes;
@@ -60,6 +67,18 @@ pub fn evaluate(args: &EvaluateArgs, manners: &Manners) -> anyhow::Result<Summar
     predictions::write_confusion(&args.model.join(predictions::CONFUSION_FILE_NAME), &predicted, classes)?;
     metrics.write(&args.model.join(metrics::FILE_NAME))?;
     Ok(Summary { metrics })
+}
+
+/// Says which figures will be of augmented pictures.
+fn warn_of_replaced(manifest: &Manifest) {
+    for split in [Split::Valid, Split::Test] {
+        if manifest.rows.iter().any(|row| row.split == split && row.replaces_original()) {
+            tracing::warn!(
+                "the {split} pictures are augmented copies: the figures do not say how good the head is on \
+                 photos as they are"
+            );
+        }
+    }
 }
 
 /// The manifest at `path`, if it is the one that the features of `index` were made from.

@@ -1,8 +1,8 @@
 //! `trainer fit`: from features to `head.safetensors` and `history.csv`.
 //!
 //! Epochs count from 1. After each one the valid split is looked at; the epoch with the highest valid
-//! top-1 gives the head (of equals the one with the lower valid loss, then the earlier). The test split is
-//! not opened here.
+//! top-1 gives the head (of equals the one with the lower valid loss, then the earlier), or with `--keep
+//! last` the last one, for which there need be no valid pictures. The test split is not opened here.
 
 mod config;
 mod run;
@@ -20,7 +20,7 @@ use serde::Serialize;
 use crate::batches::{self, Rows};
 use crate::loss::{Loss, Objective};
 use crate::mlp::Mlp;
-pub use config::{ClassWeights, Config, FitArgs, Hidden, Optimizer, Parameters};
+pub use config::{ClassWeights, Config, FitArgs, Hidden, Keep, Optimizer, Parameters};
 use run::Run;
 use splits::Splits;
 
@@ -116,10 +116,12 @@ pub struct Summary {
     pub stopped_early: bool,
     /// The epoch that gave the head.
     pub best_epoch: usize,
-    /// Its loss on valid.
-    pub valid_loss: f64,
+    /// Why that one.
+    pub keep: Keep,
+    /// Its loss on valid; `None` without valid pictures.
+    pub valid_loss: Option<f64>,
     /// Its top-1 on valid, 0 to 1.
-    pub valid_top1: f64,
+    pub valid_top1: Option<f64>,
     /// The head.
     pub head: String,
 }
@@ -133,14 +135,20 @@ impl fmt::Display for Summary {
             "trained on {} pictures of {} classes for {} {epochs}{early}",
             self.n_train, self.n_classes, self.epochs
         )?;
-        writeln!(
-            f,
-            "best epoch {}: top-1 {:.1} % and loss {:.4} on {} valid pictures",
-            self.best_epoch,
-            100.0 * self.valid_top1,
-            self.valid_loss,
-            self.n_valid
-        )?;
+        let which = match self.keep {
+            Keep::Best => "best",
+            Keep::Last => "last",
+        };
+        write!(f, "{which} epoch {}: ", self.best_epoch)?;
+        match (self.valid_loss, self.valid_top1) {
+            (Some(loss), Some(top1)) => writeln!(
+                f,
+                "top-1 {:.1} % and loss {loss:.4} on {} valid pictures",
+                100.0 * top1,
+                self.n_valid
+            )?,
+            _ => writeln!(f, "there are no valid pictures to judge it by")?,
+        }
         write!(f, "wrote {}", self.head)
     }
 }

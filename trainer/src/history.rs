@@ -7,14 +7,16 @@ use anyhow::Context;
 use data::checkpoint::EpochFigures;
 use data::commit;
 
+use crate::fit::Keep;
+
 /// Name of the history in a model directory.
 pub const FILE_NAME: &str = "history.csv";
 
 const HEADER: &str = "epoch,train_loss,train_top1,valid_loss,valid_top1,valid_top5,learning_rate";
 
-/// A figure as the file has it.
+/// A figure as the file has it; none where there is none.
 pub fn cell(x: f64) -> String {
-    format!("{x:.6}")
+    if x.is_nan() { String::new() } else { format!("{x:.6}") }
 }
 
 fn to_csv(history: &[EpochFigures]) -> String {
@@ -55,7 +57,8 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<EpochFigures>> {
     let mut lines = text.lines();
     anyhow::ensure!(lines.next() == Some(HEADER), "{}:1: expected {HEADER}", path.display());
     let parse = |line: &str| -> Option<EpochFigures> {
-        let cells: Vec<f64> = line.split(',').skip(1).map(|c| c.parse().ok()).collect::<Option<_>>()?;
+        let figure = |cell: &str| if cell.is_empty() { Some(f64::NAN) } else { cell.parse().ok() };
+        let cells: Vec<f64> = line.split(',').skip(1).map(figure).collect::<Option<_>>()?;
         cells.try_into().ok()
     };
     (2..)
@@ -67,19 +70,27 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<EpochFigures>> {
 }
 
 /// The epoch, from 1, with the highest valid top-1; of equals the one with the lower valid loss, then the
-/// earlier.
+/// earlier; `None` without valid figures.
 pub fn best_epoch(history: &[EpochFigures]) -> Option<usize> {
     let key = |[_, _, loss, top1, ..]: &EpochFigures| (-top1, *loss);
     first_lowest(history, |figures| key(figures))
 }
 
-/// The first epoch, from 1, with the lowest valid loss.
+/// The epoch, from 1, that gives the head.
+pub fn kept_epoch(history: &[EpochFigures], keep: Keep) -> Option<usize> {
+    match keep {
+        Keep::Best => best_epoch(history),
+        Keep::Last => (!history.is_empty()).then_some(history.len()),
+    }
+}
+
+/// The first epoch, from 1, with the lowest valid loss; `None` without valid figures.
 pub fn lowest_valid_loss(history: &[EpochFigures]) -> Option<usize> {
     first_lowest(history, |[_, _, loss, ..]| (*loss, 0.0))
 }
 
 fn first_lowest(history: &[EpochFigures], key: impl Fn(&EpochFigures) -> (f64, f64)) -> Option<usize> {
-    let keys = history.iter().map(key).zip(1..);
+    let keys = history.iter().map(key).zip(1..).filter(|((first, _), _)| !first.is_nan());
     let lower = |a: ((f64, f64), usize), b: ((f64, f64), usize)| if b.0 < a.0 { b } else { a };
     keys.reduce(lower).map(|(_, epoch)| epoch)
 }
@@ -110,5 +121,18 @@ mod tests {
         assert_eq!(best_epoch(&history), Some(3));
         assert_eq!(lowest_valid_loss(&history), Some(2));
         assert_eq!(best_epoch(&[]), None);
+        assert_eq!((kept_epoch(&history, Keep::Best), kept_epoch(&history, Keep::Last)), (Some(3), Some(4)));
+    }
+
+    #[test]
+    fn epochs_without_valid_figures_have_empty_cells_and_none_is_the_best() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE_NAME);
+        let history = [[0.5, 0.6, f64::NAN, f64::NAN, f64::NAN, 0.01]; 2];
+        write(&path, &history).unwrap();
+        let back = read(&path).unwrap();
+        assert!(back.len() == 2 && back[1][2].is_nan() && back[1][1] == 0.6 && back[1][5] == 0.01);
+        assert_eq!((best_epoch(&back), lowest_valid_loss(&back)), (None, None));
+        assert_eq!(kept_epoch(&back, Keep::Last), Some(2));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `trainer fit` makes `head.safetensors` from the features of train and valid; `trainer evaluate` opens
 //! valid and test and writes `metrics.json`, `predictions.csv` and `confusion.csv`; `trainer report` puts
-//! all of that, with the pictures, into one page. [`Classifier`] is the head in use, for other programs.
+//! all of that, with the pictures, into one page; `trainer compare` puts runs side by side. [`Classifier`] is the head in use, for other programs.
 //!
 //! This crate knows features, not networks; only the report looks at pictures, to show them.
 
@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use data::stage::{self, Manners, print_summary};
 
 pub mod classifier;
+pub mod compare;
 pub mod evaluate;
 pub mod fit;
 pub mod history;
@@ -57,6 +58,8 @@ pub enum Command {
     Evaluate(evaluate::EvaluateArgs),
     /// Write report.html: curves, confusion, mistakes, and what they were made of
     Report(report::ReportArgs),
+    /// Put finished runs side by side, and say whether their figures may be compared
+    Compare(compare::CompareArgs),
 }
 
 /// Runs the program.
@@ -67,7 +70,7 @@ pub fn main() -> ExitCode {
 /// Does what the arguments say.
 ///
 /// # Errors
-/// See [`fit::fit`], [`evaluate::evaluate`] and [`report::report`].
+/// See [`fit::fit`], [`evaluate::evaluate`], [`report::report`] and [`compare::compare`].
 pub fn run(cli: &Cli) -> anyhow::Result<()> {
     let manners = &cli.manners;
     match &cli.command {
@@ -77,6 +80,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
         }
         Command::Evaluate(args) => print_summary(manners, &evaluate::evaluate(args, manners)?),
         Command::Report(args) => print_summary(manners, &report::report(args)?),
+        Command::Compare(args) => print_summary(manners, &compare::compare(args)?),
     }
 }
 

@@ -253,7 +253,7 @@ fn size_accuracy(
 
 /// Wilson's score interval at 95 % for `k` hits in `n` (Wilson, "Probable inference, the law of succession,
 /// and statistical inference", 1927).
-fn wilson_interval(k: usize, n: usize) -> [f64; 2] {
+pub(crate) fn wilson_interval(k: usize, n: usize) -> [f64; 2] {
     const Z: f64 = 1.959_963_984_540_054;
     let (p, n) = (k as f64 / n as f64, n as f64);
     let centre = p + Z * Z / (2.0 * n);

@@ -7,8 +7,9 @@ mod calibration;
 mod confusion;
 mod curves;
 mod examples;
-mod material;
-mod page;
+pub(crate) mod flaws;
+pub(crate) mod material;
+pub(crate) mod page;
 mod pictures;
 #[cfg(test)]
 mod tests;

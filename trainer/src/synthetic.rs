@@ -6,7 +6,7 @@ use clap::Parser;
 use data::commit;
 use data::draw;
 use data::features::{Dtype, Index, Layout, Shard, ShardEntry, shard_file_name, write_shard};
-use data::manifest::{self, Row, Split};
+use data::manifest::{self, Augmented, IN_PLACE, Row, Split};
 use data::provenance::{from_hex, sha256_file};
 use data::recipe::{Pool, Recipe};
 
@@ -22,6 +22,9 @@ pub(crate) struct Synthetic {
     /// Deviation of the cloud around a class's centre; the centres are standard normal.
     pub(crate) noise: f64,
     pub(crate) image_size: u32,
+    pub(crate) preset: &'static str,
+    /// Splits whose pictures are augmented copies in the place of their originals.
+    pub(crate) replaced: Vec<Split>,
 }
 
 impl Synthetic {
@@ -32,6 +35,8 @@ impl Synthetic {
             n_features: 24,
             noise: 1.0,
             image_size: 32,
+            preset: "torchvision",
+            replaced: Vec::new(),
         }
     }
 
@@ -41,7 +46,7 @@ impl Synthetic {
             weights: "seeded:42".into(),
             weights_sha256: "ab".repeat(32),
             image_size: self.image_size,
-            preset: "torchvision".into(),
+            preset: self.preset.into(),
             preprocessing_version: 1,
             pool: Pool::None,
         }
@@ -64,9 +69,11 @@ impl Synthetic {
             let path = format!("{split}/{class}/{i:03}.jpg");
             let sha256 = if with_pictures { paint(&dir.join("split").join(&path)) } else { [0; 32] };
             let class = class.to_owned();
-            rows.push(Row { path, class, split, sha256, width: 32, height: 32, augmented: None });
+            let original = || Augmented { source: format!("../raw/{path}"), copy: IN_PLACE };
+            let augmented = self.replaced.contains(&split).then(original);
+            rows.push(Row { path, class, split, sha256, width: 32, height: 32, augmented });
         }
-        manifest::write(&workspace.manifest(), &rows, false).unwrap();
+        manifest::write(&workspace.manifest(), &rows, true).unwrap();
         self.write_features(&workspace);
         workspace
     }

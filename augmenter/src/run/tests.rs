@@ -2,7 +2,6 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use clap::Parser;
-use data::manifest::Split;
 use data::provenance::{from_hex, sha256_hex};
 use image::{ExtendedColorType, ImageEncoder, Rgb, RgbImage};
 use tempfile::TempDir;
@@ -295,4 +294,58 @@ fn pictures_of_one_pixel_and_very_long_ones_are_copied() {
     let sizes: Vec<(u32, u32)> =
         work.copies().iter().rev().take(3).map(|row| (row.width, row.height)).collect();
     assert_eq!(sizes, [(3413, 256), (1, 4000), (1, 1)]);
+}
+
+#[test]
+fn copies_take_the_place_of_the_originals_that_are_asked_for() {
+    let work = Work::new();
+    work.augment(&["--replace-originals", "train"]).unwrap();
+    for row in work.result().rows {
+        assert_eq!(row.replaces_original(), row.split == Split::Train, "{row:?}");
+    }
+    work.augment(&["--replace-originals", "all", "--force"]).unwrap();
+    let rows = work.result().rows;
+    assert_eq!(rows.len(), work.rows.len());
+    assert!(rows.iter().all(Row::replaces_original));
+    let beside = |row: &Row| work.path("augmented").join(&row.path).is_file();
+    assert!(rows.iter().all(beside));
+    work.augment(&["--force"]).unwrap();
+    let valid_or_test = |row: &&Row| row.split != Split::Train;
+    assert!(work.result().rows.iter().filter(valid_or_test).all(|row| row.augmented.is_none()));
+}
+
+#[test]
+fn a_plan_counts_what_is_there_and_leaves_nothing_on_disk() {
+    use data::forecast::Cost;
+    let work = Work::new();
+    let plan = |flags: &[&str]| -> Vec<Cost> {
+        let (manifest, out) = (work.path("split/manifest.csv"), work.path("augmented"));
+        let typed =
+            ["augmenter", "--plan", "--manifest", manifest.to_str().unwrap(), "--out", out.to_str().unwrap()];
+        let cli = Cli::try_parse_from(typed.iter().chain(flags)).unwrap();
+        cost::forecast(&Config::new(&cli).unwrap(), &cli.plan).unwrap().costs
+    };
+    // Six train pictures.
+    let fresh = plan(&["--copies", "2"]);
+    assert_eq!(fresh.iter().map(|c| (c.copies, c.n_to_do)).collect::<Vec<_>>(), [(0, 0), (2, 12), (4, 24)]);
+    assert!(!work.path("augmented").exists());
+    assert!(fresh[1].seconds > 0.0 && fresh[2].seconds > 0.0 && fresh[0].seconds == 0.0);
+
+    work.augment(&["--copies", "2"]).unwrap();
+    let then = plan(&["--copies", "2"]);
+    let on_disk: u64 = work
+        .result()
+        .rows
+        .iter()
+        .filter(|row| row.augmented.is_some())
+        .map(|row| fs::metadata(work.path("augmented").join(&row.path)).unwrap().len())
+        .sum();
+    assert_eq!((then[1].n_done, then[1].n_to_do, then[1].bytes), (12, 0, on_disk));
+    assert_eq!((then[2].n_done, then[2].n_to_do), (12, 12));
+    let estimate = fresh[1].bytes as f64 / on_disk as f64;
+    assert!((estimate - 1.0).abs() < 0.05, "{} bytes planned, {on_disk} made", fresh[1].bytes);
+
+    let replaced = plan(&["--replace-originals", "all", "--plan-copies", "1"]);
+    assert_eq!(replaced.len(), 1);
+    assert_eq!(replaced[0].n_done + replaced[0].n_to_do, 10);
 }

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use anyhow::Context;
 use half::f16;
 use safetensors::SafeTensors;
-use safetensors::tensor::TensorView;
+use safetensors::tensor::{TensorView, View};
 use serde::{Deserialize, Serialize};
 
 use crate::commit;
@@ -137,32 +137,77 @@ pub fn write_shard(path: &Path, layout: &Layout, shard: &Shard) -> anyhow::Resul
             bytemuck::cast_slice(&halves)
         }
     };
-    let dtype = match layout.dtype {
-        Dtype::F32 => safetensors::Dtype::F32,
-        Dtype::F16 => safetensors::Dtype::F16,
-    };
-    let parts = [
-        ("features", dtype, vec![n, n_features], features),
-        ("labels", safetensors::Dtype::U32, vec![n], bytemuck::cast_slice(&shard.labels)),
-        ("rows", safetensors::Dtype::U32, vec![n], bytemuck::cast_slice(&shard.rows)),
-        ("sha256", safetensors::Dtype::U8, vec![n, 32], shard.sha256.as_flattened()),
+    let contents: [&[u8]; 4] = [
+        features,
+        bytemuck::cast_slice(&shard.labels),
+        bytemuck::cast_slice(&shard.rows),
+        shard.sha256.as_flattened(),
     ];
     let metadata = Metadata {
         format_version: FORMAT_VERSION,
         layout: layout.clone(),
-        content_sha256: content_sha256(parts.iter().map(|(_, _, _, bytes)| *bytes)),
+        content_sha256: content_sha256(contents.into_iter()),
     };
-    let tensors = parts
+    let tensors = tensors_of(layout, n)
         .into_iter()
-        .map(|(name, dtype, shape, bytes)| Ok((name, TensorView::new(dtype, shape, bytes)?)))
+        .zip(contents)
+        .map(|((name, dtype, shape), bytes)| Ok((name, TensorView::new(dtype, shape, bytes)?)))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let bytes = serialize(tensors, &metadata)?;
     commit::write_bytes(path, &bytes)
 }
 
+/// Name, type and shape of each tensor of a shard of `n` rows.
+fn tensors_of(layout: &Layout, n: usize) -> [(&'static str, safetensors::Dtype, Vec<usize>); 4] {
+    let dtype = match layout.dtype {
+        Dtype::F32 => safetensors::Dtype::F32,
+        Dtype::F16 => safetensors::Dtype::F16,
+    };
+    [
+        ("features", dtype, vec![n, layout.n_features()]),
+        ("labels", safetensors::Dtype::U32, vec![n]),
+        ("rows", safetensors::Dtype::U32, vec![n]),
+        ("sha256", safetensors::Dtype::U8, vec![n, 32]),
+    ]
+}
+
+/// Bytes of the file that [`write_shard`] makes of `n` rows.
+///
+/// # Errors
+/// Never for a layout that can be written.
+pub fn shard_size(layout: &Layout, n: usize) -> anyhow::Result<u64> {
+    let tensors = tensors_of(layout, n).map(|(name, dtype, shape)| (name, Hollow { dtype, shape }));
+    let data: usize = tensors.iter().map(|(_, tensor)| tensor.data_len()).sum();
+    let content_sha256 = "0".repeat(64);
+    let metadata = Metadata { format_version: FORMAT_VERSION, layout: layout.clone(), content_sha256 };
+    let header = serialize(tensors, &metadata)?.len();
+    Ok((header + data) as u64)
+}
+
+/// A tensor without its content: what comes before the content in a file of it is the same.
+struct Hollow {
+    dtype: safetensors::Dtype,
+    shape: Vec<usize>,
+}
+
+impl View for Hollow {
+    fn dtype(&self) -> safetensors::Dtype {
+        self.dtype
+    }
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&[])
+    }
+    fn data_len(&self) -> usize {
+        self.shape.iter().product::<usize>() * self.dtype.bitsize() / 8
+    }
+}
+
 /// safetensors bytes of `tensors` with `metadata` under the one key.
 pub(crate) fn serialize<'a>(
-    tensors: Vec<(&'a str, TensorView<'a>)>,
+    tensors: impl IntoIterator<Item = (&'a str, impl View)>,
     metadata: &impl Serialize,
 ) -> anyhow::Result<Vec<u8>> {
     let metadata = [(METADATA_KEY.to_owned(), canonical_json(metadata)?)].into();

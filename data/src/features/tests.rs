@@ -147,3 +147,20 @@ fn an_unfinished_set_says_what_to_run() {
     let message = Features::open(dir.path()).unwrap_err().to_string();
     assert!(message.contains("run the extractor first"), "{message}");
 }
+
+#[test]
+fn the_size_of_a_shard_is_known_before_it_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    for dtype in [Dtype::F32, Dtype::F16] {
+        // Numbers of other digits make headers of other lengths.
+        for n in [1, 7, 99, 100, 256] {
+            let path = dir.path().join("shard.safetensors");
+            write_shard(&path, &layout(dtype), &shard(n, 0)).unwrap();
+            assert_eq!(
+                shard_size(&layout(dtype), n).unwrap(),
+                fs::metadata(&path).unwrap().len(),
+                "{dtype} {n}"
+            );
+        }
+    }
+}

@@ -27,14 +27,14 @@ impl Weights {
         let mut file = File::open(path).with_context(|| {
             format!("cannot read the weights {}; give --weights a safetensors file", path.display())
         })?;
-        let (header, data_start) = read_header(&mut file)
-            .with_context(|| format!("{} is damaged or no safetensors file", path.display()))?;
+        Self::parse(&mut file, sha256_file(path)?).with_context(|| path.display().to_string())
+    }
+
+    /// [`Weights::read`] from `file`, whose digest is `sha256`.
+    pub(super) fn parse(file: &mut (impl Read + Seek), sha256: String) -> anyhow::Result<Self> {
+        let (header, data_start) = read_header(file).context("it is damaged or no safetensors file")?;
         check_tensors(&header).map_err(|problems| {
-            anyhow::anyhow!(
-                "{} does not hold the convolutions of VGG-16:\n  {}",
-                path.display(),
-                problems.join("\n  ")
-            )
+            anyhow::anyhow!("it does not hold the convolutions of VGG-16:\n  {}", problems.join("\n  "))
         })?;
 
         let mut convolutions = Vec::with_capacity(LAYERS.len());
@@ -43,8 +43,8 @@ impl Weights {
             let (weight_name, bias_name) = layer.tensor_names();
             let mut floats = |name: &str| -> anyhow::Result<Vec<f32>> {
                 let info = header.info(name).with_context(|| format!("{name} is missing"))?;
-                let values = read_floats(&mut file, data_start, info)
-                    .with_context(|| format!("cannot read {name} of {}", path.display()))?;
+                let values =
+                    read_floats(file, data_start, info).with_context(|| format!("cannot read {name}"))?;
                 if let Some(i) = values.iter().position(|x| !x.is_finite()) {
                     problems.push(format!("{name}: value {i} is {}, expected a finite number", values[i]));
                 }
@@ -55,17 +55,17 @@ impl Weights {
         }
         anyhow::ensure!(
             problems.is_empty(),
-            "{} holds weights that are no numbers:\n  {}",
-            path.display(),
+            "it holds weights that are no numbers:\n  {}",
             problems.join("\n  ")
         );
-        Ok(Self { convolutions, sha256: sha256_file(path)? })
+        Ok(Self { convolutions, sha256 })
     }
 }
 
 /// The header, and where in the file the tensors' data begins.
-fn read_header(file: &mut File) -> anyhow::Result<(Metadata, u64)> {
-    let n_file = file.metadata()?.len();
+fn read_header(file: &mut (impl Read + Seek)) -> anyhow::Result<(Metadata, u64)> {
+    let n_file = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(0))?;
     let mut length = [0; 8];
     file.read_exact(&mut length).context("it has fewer than 8 bytes")?;
     let n_header = u64::from_le_bytes(length);
@@ -117,7 +117,11 @@ fn check_tensors(header: &Metadata) -> Result<(), Vec<String>> {
     Err(problems)
 }
 
-fn read_floats(file: &mut File, data_start: u64, info: &TensorInfo) -> anyhow::Result<Vec<f32>> {
+fn read_floats(
+    file: &mut (impl Read + Seek),
+    data_start: u64,
+    info: &TensorInfo,
+) -> anyhow::Result<Vec<f32>> {
     let (start, end) = info.data_offsets;
     let mut bytes = vec![0; end - start];
     file.seek(SeekFrom::Start(data_start + start as u64))?;

@@ -1,5 +1,6 @@
 //! Random weights from a seed, for machines that cannot fetch trained ones.
 
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -9,6 +10,7 @@ use data::provenance::{Provenance, canonical_json, sha256_file, sha256_hex};
 use rayon::prelude::*;
 use safetensors::tensor::{Dtype, TensorView};
 
+use super::Weights;
 use crate::vgg16::{LAYERS, Layer};
 
 /// Writes `vgg16-seeded-<seed>.safetensors` into `dir`, unless it stands there already with exactly the
@@ -27,6 +29,18 @@ pub fn write_seeded(seed: u64, dir: &Path) -> anyhow::Result<PathBuf> {
     }
     commit::write_bytes(&path, &bytes)?;
     Ok(path)
+}
+
+impl Weights {
+    /// [`write_seeded`] and [`Weights::read`] without the file.
+    ///
+    /// # Errors
+    /// Never: the weights are well formed.
+    pub fn seeded(seed: u64) -> anyhow::Result<Self> {
+        let bytes = seeded_file(seed)?;
+        let sha256 = sha256_hex(&bytes);
+        Self::parse(&mut Cursor::new(bytes), sha256)
+    }
 }
 
 fn seeded_file(seed: u64) -> anyhow::Result<Vec<u8>> {

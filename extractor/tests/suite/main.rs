@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its harness too")]
 
+mod cost;
 mod harness;
 mod parity;
 mod stage;

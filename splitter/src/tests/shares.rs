@@ -1,5 +1,6 @@
 //! How many pictures each split gets, and the flags that say so.
 
+use data::manifest::Split;
 use data::stage::Exit;
 
 use super::{Work, png};
@@ -113,4 +114,29 @@ fn every_picture_can_get_into_every_split() {
         }
     }
     assert_eq!(seen, [[true; 3]; 6]);
+}
+
+#[test]
+fn unshuffled_takes_the_first_pictures_for_train_and_rounds_test_down() {
+    let work = Work::with(&[("a", 10), ("b", 9)]);
+    work.run(&["--ratio", "0.7,0,0.3", "--unshuffled"]).unwrap();
+    assert_eq!((work.counts("a"), work.counts("b")), ([7, 0, 3], [7, 0, 2]));
+    for (path, split) in work.splits() {
+        let number: usize = path[2..].strip_suffix(".png").unwrap().parse().unwrap();
+        assert_eq!(split == Split::Train, number < 7, "{path} is in {split}");
+    }
+    let before = work.splits();
+    work.run(&["--ratio", "0.7,0,0.3", "--unshuffled", "--force", "--seed", "7"]).unwrap();
+    assert_eq!(before, work.splits(), "the seed has a say");
+    assert!(work.error(&["--ratio", "0.7,0,0.3"]).contains("--force"));
+}
+
+#[test]
+fn unshuffled_keeps_equal_pictures_together() {
+    let work = Work::with(&[("a", 9)]);
+    work.file("a/9.png", &png(0));
+    work.run(&["--ratio", "0.7,0,0.3", "--unshuffled"]).unwrap();
+    let splits = work.splits();
+    assert_eq!((splits["a/0.png"], splits["a/9.png"]), (Split::Train, Split::Train));
+    assert_eq!(work.counts("a"), [7, 0, 3]);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use data::stage::usage;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::mlp::Sgd;
@@ -54,6 +54,10 @@ pub struct FitArgs {
     /// Pictures in a step
     #[arg(long, default_value_t = 32)]
     pub batch_size: usize,
+    /// Which epoch gives the head: best, the one with the highest top-1 on valid, or last, which needs no valid
+    /// pictures and does not look at them
+    #[arg(long, value_enum, default_value_t = Keep::Best)]
+    pub keep: Keep,
     /// Epochs without a lower valid loss after which the run ends; 0 means never
     #[arg(long, default_value_t = 10)]
     pub patience: usize,
@@ -103,6 +107,16 @@ pub enum ClassWeights {
     Balanced,
 }
 
+/// Which epoch gives the head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keep {
+    /// The one with the highest top-1 on valid.
+    Best,
+    /// The last one.
+    Last,
+}
+
 /// All that the weights depend on, beside the features and the number of epochs. Its JSON, with the names
 /// of the flags, goes into the head and, to tell runs apart, into checkpoints.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -121,6 +135,7 @@ pub struct Parameters {
     pub class_weights: ClassWeights,
     pub standardize: bool,
     pub batch_size: usize,
+    pub keep: Keep,
     pub patience: usize,
 }
 
@@ -215,6 +230,7 @@ impl Config {
                 class_weights: args.class_weights,
                 standardize: args.standardize,
                 batch_size: args.batch_size,
+                keep: args.keep,
                 patience: args.patience,
             },
             epochs: args.epochs,

@@ -88,6 +88,7 @@ impl<'a> Run<'a> {
 
     /// Takes in the figures of the epoch that has just ended.
     pub(super) fn record(&mut self, train: &Loss, valid: &Loss) -> anyhow::Result<()> {
+        // Without valid pictures their figures are 0 / 0: NaN in the checkpoint, empty cells in history.csv.
         let (n_train, n_valid) = (self.splits.train.len() as f64, self.splits.valid.len() as f64);
         self.history.push([
             train.cross_entropy / n_train,
@@ -97,7 +98,7 @@ impl<'a> Run<'a> {
             valid.n_top5 as f64 / n_valid,
             self.config.parameters.learning_rate,
         ]);
-        if history::best_epoch(&self.history) == Some(self.epoch()) {
+        if history::kept_epoch(&self.history, self.config.parameters.keep) == Some(self.epoch()) {
             self.best = self.mlp.layers()?;
             self.best_epoch = self.epoch();
         }
@@ -110,12 +111,12 @@ impl<'a> Run<'a> {
         let Some([train_loss, train_top1, valid_loss, valid_top1, ..]) = self.history.last() else {
             return String::new();
         };
-        format!(
-            "epoch {}: train loss {train_loss:.4}, top-1 {:.1} %; valid loss {valid_loss:.4}, top-1 {:.1} %",
-            self.epoch(),
-            100.0 * train_top1,
-            100.0 * valid_top1
-        )
+        let train =
+            format!("epoch {}: train loss {train_loss:.4}, top-1 {:.1} %", self.epoch(), 100.0 * train_top1);
+        if self.splits.valid.is_empty() {
+            return train;
+        }
+        format!("{train}; valid loss {valid_loss:.4}, top-1 {:.1} %", 100.0 * valid_top1)
     }
 
     /// Writes a checkpoint if the last one is old enough.
@@ -149,15 +150,17 @@ impl<'a> Run<'a> {
         history::write_if_changed(&self.config.out.join(history::FILE_NAME), &self.history)?;
         self.write_head()?;
         let [_, _, valid_loss, valid_top1, ..] = self.history[self.best_epoch - 1];
+        let n_valid = self.splits.valid.len();
         Ok(Summary {
             n_train: self.splits.train.len(),
-            n_valid: self.splits.valid.len(),
+            n_valid,
             n_classes: self.splits.index.classes.len(),
             epochs: self.epoch(),
             stopped_early: self.epoch() < self.config.epochs,
             best_epoch: self.best_epoch,
-            valid_loss,
-            valid_top1,
+            keep: self.config.parameters.keep,
+            valid_loss: (n_valid > 0).then_some(valid_loss),
+            valid_top1: (n_valid > 0).then_some(valid_top1),
             head: self.head_path().display().to_string(),
         })
     }

@@ -6,7 +6,7 @@ use data::features::{Features, Index, SplitFeatures};
 use data::manifest::Split;
 use data::provenance::sha256_file;
 
-use super::config::{ClassWeights, Config, Parameters};
+use super::config::{ClassWeights, Config, Keep, Parameters};
 use crate::loss::Objective;
 use crate::scaling::Scaling;
 
@@ -32,7 +32,7 @@ impl Splits {
         let valid = features.open_split(Split::Valid)?;
         let classes = &features.index.classes;
         let n_train_of = count(train.labels(), classes.len());
-        check(dir, classes, &n_train_of, &count(valid.labels(), classes.len()))?;
+        check(dir, classes, &n_train_of, &count(valid.labels(), classes.len()), config.parameters.keep)?;
         let scaling = config.parameters.standardize.then(|| Scaling::measure(&train));
         Ok(Self { index: features.index, index_sha256, train, valid, scaling, n_train_of })
     }
@@ -55,12 +55,19 @@ fn count(labels: &[u32], n_classes: usize) -> Vec<usize> {
     counts
 }
 
-fn check(dir: &Path, classes: &[String], n_train: &[usize], n_valid: &[usize]) -> anyhow::Result<()> {
-    for (split, counts) in [("train", n_train), ("valid", n_valid)] {
+fn check(
+    dir: &Path,
+    classes: &[String],
+    n_train: &[usize],
+    n_valid: &[usize],
+    keep: Keep,
+) -> anyhow::Result<()> {
+    for (split, counts, or) in [("train", n_train, ""), ("valid", n_valid, "; or pass --keep last")] {
+        let is_needed = split == "train" || keep == Keep::Best;
         anyhow::ensure!(
-            counts.iter().any(|&n| n > 0),
+            !is_needed || counts.iter().any(|&n| n > 0),
             "{} has no {split} pictures; run the splitter with a --ratio that gives {split} some, then the \
-             stages after it",
+             stages after it{or}",
             dir.display()
         );
     }

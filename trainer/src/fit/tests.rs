@@ -132,6 +132,41 @@ fn a_loss_that_runs_away_stops_the_run_and_keeps_what_is_good() {
 }
 
 #[test]
+fn the_last_epoch_is_kept_where_that_is_asked_for() {
+    let run = |keep: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let workspace = Synthetic { noise: 4.0, ..Synthetic::small() }.write(dir.path());
+        workspace.fit(&format!("--epochs 12 --patience 0 --dropout 0 --keep {keep}")).unwrap();
+        let history = history::read(&workspace.model().join(history::FILE_NAME)).unwrap();
+        (Head::read(&workspace.model().join("head.safetensors")).unwrap(), history)
+    };
+    let ((best, history), (last, same_history)) = (run("best"), run("last"));
+    assert_eq!(history, same_history);
+    let best_epoch = history::best_epoch(&history).unwrap();
+    assert!(best_epoch < 12, "the run must get worse in the end: {history:?}");
+    assert_eq!(best.info.training["best_epoch"], best_epoch);
+    assert_eq!(last.info.training["best_epoch"], 12);
+    assert!(best.layers != last.layers);
+}
+
+#[test]
+fn without_valid_pictures_the_last_epoch_can_be_kept_and_resumed() {
+    let set = Synthetic { per_class: [20, 0, 7], ..Synthetic::small() };
+    let dir = tempfile::tempdir().unwrap();
+    let whole = set.write(dir.path());
+    whole.fit("--epochs 4 --keep last --patience 1").unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let pieces = set.write(other.path());
+    for epochs in [1, 4] {
+        pieces.fit(&format!("--epochs {epochs} --keep last --patience 1 --resume")).unwrap();
+    }
+    assert!(whole.model_files() == pieces.model_files());
+    let history = history::read(&whole.model().join(history::FILE_NAME)).unwrap();
+    assert!(history.len() == 4 && history.iter().all(|figures| figures[3].is_nan() && figures[1] > 0.0));
+    whole.evaluate("").unwrap();
+}
+
+#[test]
 fn patience_ends_a_run_that_no_longer_gets_better() {
     let dir = tempfile::tempdir().unwrap();
     let workspace = Synthetic { noise: 4.0, ..Synthetic::small() }.write(dir.path());
@@ -179,7 +214,7 @@ fn test_features_are_not_opened() {
 fn data_that_can_not_be_trained_on_is_refused_by_name() {
     let small = Synthetic::small;
     let cases: [(Synthetic, &str); 3] = [
-        (Synthetic { per_class: [20, 0, 7], ..small() }, "has no valid pictures"),
+        (Synthetic { per_class: [20, 0, 7], ..small() }, "the stages after it; or pass --keep last"),
         (Synthetic { per_class: [0, 6, 7], ..small() }, "has no train pictures"),
         (Synthetic { classes: vec!["pug".into()], ..small() }, "all train pictures of"),
     ];

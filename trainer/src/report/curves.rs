@@ -3,6 +3,8 @@
 use data::checkpoint::EpochFigures;
 use maud::{Markup, html};
 
+use crate::fit::Keep;
+
 const WIDTH: f64 = 520.0;
 const HEIGHT: f64 = 260.0;
 const LEFT: f64 = 46.0;
@@ -10,17 +12,17 @@ const RIGHT: f64 = 14.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 34.0;
 
-/// Loss of train and valid by epoch.
-pub(super) fn loss(history: &[EpochFigures], best_epoch: usize) -> Markup {
+/// Loss of train and, where it has pictures, valid by epoch; `kept` is the head's.
+pub(super) fn loss(history: &[EpochFigures], kept: (usize, Keep)) -> Markup {
     let highest = history.iter().flat_map(|[train, _, valid, ..]| [*train, *valid]).fold(0.0, f64::max);
     let axis = Axis::up_to(highest);
-    chart("loss", &axis, "", history.iter().map(|f| (f[0], f[2])).collect(), best_epoch)
+    chart("loss", &axis, "", history.iter().map(|f| (f[0], f[2])).collect(), kept)
 }
 
 /// Top-1 of train and valid by epoch, in percent.
-pub(super) fn top1(history: &[EpochFigures], best_epoch: usize) -> Markup {
+pub(super) fn top1(history: &[EpochFigures], kept: (usize, Keep)) -> Markup {
     let percent = history.iter().map(|f| (100.0 * f[1], 100.0 * f[3])).collect();
-    chart("top-1", &Axis { end: 100.0, step: 20.0, digits: 0 }, " %", percent, best_epoch)
+    chart("top-1", &Axis { end: 100.0, step: 20.0, digits: 0 }, " %", percent, kept)
 }
 
 /// An axis from 0 to `end`.
@@ -46,8 +48,10 @@ impl Axis {
     }
 }
 
-fn chart(name: &str, axis: &Axis, unit: &str, points: Vec<(f64, f64)>, best_epoch: usize) -> Markup {
+fn chart(name: &str, axis: &Axis, unit: &str, points: Vec<(f64, f64)>, kept: (usize, Keep)) -> Markup {
     let n = points.len();
+    let has_valid = points.iter().any(|(_, valid)| !valid.is_nan());
+    let (kept_epoch, keep) = kept;
     let x = |epoch: usize| LEFT + (WIDTH - LEFT - RIGHT) * (epoch as f64 - 1.0) / (n.max(2) as f64 - 1.0);
     let y = |value: f64| TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - value / axis.end);
     let line = |values: Vec<f64>| -> String {
@@ -68,24 +72,26 @@ fn chart(name: &str, axis: &Axis, unit: &str, points: Vec<(f64, f64)>, best_epoc
                 @for epoch in labelled {
                     text.tick x=(x(epoch)) y=(HEIGHT - BOTTOM + 16.0) text-anchor="middle" { (epoch) }
                 }
-                @if best_epoch > 0 {
-                    line.best x1=(x(best_epoch)) x2=(x(best_epoch)) y1=(TOP) y2=(HEIGHT - BOTTOM) {}
+                @if kept_epoch > 0 {
+                    line.best x1=(x(kept_epoch)) x2=(x(kept_epoch)) y1=(TOP) y2=(HEIGHT - BOTTOM) {}
                 }
                 polyline.train points=(line(points.iter().map(|p| p.0).collect())) {}
-                polyline.valid points=(line(points.iter().map(|p| p.1).collect())) {}
+                @if has_valid { polyline.valid points=(line(points.iter().map(|p| p.1).collect())) {} }
                 @for (epoch, (train, valid)) in (1..).zip(&points) {
                     circle.train cx=(format!("{:.1}", x(epoch))) cy=(format!("{:.1}", y(*train))) r="2.2" {
                         title { "epoch " (epoch) ", train: " (format!("{train:.3}")) (unit) }
                     }
-                    circle.valid cx=(format!("{:.1}", x(epoch))) cy=(format!("{:.1}", y(*valid))) r="2.2" {
-                        title { "epoch " (epoch) ", valid: " (format!("{valid:.3}")) (unit) }
+                    @if has_valid {
+                        circle.valid cx=(format!("{:.1}", x(epoch))) cy=(format!("{:.1}", y(*valid))) r="2.2" {
+                            title { "epoch " (epoch) ", valid: " (format!("{valid:.3}")) (unit) }
+                        }
                     }
                 }
             }
             p.legend {
                 span.key.train {} "train, during the epoch, with dropout  "
-                span.key.valid {} "valid, after the epoch  "
-                span.key.best {} "best epoch (" (best_epoch) ")"
+                @if has_valid { span.key.valid {} "valid, after the epoch  " }
+                span.key.best {} @if keep == Keep::Best { "best" } @else { "last" } " epoch (" (kept_epoch) ")"
             }
         }
     }

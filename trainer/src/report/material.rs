@@ -9,36 +9,37 @@ use data::features::Index;
 use data::head::{self, Head, HeadInfo};
 use data::manifest::{Manifest, REJECTS_FILE_NAME, Split};
 use data::provenance::{Provenance, sha256_file};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ReportArgs;
 use crate::evaluate::manifest_of;
+use crate::fit::Keep;
 use crate::history;
 use crate::metrics::{self, Metrics, SplitMetrics};
 use crate::predictions::{self, PredictionRow};
 
 /// What the report is made from.
 #[derive(Debug)]
-pub(super) struct Material {
-    pub(super) head: HeadInfo,
+pub(crate) struct Material {
+    pub(crate) head: HeadInfo,
     /// Inputs and outputs of the head's layers: D, units, K.
-    pub(super) layer_sizes: Vec<usize>,
-    pub(super) index: Index,
-    pub(super) manifest: Manifest,
-    pub(super) history: Vec<EpochFigures>,
-    pub(super) metrics: Metrics,
+    pub(crate) layer_sizes: Vec<usize>,
+    pub(crate) index: Index,
+    pub(crate) manifest: Manifest,
+    pub(crate) history: Vec<EpochFigures>,
+    pub(crate) metrics: Metrics,
     /// The split that the report is about: test where it was measured.
-    pub(super) split: Split,
+    pub(crate) split: Split,
     /// The predictions of that split.
-    pub(super) predictions: Vec<PredictionRow>,
+    pub(crate) predictions: Vec<PredictionRow>,
     /// How the data was split and augmented: parameters by stage, where they are known.
-    pub(super) made_with: Vec<(String, Value)>,
+    pub(crate) made_with: Vec<(String, Value)>,
     /// Pictures that the splitter rejected, by reason; `None` where that is not known.
-    pub(super) rejected_by_splitter: Option<BTreeMap<String, usize>>,
+    pub(crate) rejected_by_splitter: Option<BTreeMap<String, usize>>,
 }
 
 impl Material {
-    pub(super) fn gather(args: &ReportArgs) -> anyhow::Result<Self> {
+    pub(crate) fn gather(args: &ReportArgs) -> anyhow::Result<Self> {
         let index = Index::read(&args.features)?;
         let manifest = manifest_of(&args.manifest, &index)?;
         let head_path = args.model.join(head::FILE_NAME);
@@ -95,12 +96,12 @@ impl Material {
     }
 
     /// The figures of the split that the report is about.
-    pub(super) fn figures(&self) -> &SplitMetrics {
+    pub(crate) fn figures(&self) -> &SplitMetrics {
         &self.metrics.splits[&self.split]
     }
 
     /// A training parameter as a person reads it.
-    pub(super) fn training(&self, flag: &str) -> String {
+    pub(crate) fn training(&self, flag: &str) -> String {
         match self.head.training.get(flag) {
             None => "unknown".to_owned(),
             Some(Value::String(text)) => text.clone(),
@@ -109,22 +110,47 @@ impl Material {
         }
     }
 
-    /// The epoch that gave the head, from 1.
-    pub(super) fn best_epoch(&self) -> usize {
-        history::best_epoch(&self.history).unwrap_or(0)
+    /// A parameter of a stage before the training, where it is known.
+    pub(crate) fn made_with(&self, stage: &str, flag: &str) -> Option<&Value> {
+        self.made_with.iter().find(|(name, _)| name == stage)?.1.get(flag)
     }
+
+    /// Which epoch gave the head, and why.
+    pub(crate) fn kept_epoch(&self) -> (usize, Keep) {
+        let keep = keep_of(&self.head);
+        (history::kept_epoch(&self.history, keep).unwrap_or(0), keep)
+    }
+
+    /// Pictures of a split.
+    pub(crate) fn n_rows(&self, split: Split) -> usize {
+        self.manifest.rows.iter().filter(|row| row.split == split).count()
+    }
+
+    /// Whether the pictures of a split are augmented copies in the place of their originals.
+    pub(crate) fn is_replaced(&self, split: Split) -> bool {
+        self.manifest.rows.iter().any(|row| row.split == split && row.replaces_original())
+    }
+}
+
+/// Which epoch the head is of; the best one for heads of before there was a choice.
+fn keep_of(head: &HeadInfo) -> Keep {
+    let told = head.training.get("keep").cloned();
+    told.and_then(|keep| serde_json::from_value(keep).ok()).unwrap_or(Keep::Best)
 }
 
 /// The history, if it is that of the head.
 fn history_of(model: &Path, head: &HeadInfo) -> anyhow::Result<Vec<EpochFigures>> {
     let path = model.join(history::FILE_NAME);
     let history = history::read(&path)?;
-    let best = history::best_epoch(&history);
+    let kept = history::kept_epoch(&history, keep_of(head));
     let told = |name: &str| head.training.get(name).and_then(Value::as_str).map(str::to_owned);
-    let loss = best.map(|epoch| history::cell(history[epoch - 1][2]));
-    let top1 = best.map(|epoch| history::cell(history[epoch - 1][3]));
+    let loss = kept.map(|epoch| history::cell(history[epoch - 1][2]));
+    let top1 = kept.map(|epoch| history::cell(history[epoch - 1][3]));
     anyhow::ensure!(
-        best.is_some() && loss == told("valid_loss") && top1 == told("valid_top1"),
+        kept.is_some()
+            && head.training["best_epoch"] == json!(kept)
+            && loss == told("valid_loss")
+            && top1 == told("valid_top1"),
         "{} is not the history of {}; run trainer fit again",
         path.display(),
         head::FILE_NAME

@@ -1,18 +1,20 @@
 //! The page: its sections, from the headline down to the table of classes.
 
 use data::breeds::readable;
-use data::manifest::Split;
+use data::manifest::{Row, Split};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 
 use super::examples::{Examples, Pair};
 use super::material::Material;
 use super::pictures::Pictures;
-use super::{calibration, confusion, curves};
+use super::{calibration, confusion, curves, flaws};
+use crate::fit::Keep;
 use crate::metrics::ClassMetrics;
 use crate::predictions::PredictionRow;
 
-const STYLE: &str = include_str!("style.css");
+/// The style of this page and of `trainer compare`.
+pub(crate) const STYLE: &str = include_str!("style.css");
 const SORT: &str = include_str!("sort.js");
 
 /// The report as HTML.
@@ -30,12 +32,13 @@ pub(super) fn render(material: &Material, examples: &Examples, pictures: &Pictur
             body {
                 main {
                     (headline(material))
+                    (flaws::section(material))
                     (made_of(material))
                     section #training {
                         h2 { "Training" }
                         div.columns {
-                            (curves::loss(&material.history, material.best_epoch()))
-                            (curves::top1(&material.history, material.best_epoch()))
+                            (curves::loss(&material.history, material.kept_epoch()))
+                            (curves::top1(&material.history, material.kept_epoch()))
                         }
                     }
                     section #confusion {
@@ -59,7 +62,7 @@ pub(super) fn render(material: &Material, examples: &Examples, pictures: &Pictur
     page.into_string()
 }
 
-fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     format!("{:.1}\u{a0}%", 100.0 * share)
 }
 
@@ -85,7 +88,8 @@ fn headline(material: &Material) -> Markup {
             @if material.split != Split::Test {
                 p.warning {
                     "The test pictures were not measured. These figures are of " (material.split)
-                    ", which chose the epoch, so they are somewhat too good."
+                    @if material.kept_epoch().1 == Keep::Best { ", which chose the epoch, so they are somewhat too good." }
+                    @else { "." }
                 }
             }
             (honesty(material))
@@ -101,7 +105,7 @@ fn headline(material: &Material) -> Markup {
                 }
                 (fact("calibration error", percent(m.calibration_error), "mean distance between confidence and accuracy (ECE)"))
                 @for (split, other) in material.metrics.splits.iter().filter(|(split, _)| **split != material.split) {
-                    (fact(&format!("top-1 on {split}"), percent(other.top1), "which chose the epoch"))
+                    (fact(&format!("top-1 on {split}"), percent(other.top1), "measured after every epoch"))
                 }
             }
         }
@@ -125,15 +129,16 @@ fn honesty(material: &Material) -> Markup {
 fn made_of(material: &Material) -> Markup {
     let recipe = &material.head.recipe;
     let t = |flag: &str| material.training(flag);
-    let count = |split: Split, augmented: bool| {
-        let is_meant =
-            |row: &&data::manifest::Row| row.split == split && row.augmented.is_some() == augmented;
-        material.manifest.rows.iter().filter(is_meant).count()
+    let is_copy = |row: &&Row| row.augmented.is_some() && !row.replaces_original();
+    let n_copies = material.manifest.rows.iter().filter(is_copy).count();
+    let pictures = |split: Split| {
+        let n = material.n_rows(split) - if split == Split::Train { n_copies } else { 0 };
+        let kind =
+            if material.is_replaced(split) { " (augmented copies in place of the originals)" } else { "" };
+        format!("{n} {split}{kind}")
     };
-    let copies = match count(Split::Train, true) {
-        0 => String::new(),
-        n => format!(" and {n} augmented copies"),
-    };
+    let copies = if n_copies > 0 { format!(" and {n_copies} augmented copies") } else { String::new() };
+    let (kept_epoch, keep) = material.kept_epoch();
     let sizes: Vec<String> = material.layer_sizes.iter().map(usize::to_string).collect();
     let row = |name: &str, value: Markup| html! { tr { th scope="row" { (name) } td { (value) } } };
     html! {
@@ -141,8 +146,8 @@ fn made_of(material: &Material) -> Markup {
             h2 { "What it was made of" }
             table.plain {
                 (row("data", html! {
-                    (count(Split::Train, false)) " train pictures" (copies) ", " (count(Split::Valid, false)) " valid, "
-                    (count(Split::Test, false)) " test; " (material.head.classes.len()) " classes"
+                    (pictures(Split::Train)) (copies) ", " (pictures(Split::Valid)) ", " (pictures(Split::Test))
+                    " pictures; " (material.head.classes.len()) " classes"
                 }))
                 (row("rejected", html! {
                     @if let Some(rejected) = &material.rejected_by_splitter {
@@ -172,7 +177,7 @@ fn made_of(material: &Material) -> Markup {
                 }))
                 (row("epochs", html! {
                     (material.history.len()) " of at most " (t("epochs")) ", patience " (t("patience")) "; the head is that of epoch "
-                    (material.best_epoch()) ", which has the highest top-1 on valid"
+                    (kept_epoch) @if keep == Keep::Best { ", which has the highest top-1 on valid" } @else { ", the last" }
                 }))
             }
         }
@@ -184,12 +189,16 @@ fn shape(material: &Material) -> String {
     sides.join(" × ")
 }
 
-fn in_words(parameters: &Value) -> String {
-    let word = |value: &Value| match value {
+/// A parameter's value as a person reads it.
+pub(crate) fn word(value: &Value) -> String {
+    match value {
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(Value::to_string).collect::<Vec<_>>().join(" : "),
         other => other.to_string(),
-    };
+    }
+}
+
+fn in_words(parameters: &Value) -> String {
     match parameters {
         Value::Object(map) => map
             .iter()

@@ -85,3 +85,67 @@ fn files_that_do_not_belong_together_are_refused() {
 fn replace(bytes: &mut Vec<u8>, from: &str, to: &str) {
     *bytes = String::from_utf8(std::mem::take(bytes)).unwrap().replace(from, to).into_bytes();
 }
+
+/// What the page says is wrong with a set that was split with `parameters` and trained with `flags`.
+fn flaws_of(set: &Synthetic, parameters: &serde_json::Value, flags: &str) -> (String, Vec<String>) {
+    let dir = tempfile::tempdir().unwrap();
+    let workspace = set.write(dir.path());
+    let provenance = data::provenance::Provenance::new("splitter", parameters).unwrap();
+    provenance.write(&dir.path().join("split/provenance.json")).unwrap();
+    workspace.fit(&format!("--epochs 2 {flags}")).unwrap();
+    workspace.evaluate("").unwrap();
+    workspace.report("").unwrap();
+    let page = page(&workspace);
+    let section =
+        page.split("<section id=\"flaws\">").nth(1).unwrap_or("").split("</section>").next().unwrap();
+    let first_cell = |row: &str| row.split("</th>").next().unwrap().to_owned();
+    let rows = section.split("<th scope=\"row\">").skip(1).map(first_cell).collect();
+    (page, rows)
+}
+
+#[test]
+fn each_flaw_is_named_where_the_artefacts_show_it_and_nowhere_else() {
+    use data::manifest::Split;
+    let shuffled = serde_json::json!({"ratio": [0.7, 0.15, 0.15]});
+    let unshuffled = serde_json::json!({"ratio": [0.7, 0.0, 0.3], "unshuffled": true});
+    let good = Synthetic { image_size: 224, ..Synthetic::small() };
+    let all = Split::ALL.to_vec();
+    let preset = Synthetic { preset: "tindogr-2018", ..good.clone() };
+    let no_valid = Synthetic { per_class: [20, 0, 7], ..good.clone() };
+    let small = Synthetic { image_size: 64, ..good.clone() };
+    let train_replaced = Synthetic { replaced: vec![Split::Train], ..good.clone() };
+    let all_replaced = Synthetic { replaced: all.clone(), ..good.clone() };
+    let cases: [(&Synthetic, _, &str, &[&str]); 8] = [
+        (&good, &shuffled, "", &[]),
+        (&preset, &shuffled, "", &["Levels are only divided", "Pictures are squashed"]),
+        (&small, &shuffled, "", &["The network sees 64 pixels"]),
+        (&good, &unshuffled, "", &["The pictures were split in the order"]),
+        (
+            &no_valid,
+            &shuffled,
+            "--keep last",
+            &["There are no valid", "The head is that of the last epoch, 2"],
+        ),
+        (&good, &shuffled, "--keep last", &["The head is that of the last epoch, 2"]),
+        (&train_replaced, &shuffled, "", &["Every train picture is one distorted"]),
+        (
+            &all_replaced,
+            &shuffled,
+            "",
+            &["The valid and test pictures are augmented", "Every train picture is"],
+        ),
+    ];
+    for (set, parameters, flags, expected) in cases {
+        let (_, found) = flaws_of(set, parameters, flags);
+        let named =
+            found.len() == expected.len() && found.iter().zip(expected).all(|(f, e)| f.starts_with(e));
+        assert!(named, "{expected:?}: {found:?}");
+    }
+    let posts = Synthetic { image_size: 64, per_class: [20, 0, 7], replaced: all, ..preset };
+    let (page, found) = flaws_of(&posts, &unshuffled, "--keep last --patience 0");
+    assert_eq!(found.len(), 8, "{found:?}");
+    assert!(
+        page.contains("The test pictures are augmented")
+            && page.contains("it dropped the last, smaller batch")
+    );
+}

@@ -1,0 +1,134 @@
+//! `--plan`: what the copies will take, from a measured second of making some.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use data::commit;
+use data::forecast::{self, Cost, Forecast, Pictures, PlanArgs};
+use data::manifest::{Manifest, Split};
+use data::photo::{Limits, decode};
+use data::provenance::{from_hex, sha256_hex};
+use rayon::prelude::*;
+
+use crate::Replaced;
+use crate::config::{Amount, Config};
+use crate::warp::{Source, warp};
+use crate::{paths, plan};
+
+/// What the run of `config` would cost; leaves nothing on the disk.
+///
+/// # Errors
+/// If there is nothing to count, or the disk cannot be written.
+pub(crate) fn forecast(config: &Config, args: &PlanArgs) -> anyhow::Result<Forecast> {
+    let pictures = Pictures::find(&config.manifest, args)?;
+    let asked = match config.amount {
+        Amount::Copies(n) => Some(n),
+        Amount::PerClass(_) => None,
+    };
+    let mut notes = Vec::new();
+    if asked.is_none() {
+        notes.push("--per-class is not planned for: see the copies that come near it".to_owned());
+    }
+    let cost = |copies| cost(config, &pictures, copies);
+    let costs = args.copies_and(asked).into_iter().map(cost).collect::<anyhow::Result<_>>()?;
+    Ok(Forecast {
+        stage: "augmenter".to_owned(),
+        makes: "copies".to_owned(),
+        pictures: Split::ALL.into_iter().zip(pictures.n).collect(),
+        counted: pictures.counted,
+        measured_on: pictures.measured_on,
+        threads: rayon::current_num_threads(),
+        notes,
+        costs,
+        peak_memory: forecast::peak_memory(),
+        free: forecast::free_space(&config.out)?,
+        out: config.out.display().to_string(),
+    })
+}
+
+/// The cost of so many copies of each picture that gets any.
+fn cost(config: &Config, pictures: &Pictures, copies: u32) -> anyhow::Result<Cost> {
+    let gets = |split: &Split| config.replaced.unwrap_or(Replaced::Train).contains(*split);
+    let n_pictures: usize =
+        Split::ALL.into_iter().zip(pictures.n).filter(|(split, _)| gets(split)).map(|(_, n)| n).sum();
+    let n = n_pictures * copies as usize;
+    if n == 0 {
+        return Ok(Cost {
+            copies,
+            n_done: 0,
+            n_to_do: 0,
+            per_second: None,
+            seconds: 0.0,
+            bytes: 0,
+            bytes_to_write: 0,
+        });
+    }
+    let done = pictures.manifest.as_ref().map_or((0, 0), |manifest| made_already(config, manifest, copies));
+    let (n_done, done_bytes) = done;
+    let n_to_do = n - n_done.min(n);
+    let trial = measure(config, &pictures.examples, copies)?;
+    let bytes_to_write = (n_to_do as f64 * trial.bytes_each).round() as u64;
+    Ok(Cost {
+        copies,
+        n_done,
+        n_to_do,
+        per_second: (n_to_do > 0).then_some(trial.per_second),
+        seconds: n_to_do as f64 / trial.per_second,
+        bytes: done_bytes + bytes_to_write,
+        bytes_to_write,
+    })
+}
+
+/// How many of the copies are there, and their bytes.
+fn made_already(config: &Config, manifest: &Manifest, copies: u32) -> (usize, u64) {
+    let (mut n, mut bytes) = (0, 0);
+    let planned = plan::copies(&manifest.rows, Amount::Copies(copies), config.replaced, config.manners.seed);
+    for (row, planned) in manifest.rows.iter().zip(planned) {
+        for copy in 1..=planned {
+            let place = config.out.join(paths::of_drawn(config, row, copy));
+            if let Ok(file) = fs::metadata(place) {
+                n += 1;
+                bytes += file.len();
+            }
+        }
+    }
+    (n, bytes)
+}
+
+/// What making copies was measured to take.
+struct Trial {
+    /// Copies.
+    per_second: f64,
+    /// Bytes of one, on average.
+    bytes_each: f64,
+}
+
+/// Makes copies of the examples, as [`crate::copy::make`] does, but for their names.
+fn measure(config: &Config, examples: &[Vec<u8>], copies: u32) -> anyhow::Result<Trial> {
+    let (bytes, n) = (AtomicU64::new(0), AtomicUsize::new(0));
+    let disk = forecast::existing(&config.out);
+    let per_second = forecast::measure(|| {
+        let made = examples.par_iter().map(|picture| rehearse(config, picture, copies, disk));
+        let made: Vec<u64> = made.collect::<anyhow::Result<_>>()?;
+        bytes.fetch_add(made.iter().sum(), Ordering::Relaxed);
+        n.fetch_add(made.len() * copies as usize, Ordering::Relaxed);
+        Ok(made.len() * copies as usize)
+    })?;
+    Ok(Trial { per_second, bytes_each: bytes.into_inner() as f64 / n.into_inner() as f64 })
+}
+
+/// Makes the copies of one picture; their bytes together.
+fn rehearse(config: &Config, picture: &[u8], copies: u32, disk: &Path) -> anyhow::Result<u64> {
+    let digest = from_hex(&sha256_hex(picture))?;
+    let source = Source::from(decode(picture, &Limits::STANDARD).map_err(|e| anyhow::anyhow!("{e}"))?.rgb);
+    let to = config.output_size.of(source.size());
+    let mut n_bytes = 0;
+    for copy in 1..=copies {
+        let parameters = config.ranges.draw(config.manners.seed, &digest, copy, to);
+        let bytes = config.encoding.encode(&warp(&source, &parameters, to, config.fill))?;
+        commit::rehearse(disk, &bytes)?;
+        n_bytes += bytes.len() as u64;
+    }
+    Ok(n_bytes)
+}

@@ -1,0 +1,142 @@
+//! `--plan`: what an extraction will take, from a measured second of the very work that it will do.
+
+use std::sync::mpsc::sync_channel;
+use std::thread;
+use std::time::Instant;
+
+use data::features::{Layout, ROWS_PER_SHARD, shard_size};
+use data::forecast::{self, Cost, Forecast, Pictures, PlanArgs};
+use data::manifest::{Manifest, Split};
+
+use crate::ahead::prepare_bytes;
+use crate::config::Config;
+use crate::extraction::N_AHEAD;
+use crate::feature_extractor::FeatureExtractor;
+use crate::stored::Stored;
+use crate::weights::{Source, Weights};
+
+/// What the run of `config` would cost; writes nothing.
+///
+/// # Errors
+/// If there is nothing to count, a weights file is there and damaged, or the device fails.
+pub(crate) fn forecast(config: &Config, args: &PlanArgs) -> anyhow::Result<Forecast> {
+    let pictures = Pictures::find(&config.manifest, args)?;
+    let start = Instant::now();
+    let mut notes = Vec::new();
+    let (weights, name) = weights(config, &mut notes)?;
+    let recipe = config.recipe(name, weights.sha256.clone());
+    let extractor = FeatureExtractor::with_weights(recipe.clone(), &weights, &config.device.open()?)?;
+    drop(weights);
+    let layout = Layout { recipe, dtype: config.dtype, shape: extractor.feature_shape() };
+    let stored =
+        if config.out.is_dir() { Stored::open(&config.out, &layout)? } else { Stored::none(&layout) };
+    let start_up = start.elapsed().as_secs_f64();
+    notes.push(format!("{} features each as {}; {}", layout.n_features(), layout.dtype, layout.recipe));
+
+    let per_second = measure(&extractor, &pictures.examples, config.batch_size)?;
+    let cost = |copies| cost(&pictures, &stored, &layout, copies, per_second, start_up);
+    let costs = args.copies_and(None).into_iter().map(cost).collect::<anyhow::Result<_>>()?;
+    // While a shard is written its features are in memory as they were computed, side by side, and as bytes.
+    let shard = 3 * (ROWS_PER_SHARD * layout.n_features() * size_of::<f32>()) as u64;
+    Ok(Forecast {
+        stage: "extractor".to_owned(),
+        makes: "features".to_owned(),
+        pictures: Split::ALL.into_iter().zip(pictures.n).collect(),
+        counted: pictures.counted,
+        measured_on: pictures.measured_on,
+        threads: rayon::current_num_threads(),
+        notes,
+        costs,
+        peak_memory: forecast::peak_memory().map(|peak| peak + shard),
+        free: forecast::free_space(&config.out)?,
+        out: config.out.display().to_string(),
+    })
+}
+
+/// The weights of the run, or random ones in memory where the file is not there: the time is the same.
+fn weights(config: &Config, notes: &mut Vec<String>) -> anyhow::Result<(Weights, String)> {
+    match &config.weights {
+        Source::File(path) if path.exists() => {
+            let (path, name) = config.weights.provide(config.seed, &config.weights_dir)?;
+            return Ok((Weights::read(&path)?, name));
+        }
+        Source::File(path) => notes.push(format!(
+            "{} is not there: measured with random weights, which takes the same time",
+            path.display()
+        )),
+        Source::Seeded => {}
+    }
+    Ok((Weights::seeded(config.seed)?, format!("seeded:{}", config.seed)))
+}
+
+/// Pictures a second from bytes to features, prepared ahead as [`crate::extraction`] does it.
+fn measure(extractor: &FeatureExtractor, examples: &[Vec<u8>], batch_size: usize) -> anyhow::Result<f64> {
+    thread::scope(|scope| {
+        let (sender, batches) = sync_channel(N_AHEAD);
+        scope.spawn(move || {
+            let mut endless = examples.iter().cycle();
+            loop {
+                let batch: Vec<&Vec<u8>> = endless.by_ref().take(batch_size).collect();
+                // Nobody listens any more once the measurement has ended.
+                if sender.send(prepare_all(extractor, &batch)).is_err() {
+                    return;
+                }
+            }
+        });
+        forecast::measure(|| {
+            let inputs: Vec<Vec<f32>> = batches.recv()?;
+            let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
+            extractor.features_of_prepared(&inputs)?;
+            Ok(inputs.len())
+        })
+    })
+}
+
+fn prepare_all(extractor: &FeatureExtractor, batch: &[&Vec<u8>]) -> Vec<Vec<f32>> {
+    use rayon::prelude::*;
+    batch.par_iter().filter_map(|bytes| prepare_bytes(extractor, bytes).ok()).collect()
+}
+
+/// The cost with so many copies of each train picture.
+fn cost(
+    pictures: &Pictures,
+    stored: &Stored,
+    layout: &Layout,
+    copies: u32,
+    per_second: f64,
+    start_up: f64,
+) -> anyhow::Result<Cost> {
+    let n_by_split = pictures.with_copies(copies);
+    let n: usize = n_by_split.iter().sum();
+    let n_done = pictures.manifest.as_ref().map_or(0, |manifest| n_stored(manifest, stored, copies));
+    let n_to_do = n - n_done.min(n);
+    let mut bytes = 0;
+    for n in n_by_split {
+        bytes += split_size(layout, n)?;
+    }
+    let done_bytes = if n == 0 { 0 } else { bytes * n_done as u64 / n as u64 };
+    Ok(Cost {
+        copies,
+        n_done,
+        n_to_do,
+        per_second: (n_to_do > 0).then_some(per_second),
+        seconds: start_up + n_to_do as f64 / per_second,
+        bytes,
+        bytes_to_write: bytes.saturating_sub(done_bytes),
+    })
+}
+
+/// Bytes of the shards of a split of `n` pictures.
+pub(crate) fn split_size(layout: &Layout, n: usize) -> anyhow::Result<u64> {
+    let whole = (n / ROWS_PER_SHARD) as u64 * shard_size(layout, ROWS_PER_SHARD)?;
+    let rest = n % ROWS_PER_SHARD;
+    Ok(whole + if rest > 0 { shard_size(layout, rest)? } else { 0 })
+}
+
+/// Rows that have features and would be among those with so many copies: a copy is the same whatever
+/// their number.
+fn n_stored(manifest: &Manifest, stored: &Stored, copies: u32) -> usize {
+    let is_among = |copy: u32| copy <= copies;
+    let rows = manifest.rows.iter().filter(|row| row.augmented.as_ref().is_none_or(|a| is_among(a.copy)));
+    rows.filter(|row| stored.knows(&row.sha256)).count()
+}
