@@ -9,6 +9,7 @@ use data::provenance::{Provenance, canonical_json, sha256_file, sha256_hex};
 use rayon::prelude::*;
 use safetensors::tensor::{Dtype, TensorView};
 
+use super::slim::METADATA_KEY;
 use crate::vgg16::{LAYERS, Layer};
 
 /// Writes `vgg16-seeded-<seed>.safetensors` into `dir`, unless it stands there already with exactly the
@@ -40,8 +41,7 @@ fn seeded_file(seed: u64) -> anyhow::Result<Vec<u8>> {
         tensors.push((bias_name, TensorView::new(Dtype::F32, vec![layer.n_out], &zeros[..4 * layer.n_out])?));
     }
     let made_by = Provenance::new("extractor", &serde_json::json!({ "weights": format!("seeded:{seed}") }))?;
-    // One key: several come out in random order.
-    let metadata = [("tindogr".to_owned(), canonical_json(&made_by)?)].into();
+    let metadata = [(METADATA_KEY.to_owned(), canonical_json(&made_by)?)].into();
     safetensors::serialize(tensors, Some(metadata)).context("cannot lay out the seeded weights")
 }
 
