@@ -195,7 +195,8 @@ impl Hub<'_> {
         let header = self.fetch_header(remote)?;
         header.check_tensors(&remote.url(), self.pin.layers)?;
         let parts = self.parts("whole");
-        let pieces = self.fetch_pieces(remote, &parts, &[0..remote.size()?])?;
+        let range = 0..remote.size()?;
+        let pieces = self.fetch_pieces(remote, &parts, std::slice::from_ref(&range))?;
         let blob = self.cached_repository().join("blobs").join(self.pin.sha256);
         let mut digest = Sha256::new();
         commit::write(&blob, |file| {

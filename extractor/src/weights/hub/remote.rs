@@ -249,13 +249,12 @@ impl<'a> Remote<'a> {
             // The whole file: the server, or something before it, knows no ranges.
             (header(response, "content-length").and_then(|n| n.parse().ok()), start)
         };
-        if let (Some(size), Some(before)) = (size, self.size) {
-            if size != before {
-                return Err(Failure::Final(anyhow::anyhow!(
-                    "{} changed while it was read: it had {before} bytes, now {size}",
-                    self.url
-                )));
-            }
+        let changed = self.size.filter(|&before| size.is_some_and(|size| size != before));
+        if let Some(before) = changed {
+            let now = size.unwrap_or_default();
+            let error =
+                anyhow::anyhow!("{} changed while it was read: it had {before} bytes, now {now}", self.url);
+            return Err(Failure::Final(error));
         }
         self.size = size.or(self.size);
         Ok(to_skip)
