@@ -51,7 +51,9 @@ COPIES ?= $(if $(filter sample,$(DATASET)),2,1)
 REPLACE ?=
 AUGMENT_FLAGS ?= --horizontal-flip $(if $(filter sample,$(DATASET)),--rotation-range 8 --width-shift-range 0.05 \
   --height-shift-range 0.05 --shear-range 4 --zoom-range 0.1)
-WEIGHTS ?= seeded
+# ImageNet's, fetched once (FULL=yes: with the dense layers); random ones for the sample, which is offline.
+WEIGHTS ?= $(if $(filter sample,$(DATASET)),seeded,hub)
+FULL ?=
 PRESET ?= torchvision
 # The painted dogs are drawn large and simple: 96 px are enough, and five times faster than 224.
 IMAGE_SIZE ?= $(if $(filter sample,$(DATASET)),96)
@@ -88,7 +90,7 @@ common = --seed $(SEED) --threads $(THREADS)
 args.sample = $(call flag,per-class,$(PER_CLASS)) --seed $(SEED)
 args.split = --images '$(subst ','\'',$(RAW))' $(call flag,ratio,$(RATIO)) $(if $(UNSHUFFLED),--unshuffled) $(call flag,tree,$(TREE)) --seed $(SEED)
 args.augment = $(call flag,copies,$(COPIES)) $(call flag,replace-originals,$(REPLACE)) $(AUGMENT_FLAGS) --seed $(SEED)
-args.extract = $(call flag,weights,$(WEIGHTS)) $(call flag,preset,$(PRESET)) $(call flag,image-size,$(IMAGE_SIZE)) \
+args.extract = $(call flag,weights,$(WEIGHTS)) $(if $(FULL),--full) $(call flag,preset,$(PRESET)) $(call flag,image-size,$(IMAGE_SIZE)) \
   $(call flag,pool,$(POOL)) $(call flag,dtype,$(DTYPE)) --seed $(SEED)
 args.train = $(call flag,hidden,$(HIDDEN)) $(call flag,dropout,$(DROPOUT)) $(if $(STANDARDIZE),--standardize) \
   $(call flag,learning-rate,$(LEARNING_RATE)) $(call flag,epochs,$(EPOCHS)) $(call flag,batch-size,$(BATCH_SIZE)) \
@@ -146,7 +148,7 @@ $(REPORT): $(METRICS) | build
 	$(BIN)/trainer report --features $(W)/features --model $(W)/model --manifest $(AUGMENT) --split-dir $(W)/split --threads $(THREADS)
 
 $(MATCHES): $(HEAD) $(W)/args/match $(SAMPLE) $(wildcard $(PROFILES)) | build
-	$(BIN)/matcher decide --model $(W)/model --weights $(W)/weights --out $(W)/matches $(args.match) --threads $(THREADS)
+	$(BIN)/matcher decide --model $(W)/model --weights $(if $(filter %.safetensors,$(WEIGHTS)),$(WEIGHTS),$(W)/weights) --out $(W)/matches $(args.match) --threads $(THREADS)
 
 # ---------------------------------------------------------------------------------------------------
 # The post's recipe beside the default one
@@ -258,8 +260,9 @@ lint: ## formatting, clippy and documentation, warnings denied
 	RUSTDOCFLAGS='-D warnings' cargo doc --release --locked --workspace --no-deps --document-private-items --lib
 
 .PHONY: clean
-clean: ## remove what the stages made for this DATASET; never your pictures or profiles
-	rm -rf $(W)/split $(W)/augmented $(W)/features $(W)/weights $(W)/model $(W)/matches $(W)/args $(W)/recipes $(W)/raw.list \
+clean: ## remove what the stages made for this DATASET; never your pictures, profiles or weights
+	rm -rf $(W)/weights/vgg16-seeded-*.safetensors $(W)/weights/*-convolutions.safetensors $(W)/weights/.*.parts
+	rm -rf $(W)/split $(W)/augmented $(W)/features $(W)/model $(W)/matches $(W)/args $(W)/recipes $(W)/raw.list \
 	  $(if $(SAMPLE),$(W)/raw $(W)/profiles)
 
 .PHONY: distclean
@@ -270,4 +273,4 @@ distclean: clean ## clean, and what Cargo built
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 17
 	@echo
-	@echo "variables: DATASET=$(DATASET) RAW=$(RAW) RECIPE=$(RECIPE) SEED COPIES WEIGHTS PRESET IMAGE_SIZE EPOCHS MY_DOG RULE ... (see the top of the Makefile)"
+	@echo "variables: DATASET=$(DATASET) RAW=$(RAW) RECIPE=$(RECIPE) SEED COPIES WEIGHTS FULL PRESET IMAGE_SIZE EPOCHS MY_DOG RULE ... (see the top of the Makefile)"

@@ -123,6 +123,25 @@ pub fn rehearse(dir: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     write().with_context(|| format!("cannot write to the disk of {}", dir.display()))
 }
 
+/// Makes `path` a symbolic link to `target`, in one step, whatever stood there; creates the directory
+/// where it is missing.
+///
+/// # Errors
+/// If the link cannot be made.
+#[cfg(unix)]
+pub fn write_link(path: &Path, target: &Path) -> anyhow::Result<()> {
+    let make = || -> io::Result<()> {
+        let dir = parent(path);
+        fs::create_dir_all(dir)?;
+        let prefix = format!(".link{TEMPORARY_MARK}{}.", std::process::id());
+        let link = tempfile::Builder::new()
+            .prefix(&prefix)
+            .make_in(dir, |temporary| std::os::unix::fs::symlink(target, temporary))?;
+        link.into_temp_path().persist(path).map_err(|e| e.error)
+    };
+    make().with_context(|| format!("cannot link {} to {}", path.display(), target.display()))
+}
+
 /// Makes the names in `dir` durable.
 ///
 /// # Errors
@@ -259,6 +278,19 @@ mod tests {
         let path = dir.path().join("deep/er/a.csv");
         write_bytes(&path, b"x").unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_replaces_what_stood_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deep/er/link");
+        for (target, content) in [("a", b"1"), ("b", b"2")] {
+            write_bytes(&dir.path().join("deep").join(target), content).unwrap();
+            write_link(&path, &Path::new("..").join(target)).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), content);
+        }
+        assert_eq!(names(path.parent().unwrap()), ["link"]);
     }
 
     #[test]

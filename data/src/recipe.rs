@@ -15,7 +15,9 @@ pub struct Recipe {
     pub backbone: String,
     /// Where the weights came from, for people: `seeded:42`, `hub:timm/vgg16.tv_in1k`, a file's name.
     pub weights: String,
-    /// Digest of the weights file.
+    /// sha256 of the weights that are used: of every convolution in the order of the forward pass, its weight
+    /// and then its bias, one line of name and shape (`features.0.weight [64, 3, 3, 3]`) and the values as
+    /// little-endian f32. The same weights in another file have the same digest.
     pub weights_sha256: String,
     /// Pixels a side of the network's input.
     pub image_size: u32,

@@ -143,6 +143,16 @@ pub fn progress(manners: &Manners, n: u64, unit: &str) -> ProgressBar {
     bar
 }
 
+/// [`progress`] over `n` bytes of a download.
+pub fn progress_of_bytes(manners: &Manners, n: u64) -> ProgressBar {
+    let bar = progress(manners, n, "bytes");
+    let template = "{wide_bar} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {msg}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
 /// Prints a stage's summary on stdout: its `Display`, or one line of JSON under `--json`.
 ///
 /// # Errors

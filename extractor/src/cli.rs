@@ -25,9 +25,10 @@ use crate::weights::Source;
 #[command(
     name = "extractor",
     version,
-    after_help = "Example:\n  extractor --manifest W/augmented/manifest.csv --out W/features --weights vgg16.safetensors --pool avg\n\n\
+    after_help = "Example:\n  extractor --manifest W/augmented/manifest.csv --out W/features --weights hub --pool avg\n\n\
                   Environment:\n  TINDOGR_CONV3X3=amx|avx512|avx2|neon|portable|candle  what computes the convolutions on a CPU, instead of \
-                  the best that it can run; only the last digits of features depend on it"
+                  the best that it can run; only the last digits of features depend on it\n  \
+                  HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, ...  as in Python's huggingface_hub"
 )]
 pub struct Cli {
     /// The manifest of the augmenter or the splitter
@@ -36,11 +37,15 @@ pub struct Cli {
     /// Directory for the features
     #[arg(long)]
     pub out: PathBuf,
-    /// A safetensors file with VGG-16's convolutions under torchvision's or timm's names, or `seeded` for
-    /// random weights
-    #[arg(long, value_name = "seeded|FILE")]
+    /// Of VGG-16: `hub` fetches timm/vgg16.tv_in1k from the Hugging Face hub, once; a safetensors file or a
+    /// state dict of PyTorch (.pth) has the convolutions under torchvision's or timm's names; `seeded` are
+    /// random
+    #[arg(long, value_name = "hub|seeded|FILE")]
     pub weights: Source,
-    /// Where made weights are kept [default: `weights` beside --out]
+    /// With --weights hub: the dense layers as well, 553 instead of 59 MB, into the cache of the hub
+    #[arg(long)]
+    pub full: bool,
+    /// Where made, converted and fetched weights are kept [default: `weights` beside --out]
     #[arg(long)]
     pub weights_dir: Option<PathBuf>,
     /// Preprocessing that the weights were trained with: torchvision (also timm's), caffe (also Keras'),

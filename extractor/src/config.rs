@@ -26,7 +26,6 @@ pub(crate) struct Config {
     pub(crate) out: PathBuf,
     pub(crate) weights: Source,
     pub(crate) weights_dir: PathBuf,
-    pub(crate) seed: u64,
     pub(crate) preset: &'static Preset,
     pub(crate) image_size: u32,
     pub(crate) pool: Pool,
@@ -48,13 +47,17 @@ impl Config {
             return Err(usage(format!("--batch-size: {} is outside 1 to {MAX_BATCH_SIZE}", cli.batch_size)));
         }
         Engine::from_env()?;
+        let weights = match &cli.weights {
+            Source::Hub { .. } => Source::Hub { full: cli.full },
+            _ if cli.full => return Err(usage("--full goes with --weights hub alone")),
+            other => other.clone(),
+        };
         let beside_out = || cli.out.parent().unwrap_or(Path::new("")).join("weights");
         Ok(Self {
             manifest: cli.manifest.clone(),
             out: cli.out.clone(),
-            weights: cli.weights.clone(),
+            weights,
             weights_dir: cli.weights_dir.clone().unwrap_or_else(beside_out),
-            seed: cli.manners.seed,
             preset,
             image_size,
             pool: cli.pool,

@@ -55,16 +55,13 @@ pub(crate) fn forecast(config: &Config, args: &PlanArgs) -> anyhow::Result<Forec
 
 /// The weights of the run, or random ones in memory where the file is not there: the time is the same.
 fn weights(config: &Config, notes: &mut Vec<String>) -> anyhow::Result<(Weights, String)> {
-    match &config.weights {
-        Source::File(path) if path.exists() => {
-            let (path, name) = config.weights.provide(config.seed, &config.weights_dir)?;
-            return Ok((Weights::read(&path)?, name));
-        }
-        Source::File(path) => notes.push(format!(
-            "{} is not there: measured with random weights, which takes the same time",
-            path.display()
-        )),
-        Source::Seeded => {}
+    if let Some(path) = config.weights.at_hand(&config.weights_dir) {
+        return Ok((Weights::read(&path)?, path.display().to_string()));
+    }
+    if config.weights != Source::Seeded {
+        notes.push(
+            "the weights are not here yet: measured with random ones, which takes the same time".to_owned(),
+        );
     }
     Ok((Weights::seeded(config.seed)?, format!("seeded:{}", config.seed)))
 }

@@ -31,7 +31,7 @@ impl FeatureExtractor {
         let read = Weights::read(weights)?;
         anyhow::ensure!(
             read.sha256 == recipe.weights_sha256,
-            "{} is not the weights file of the features ({}): its sha256 is {}, expected {}",
+            "{} is not the weights file of the features ({}): its weights have the sha256 {}, expected {}",
             weights.display(),
             recipe.weights,
             read.sha256,

@@ -34,7 +34,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
     let device = config.device.open()?;
     let manifest = Manifest::read(&config.manifest)?;
     let shards = plan(&manifest)?;
-    let (weights_path, weights_name) = config.weights.provide(config.seed, &config.weights_dir)?;
+    let (weights_path, weights_name) = config.weights.provide(&cli.manners, &config.weights_dir)?;
     let weights = Weights::read(&weights_path)?;
     let recipe = config.recipe(weights_name, weights.sha256.clone());
     tracing::info!("{recipe}");

@@ -46,6 +46,12 @@ impl Layer {
     pub fn tensor_names(&self) -> (String, String) {
         (format!("features.{}.weight", self.position), format!("features.{}.bias", self.position))
     }
+
+    /// Names and shapes of its weight, `[n_out, n_in, 3, 3]`, and its bias, `[n_out]`.
+    pub fn tensors(&self) -> [(String, Vec<usize>); 2] {
+        let (weight, bias) = self.tensor_names();
+        [(weight, vec![self.n_out, self.n_in, 3, 3]), (bias, vec![self.n_out])]
+    }
 }
 
 /// The thirteen convolutions in the order of the forward pass.

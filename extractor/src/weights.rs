@@ -5,11 +5,19 @@
 //! that both carry are not read.
 
 mod file;
+mod hub;
+mod pth;
 mod seeded;
+mod slim;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use data::provenance::to_hex;
+use data::stage::Manners;
+use sha2::{Digest, Sha256};
+
+use crate::vgg16::{LAYERS, Layer};
 pub use seeded::write_seeded;
 
 /// One convolution's weights.
@@ -30,8 +38,45 @@ pub struct ConvWeights {
 pub struct Weights {
     /// In the order of the forward pass.
     pub convolutions: Vec<ConvWeights>,
-    /// Digest of the whole file they were read from.
+    /// Their digest, whatever file they were read from; see [`data::recipe::Recipe::weights_sha256`].
     pub sha256: String,
+}
+
+impl Weights {
+    /// The convolutions of `layers`; `values_of` gives a tensor's values by its name.
+    ///
+    /// # Errors
+    /// Those of `values_of`, or the list of tensors with values that are no finite numbers.
+    fn collect(
+        layers: &[Layer],
+        mut values_of: impl FnMut(&str) -> anyhow::Result<Vec<f32>>,
+    ) -> anyhow::Result<Self> {
+        let mut convolutions = Vec::with_capacity(layers.len());
+        let mut digest = Sha256::new();
+        let mut problems = Vec::new();
+        for layer in layers {
+            let mut take = |(name, shape): (String, Vec<usize>)| -> anyhow::Result<Vec<f32>> {
+                let values = values_of(&name)?;
+                if let Some(i) = values.iter().position(|x| !x.is_finite()) {
+                    problems.push(format!("{name}: value {i} is {}, expected a finite number", values[i]));
+                }
+                digest.update(format!("{name} {shape:?}\n"));
+                for chunk in values.chunks(1 << 14) {
+                    digest.update(chunk.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>());
+                }
+                Ok(values)
+            };
+            let [weight, bias] = layer.tensors();
+            let (weight, bias) = (take(weight)?, take(bias)?);
+            convolutions.push(ConvWeights { n_out: layer.n_out, n_in: layer.n_in, weight, bias });
+        }
+        anyhow::ensure!(
+            problems.is_empty(),
+            "there are weights that are no numbers:\n  {}",
+            problems.join("\n  ")
+        );
+        Ok(Self { convolutions, sha256: to_hex(&digest.finalize().into()) })
+    }
 }
 
 /// Where the weights come from.
@@ -39,43 +84,64 @@ pub struct Weights {
 pub enum Source {
     /// Random ones, drawn from the seed.
     Seeded,
-    /// A safetensors file.
+    /// ImageNet's, from the Hugging Face hub.
+    Hub {
+        /// The dense layers as well: the whole file, into the shared cache.
+        full: bool,
+    },
+    /// A safetensors file, or a state dict of PyTorch.
     File(PathBuf),
 }
 
 impl FromStr for Source {
-    type Err = anyhow::Error;
+    type Err = std::convert::Infallible;
 
-    fn from_str(text: &str) -> anyhow::Result<Self> {
-        match text {
-            "seeded" => Ok(Source::Seeded),
-            "hub" => anyhow::bail!(
-                "this version does not fetch weights; give a safetensors file of VGG-16 (timm's or \
-                 torchvision's), or seeded for random weights"
-            ),
-            file => Ok(Source::File(file.into())),
-        }
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "seeded" => Source::Seeded,
+            "hub" => Source::Hub { full: false },
+            file => Source::File(file.into()),
+        })
     }
 }
 
 impl Source {
-    /// The weights file, made where it has to be, and its name for people.
+    /// The weights file if it stands already as it is read: nothing is made or fetched.
+    pub fn at_hand(&self, weights_dir: &Path) -> Option<PathBuf> {
+        let path = match self {
+            Source::Seeded => return None,
+            Source::Hub { .. } => hub::slim_path(&hub::PINNED, weights_dir),
+            Source::File(path) if pth::is_pth(path) => return None,
+            Source::File(path) => path.clone(),
+        };
+        path.exists().then_some(path)
+    }
+
+    /// The weights file, made or fetched where it has to be, and its name for people.
     ///
     /// # Errors
     /// If it cannot be made.
-    pub fn provide(&self, seed: u64, weights_dir: &Path) -> anyhow::Result<(PathBuf, String)> {
+    pub fn provide(&self, manners: &Manners, weights_dir: &Path) -> anyhow::Result<(PathBuf, String)> {
         match self {
             Source::Seeded => {
+                let seed = manners.seed;
                 let path = write_seeded(seed, weights_dir)?;
                 tracing::warn!(
                     "the weights are random, drawn from seed {seed}: the features know nothing of dogs; \
-                     give --weights a file of trained weights for real results"
+                     give --weights hub for real results"
                 );
                 Ok((path, format!("seeded:{seed}")))
             }
+            Source::Hub { full } => {
+                let path = hub::provide(&hub::PINNED, *full, manners, weights_dir)?;
+                Ok((path, format!("hub:{}", hub::PINNED.repository)))
+            }
             Source::File(path) => {
-                let name = path.file_name().unwrap_or(path.as_os_str());
-                Ok((path.clone(), name.to_string_lossy().into_owned()))
+                let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+                if pth::is_pth(path) {
+                    return Ok((pth::convert(path, weights_dir, &LAYERS)?, name));
+                }
+                Ok((path.clone(), name))
             }
         }
     }

@@ -7,10 +7,10 @@ use candle_core::Device;
 use data::breeds::SizeThresholds;
 use data::head::HeadInfo;
 use data::photo::{self, Limits, Reject};
-use data::provenance::sha256_file;
 use data::recipe::Recipe;
 use data::stage::{check_interrupted, usage};
 use extractor::FeatureExtractor;
+use extractor::weights::Weights;
 use image::RgbImage;
 use rayon::prelude::*;
 use trainer::Classifier;
@@ -202,7 +202,7 @@ pub(crate) fn shrink(photo: &RgbImage, side: u32) -> RgbImage {
     image::imageops::thumbnail(photo, scaled(width), scaled(height))
 }
 
-/// The weights file itself, or the one of the recipe's digest in a directory.
+/// The weights file itself, or the one in a directory whose weights have the recipe's digest.
 fn find_weights(path: &Path, recipe: &Recipe) -> anyhow::Result<PathBuf> {
     if !path.is_dir() {
         return Ok(path.to_owned());
@@ -217,12 +217,14 @@ fn find_weights(path: &Path, recipe: &Recipe) -> anyhow::Result<PathBuf> {
     }
     files.sort();
     for file in files {
-        if sha256_file(&file)? == recipe.weights_sha256 {
-            return Ok(file);
+        match Weights::read(&file) {
+            Ok(weights) if weights.sha256 == recipe.weights_sha256 => return Ok(file),
+            Ok(_) => {}
+            Err(error) => tracing::warn!("{error:#}"),
         }
     }
     anyhow::bail!(
-        "{} holds no weights file with the sha256 {}, with which the model's features were made ({}); name the \
+        "{} holds no weights with the sha256 {}, with which the model's features were made ({}); name the \
          file that the extractor used",
         path.display(),
         recipe.weights_sha256,

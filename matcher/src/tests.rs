@@ -7,7 +7,6 @@ use clap::Parser;
 use data::commit::write_bytes;
 use data::draw;
 use data::head::{self, Dense, Head, HeadInfo};
-use data::provenance::sha256_file;
 use data::recipe::{Pool, Recipe};
 use data::stage::Exit;
 use image::{Rgb, RgbImage};
@@ -31,7 +30,8 @@ impl Weights {
         shared.upgrade().unwrap_or_else(|| {
             let dir = tempfile::tempdir().unwrap();
             let file = extractor::weights::write_seeded(1, dir.path()).unwrap();
-            let weights = Arc::new(Weights { sha256: sha256_file(&file).unwrap(), dir });
+            let weights =
+                Arc::new(Weights { sha256: extractor::weights::Weights::read(&file).unwrap().sha256, dir });
             *shared = Arc::downgrade(&weights);
             weights
         })
@@ -304,7 +304,7 @@ fn a_model_that_fits_nothing_is_refused() {
         format!("{:#}", work.matcher("classify", photo).unwrap_err())
     };
     let message = change(|h| h.info.recipe.weights_sha256 = "ab".repeat(32));
-    assert!(message.contains("holds no weights file with the sha256 abab"), "{message}");
+    assert!(message.contains("holds no weights with the sha256 abab"), "{message}");
     let message = change(|h| h.info.recipe.pool = Pool::None);
     assert!(
         message.contains("the head takes features of shape [512], its recipe gives [512, 1, 1]"),

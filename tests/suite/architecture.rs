@@ -13,10 +13,11 @@ const IMPORTS: [(&str, &[&str]); 6] = [
     ("trainer", &["data"]),
     ("matcher", &["data", "extractor", "trainer"]),
 ];
-const BOUND: [(&str, &[&str]); 3] = [
+const BOUND: [(&str, &[&str]); 4] = [
     ("candle-core", &["extractor", "trainer", "matcher"]),
     ("memmap2", &["data"]),
     ("rand_chacha", &["data"]),
+    ("ureq", &["extractor"]),
 ];
 
 /// Names under `[dependencies]` of each member.

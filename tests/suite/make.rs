@@ -97,7 +97,7 @@ fn your_own_photos_go_through_without_profiles() {
     let work = Work::new();
     work.ok("sample", &["--out", "my photos", "--per-class", "6", "--size", "64"]);
     let raw = format!("RAW={}", work.path("my photos").display());
-    let ran = work.make_ok(&["all", "DATASET=mine", &raw]);
+    let ran = work.make_ok(&["all", "DATASET=mine", "WEIGHTS=seeded", &raw]);
     assert!(work.path("W/model/report.html").exists());
     assert!(!work.path("W/matches").exists());
     assert!(ran.stdout.contains("nobody to match with yet"), "{}", ran.stdout);

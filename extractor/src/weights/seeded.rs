@@ -1,6 +1,5 @@
 //! Random weights from a seed, for machines that cannot fetch trained ones.
 
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -11,6 +10,8 @@ use rayon::prelude::*;
 use safetensors::tensor::{Dtype, TensorView};
 
 use super::Weights;
+use super::file::Header;
+use super::slim::METADATA_KEY;
 use crate::vgg16::{LAYERS, Layer};
 
 /// Writes `vgg16-seeded-<seed>.safetensors` into `dir`, unless it stands there already with exactly the
@@ -38,8 +39,11 @@ impl Weights {
     /// Never: the weights are well formed.
     pub fn seeded(seed: u64) -> anyhow::Result<Self> {
         let bytes = seeded_file(seed)?;
-        let sha256 = sha256_hex(&bytes);
-        Self::parse(&mut Cursor::new(bytes), sha256)
+        let header = Header::read(&mut bytes.as_slice())?;
+        Self::collect(&LAYERS, |name| {
+            let range = header.range(name)?;
+            header.floats(name, &bytes[range.start as usize..range.end as usize])
+        })
     }
 }
 
@@ -54,8 +58,7 @@ fn seeded_file(seed: u64) -> anyhow::Result<Vec<u8>> {
         tensors.push((bias_name, TensorView::new(Dtype::F32, vec![layer.n_out], &zeros[..4 * layer.n_out])?));
     }
     let made_by = Provenance::new("extractor", &serde_json::json!({ "weights": format!("seeded:{seed}") }))?;
-    // One key: several come out in random order.
-    let metadata = [("tindogr".to_owned(), canonical_json(&made_by)?)].into();
+    let metadata = [(METADATA_KEY.to_owned(), canonical_json(&made_by)?)].into();
     safetensors::serialize(tensors, Some(metadata)).context("cannot lay out the seeded weights")
 }
 

@@ -68,7 +68,7 @@ fn time_grows_with_the_pictures_and_needs_no_weights_and_no_pictures() {
             "12000,0,8580",
         ],
     );
-    assert!(plan["notes"][0].as_str().unwrap().contains("absent.safetensors is not there"), "{plan}");
+    assert!(plan["notes"][0].as_str().unwrap().contains("the weights are not here yet"), "{plan}");
     let (none, four) = (&plan["costs"][0], &plan["costs"][1]);
     assert_eq!((&none["n_to_do"], &four["n_to_do"]), (&Value::from(20_580), &Value::from(68_580)));
     let rate = number(&none["per_second"]);

@@ -251,7 +251,8 @@ fn a_photo_is_seen_as_extraction_saw_it() {
 #[test]
 fn flags_outside_their_range_are_usage_errors() {
     let work = Work::new(1);
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 7] = [
+        (&["--full"], "--full goes with --weights hub alone"),
         (&["--image-size", "33"], "--image-size: an image size of 33 does not work"),
         (&["--image-size", "0"], "expected a multiple of 32"),
         (&["--batch-size", "0"], "--batch-size: 0 is outside 1 to 1024"),
@@ -271,8 +272,6 @@ fn flags_outside_their_range_are_usage_errors() {
         );
         assert!(parsed.is_err(), "{flags:?}");
     }
-    let hub = Cli::try_parse_from(["extractor", "--manifest", "m", "--out", "o", "--weights", "hub"]);
-    assert!(hub.unwrap_err().to_string().contains("does not fetch weights"));
     assert!(!work.path("out").exists());
 }
 
@@ -301,6 +300,24 @@ fn an_engine_that_the_machine_lacks_is_a_usage_error() {
         assert_eq!(work.train(&format!("out-{engine}")).len(), 2);
     }
     assert!(run("").status.success(), "empty is as unset");
+}
+
+#[test]
+fn offline_the_hub_is_an_error_that_says_what_to_run() {
+    let work = Work::new(1);
+    let run = Command::new(env!("CARGO_BIN_EXE_extractor"))
+        .env("HF_HUB_OFFLINE", "1")
+        .env("HF_HOME", work.path("hf"))
+        .args(["--quiet", "--weights", "hub", "--manifest"])
+        .args([work.path("manifest.csv"), "--out".into(), work.path("features")])
+        .output()
+        .unwrap();
+    assert_eq!(run.status.code(), Some(1));
+    let message = String::from_utf8(run.stderr).unwrap();
+    let url = "https://huggingface.co/timm/vgg16.tv_in1k/resolve/3394518cba29aee1ea82a49d971be90d2dd1dab7";
+    assert!(message.contains("HF_HUB_OFFLINE is set"), "{message}");
+    assert!(message.contains(&format!("curl -fL -o vgg16.tv_in1k.safetensors {url}/model.safetensors")));
+    assert!(message.contains(work.path("weights").to_str().unwrap()), "{message}");
 }
 
 #[test]

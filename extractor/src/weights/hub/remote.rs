@@ -1,0 +1,355 @@
+//! One file on a server of which only parts are read, with everything that can go wrong on the way.
+//!
+//! Every request asks the endpoint anew and follows its redirects here: the digest and the commit come with
+//! the redirect, and the token must not go to the host that it names.
+
+use std::io::Read;
+use std::ops::Range;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use data::stage::{Exit, check_interrupted};
+use ureq::http::{Response, Uri};
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Body};
+
+use super::environment::Environment;
+use super::{Pin, Settings};
+
+const MAX_REDIRECTS: usize = 5;
+
+/// A pinned file at an endpoint.
+pub(super) struct Remote<'a> {
+    pin: &'a Pin,
+    settings: &'a Settings,
+    agent: Agent,
+    url: String,
+    token: Option<&'a str>,
+    /// Bytes of the whole file, once an answer has said so.
+    size: Option<u64>,
+    /// What the server that sends the bytes calls them.
+    etag: Option<String>,
+}
+
+/// Why a request came to nothing.
+enum Failure {
+    /// It may be better the next time, after the pause that the server asks for.
+    Passing(anyhow::Error, Option<Duration>),
+    /// It will not.
+    Final(anyhow::Error),
+}
+
+impl Failure {
+    fn passing(error: impl Into<anyhow::Error>) -> Self {
+        Failure::Passing(error.into(), None)
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Failure::Final(error.into())
+    }
+}
+
+impl<'a> Remote<'a> {
+    /// The file of `pin`; nothing is asked yet.
+    pub(super) fn new(pin: &'a Pin, environment: &'a Environment, settings: &'a Settings) -> Self {
+        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
+        let mut config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .user_agent(concat!("tindogr/", env!("CARGO_PKG_VERSION")))
+            .accept_encoding("identity")
+            .tls_config(tls)
+            .timeout_connect(Some(settings.stall))
+            .timeout_recv_response(Some(settings.stall))
+            .timeout_per_read(Some(settings.stall));
+        let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
+        if local.iter().any(|start| environment.endpoint.starts_with(start)) {
+            config = config.proxy(None);
+        }
+        Self {
+            pin,
+            settings,
+            agent: config.build().new_agent(),
+            url: pin.url(&environment.endpoint),
+            token: environment.token.as_deref(),
+            size: None,
+            etag: None,
+        }
+    }
+
+    /// Where it is asked for.
+    pub(super) fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    /// Bytes of the whole file.
+    ///
+    /// # Errors
+    /// If nothing has been read yet.
+    pub(super) fn size(&self) -> anyhow::Result<u64> {
+        self.size.context("the size of the file is not known yet")
+    }
+
+    /// Gives the bytes of `range` to `sink`, piece by piece and in order; a broken connection goes on where
+    /// it broke.
+    ///
+    /// # Errors
+    /// If the server does not have the pinned file, does not want to, or does not answer; what `sink` says;
+    /// or if the user interrupts.
+    pub(super) fn read(
+        &mut self,
+        range: Range<u64>,
+        mut sink: impl FnMut(&[u8]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut position = range.start;
+        let mut n_failures = 0;
+        while position < range.end {
+            check_interrupted()?;
+            let before = position;
+            let (error, asked) = match self.read_once(&mut position, range.end, &mut sink) {
+                Ok(()) => continue,
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Passing(error, asked)) => (error, asked),
+            };
+            if position > before {
+                n_failures = 0;
+            }
+            let pause = asked.unwrap_or(self.settings.first_pause * 2u32.pow(n_failures));
+            n_failures += 1;
+            if n_failures >= self.settings.n_tries {
+                return Err(error.context(format!("gave up after {n_failures} tries in a row")));
+            }
+            tracing::warn!("{error:#}; trying again in {:.1} s", pause.as_secs_f64());
+            sleep(pause)?;
+        }
+        Ok(())
+    }
+
+    /// One request for what is left, as far as it goes.
+    fn read_once(
+        &mut self,
+        position: &mut u64,
+        end: u64,
+        sink: &mut impl FnMut(&[u8]) -> anyhow::Result<()>,
+    ) -> Result<(), Failure> {
+        let mut response = self.get(*position..end)?;
+        let mut to_skip = self.check_content(&response, *position)?;
+        let mut body = response.body_mut().as_reader();
+        let mut buffer = vec![0; 1 << 16];
+        while *position < end {
+            check_interrupted()?;
+            let wanted = (to_skip + end - *position).min(buffer.len() as u64) as usize;
+            let n = body
+                .read(&mut buffer[..wanted])
+                .map_err(|e| Failure::passing(anyhow::Error::new(e).context("the connection broke")))?;
+            if n == 0 {
+                return Err(Failure::passing(anyhow::anyhow!("the server sent too few bytes")));
+            }
+            let skipped = to_skip.min(n as u64);
+            to_skip -= skipped;
+            let fresh = &buffer[skipped as usize..n];
+            sink(fresh)?;
+            *position += fresh.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// An answer with content, at the end of all redirects.
+    fn get(&mut self, range: Range<u64>) -> Result<Response<Body>, Failure> {
+        let mut url = self.url.clone();
+        let mut pinned = false;
+        for _ in 0..=MAX_REDIRECTS {
+            let mut request =
+                self.agent.get(&url).header("range", format!("bytes={}-{}", range.start, range.end - 1));
+            if let Some(token) = self.token.filter(|_| origin(&url) == origin(&self.url)) {
+                request = request.header("authorization", format!("Bearer {token}"));
+            }
+            let response = request.call().map_err(|e| self.no_answer(e, &url))?;
+            pinned |= self.check_commit(&response)?;
+            match response.status().as_u16() {
+                301 | 302 | 303 | 307 | 308 => url = redirected(&url, header(&response, "location"))?,
+                200 | 206 => {
+                    self.check_etag(&response, pinned)?;
+                    return Ok(response);
+                }
+                _ => return Err(self.refusal(&response, &url)),
+            }
+        }
+        Err(Failure::Final(anyhow::anyhow!("{} redirects more than {MAX_REDIRECTS} times", self.url)))
+    }
+
+    fn no_answer(&self, error: ureq::Error, url: &str) -> Failure {
+        let is_final = match &error {
+            ureq::Error::Http(_) | ureq::Error::BadUri(_) | ureq::Error::InvalidProxyUrl => true,
+            // A machine without a network; no need to wait.
+            ureq::Error::HostNotFound => self.size.is_none(),
+            _ => false,
+        };
+        let error = anyhow::Error::new(error).context(format!("{} does not answer", shown(url)));
+        if is_final { Failure::Final(error) } else { Failure::passing(error) }
+    }
+
+    /// Whether the answer says that it is about the pinned content.
+    fn check_commit(&self, response: &Response<Body>) -> anyhow::Result<bool> {
+        if let Some(commit) = header(response, "x-repo-commit") {
+            anyhow::ensure!(
+                commit == self.pin.revision,
+                "{} is of the commit {commit}, expected {}",
+                self.url,
+                self.pin.revision
+            );
+        }
+        let Some(linked) = header(response, "x-linked-etag").map(bare) else { return Ok(false) };
+        self.ensure_pinned(linked)?;
+        Ok(true)
+    }
+
+    /// An answer with content must be the pinned content, and the same for all requests.
+    fn check_etag(&mut self, response: &Response<Body>, pinned: bool) -> anyhow::Result<()> {
+        let etag = header(response, "etag").map(bare);
+        if !pinned {
+            let etag = etag.with_context(|| {
+                format!(
+                    "{} does not say what it sends (no ETag), expected sha256 {}",
+                    self.url, self.pin.sha256
+                )
+            })?;
+            self.ensure_pinned(etag)?;
+        }
+        if let (Some(etag), Some(before)) = (etag, &self.etag) {
+            anyhow::ensure!(etag == before, "{} changed while it was read: {before}, now {etag}", self.url);
+        }
+        self.etag = etag.map(str::to_owned).or_else(|| self.etag.take());
+        Ok(())
+    }
+
+    fn ensure_pinned(&self, etag: &str) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            etag == self.pin.sha256,
+            "{} is another file: its ETag is {etag}, expected the sha256 {}",
+            self.url,
+            self.pin.sha256
+        );
+        Ok(())
+    }
+
+    /// How many bytes of the body come before `start`.
+    fn check_content(&mut self, response: &Response<Body>, start: u64) -> Result<u64, Failure> {
+        let (size, to_skip) = if response.status().as_u16() == 206 {
+            let range = header(response, "content-range");
+            let parsed = range.and_then(parse_content_range).filter(|(first, _)| *first == start);
+            let parsed = parsed.with_context(|| {
+                format!("{} answers with the range {range:?}, expected one from {start}", self.url)
+            })?;
+            (Some(parsed.1), 0)
+        } else {
+            // The whole file: the server, or something before it, knows no ranges.
+            (header(response, "content-length").and_then(|n| n.parse().ok()), start)
+        };
+        let changed = self.size.filter(|&before| size.is_some_and(|size| size != before));
+        if let Some(before) = changed {
+            let now = size.unwrap_or_default();
+            let error =
+                anyhow::anyhow!("{} changed while it was read: it had {before} bytes, now {now}", self.url);
+            return Err(Failure::Final(error));
+        }
+        self.size = size.or(self.size);
+        Ok(to_skip)
+    }
+
+    fn refusal(&self, response: &Response<Body>, url: &str) -> Failure {
+        let status = response.status().as_u16();
+        let answer = format!("{} answers {}", shown(url), response.status());
+        let pause = header(response, "retry-after").and_then(|s| s.parse().ok()).map(Duration::from_secs);
+        let what = match status {
+            401 | 403 if self.token.is_some() => "it does not accept the token; check HF_TOKEN",
+            401 | 403 => "give a token of the hub in HF_TOKEN",
+            404 | 410 => "it does not have this file; check HF_ENDPOINT",
+            408 | 500..=599 if pause.is_none_or(|p| p <= self.settings.longest_pause) => {
+                return Failure::Passing(anyhow::anyhow!(answer), pause);
+            }
+            429 | 503 => {
+                let wait = pause.map_or_else(|| "later".to_owned(), |p| format!("in {} s", p.as_secs()));
+                let again =
+                    Exit::TryAgain(format!("{answer}: too many requests; run the same command again {wait}"));
+                return match pause {
+                    Some(pause) if pause <= self.settings.longest_pause => {
+                        Failure::Passing(again.into(), Some(pause))
+                    }
+                    Some(_) => Failure::Final(again.into()),
+                    None => Failure::passing(again),
+                };
+            }
+            _ => "expected 200, 206 or a redirect",
+        };
+        Failure::Final(anyhow::anyhow!("{answer}: {what}"))
+    }
+}
+
+fn header<'r>(response: &'r Response<Body>, name: &str) -> Option<&'r str> {
+    response.headers().get(name)?.to_str().ok()
+}
+
+/// An ETag without its quotation marks.
+fn bare(etag: &str) -> &str {
+    etag.trim().trim_start_matches("W/").trim_matches('"')
+}
+
+/// First byte and size of the whole, of `bytes 5-9/100`.
+fn parse_content_range(text: &str) -> Option<(u64, u64)> {
+    let (range, size) = text.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, _) = range.split_once('-')?;
+    Some((first.parse().ok()?, size.parse().ok()?))
+}
+
+/// Scheme, host and port.
+fn origin(url: &str) -> Option<(String, String)> {
+    let uri: Uri = url.parse().ok()?;
+    Some((uri.scheme_str()?.to_owned(), uri.authority()?.as_str().to_ascii_lowercase()))
+}
+
+/// `url` without its query: a redirect's is a signature of a thousand letters.
+fn shown(url: &str) -> &str {
+    url.split('?').next().unwrap_or(url)
+}
+
+/// Where the answer of `url` sends us.
+pub(super) fn redirected(url: &str, location: Option<&str>) -> anyhow::Result<String> {
+    let location = location.with_context(|| format!("{} redirects to nowhere", shown(url)))?;
+    let (scheme, host) = origin(url).with_context(|| format!("{url} is no address"))?;
+    let next = if location.starts_with("http://") || location.starts_with("https://") {
+        location.to_owned()
+    } else if let Some(rest) = location.strip_prefix("//") {
+        format!("{scheme}://{rest}")
+    } else {
+        anyhow::ensure!(
+            location.starts_with('/'),
+            "{} redirects to {location:?}, which is no address",
+            shown(url)
+        );
+        format!("{scheme}://{host}{location}")
+    };
+    anyhow::ensure!(
+        scheme == "http" || next.starts_with("https://"),
+        "{} redirects from https to {}",
+        shown(url),
+        shown(&next)
+    );
+    Ok(next)
+}
+
+/// Sleeps, but not through an interruption.
+fn sleep(pause: Duration) -> Result<(), Exit> {
+    let end = Instant::now() + pause;
+    loop {
+        check_interrupted()?;
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(());
+        }
+        thread::sleep(left.min(Duration::from_millis(100)));
+    }
+}
