@@ -7,6 +7,7 @@ use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use anyhow::Context;
 use augmenter::draw::Ranges;
 use augmenter::transform::Size;
 use augmenter::warp::{Fill, Source, warp};
@@ -26,7 +27,7 @@ const RANGES: Ranges = Ranges {
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let folder = PathBuf::from(arguments.next().unwrap_or_else(|| "../shared/photos/dog-vs-cat".to_owned()));
+    let folder = PathBuf::from(arguments.next().context("expected a folder of class folders")?);
     let in_parts = arguments.next().as_deref() == Some("--parts");
     let files = files(&folder)?;
     anyhow::ensure!(!files.is_empty(), "{} holds no class folders with pictures", folder.display());
