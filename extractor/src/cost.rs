@@ -19,11 +19,11 @@ use crate::weights::{Source, Weights};
 ///
 /// # Errors
 /// If there is nothing to count, a weights file is there and damaged, or the device fails.
-pub(crate) fn forecast(config: &Config, args: &PlanArgs) -> anyhow::Result<Forecast> {
+pub(crate) fn forecast(config: &Config, args: &PlanArgs, seed: u64) -> anyhow::Result<Forecast> {
     let pictures = Pictures::find(&config.manifest, args)?;
     let start = Instant::now();
     let mut notes = Vec::new();
-    let (weights, name) = weights(config, &mut notes)?;
+    let (weights, name) = weights(config, seed, &mut notes)?;
     let recipe = config.recipe(name, weights.sha256.clone());
     let extractor = FeatureExtractor::with_weights(recipe.clone(), &weights, &config.device.open()?)?;
     drop(weights);
@@ -54,7 +54,7 @@ pub(crate) fn forecast(config: &Config, args: &PlanArgs) -> anyhow::Result<Forec
 }
 
 /// The weights of the run, or random ones in memory where the file is not there: the time is the same.
-fn weights(config: &Config, notes: &mut Vec<String>) -> anyhow::Result<(Weights, String)> {
+fn weights(config: &Config, seed: u64, notes: &mut Vec<String>) -> anyhow::Result<(Weights, String)> {
     if let Some(path) = config.weights.at_hand(&config.weights_dir) {
         return Ok((Weights::read(&path)?, path.display().to_string()));
     }
@@ -63,7 +63,7 @@ fn weights(config: &Config, notes: &mut Vec<String>) -> anyhow::Result<(Weights,
             "the weights are not here yet: measured with random ones, which takes the same time".to_owned(),
         );
     }
-    Ok((Weights::seeded(config.seed)?, format!("seeded:{}", config.seed)))
+    Ok((Weights::seeded(seed)?, format!("seeded:{}", seed)))
 }
 
 /// Pictures a second from bytes to features, prepared ahead as [`crate::extraction`] does it.

@@ -29,7 +29,7 @@ use crate::weights::Weights;
 pub fn run(cli: &Cli) -> anyhow::Result<()> {
     let config = Config::check(cli)?;
     if cli.plan.plan {
-        return stage::print_summary(&cli.manners, &cost::forecast(&config, &cli.plan)?);
+        return stage::print_summary(&cli.manners, &cost::forecast(&config, &cli.plan, cli.manners.seed)?);
     }
     let device = config.device.open()?;
     let manifest = Manifest::read(&config.manifest)?;
