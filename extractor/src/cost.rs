@@ -23,8 +23,8 @@ pub(crate) fn forecast(config: &Config, args: &PlanArgs, seed: u64) -> anyhow::R
     let pictures = Pictures::find(&config.manifest, args)?;
     let start = Instant::now();
     let mut notes = Vec::new();
-    let (weights, name) = weights(config, seed, &mut notes)?;
-    let recipe = config.recipe(name, weights.sha256.clone());
+    let weights = weights(config, seed, &mut notes)?;
+    let recipe = config.recipe(config.weights.name(seed), weights.sha256.clone());
     let extractor = FeatureExtractor::with_weights(recipe.clone(), &weights, &config.device.open()?)?;
     drop(weights);
     let layout = Layout { recipe, dtype: config.dtype, shape: extractor.feature_shape() };
@@ -54,16 +54,16 @@ pub(crate) fn forecast(config: &Config, args: &PlanArgs, seed: u64) -> anyhow::R
 }
 
 /// The weights of the run, or random ones in memory where the file is not there: the time is the same.
-fn weights(config: &Config, seed: u64, notes: &mut Vec<String>) -> anyhow::Result<(Weights, String)> {
+fn weights(config: &Config, seed: u64, notes: &mut Vec<String>) -> anyhow::Result<Weights> {
     if let Some(path) = config.weights.at_hand(&config.weights_dir) {
-        return Ok((Weights::read(&path)?, path.display().to_string()));
+        return Weights::read(&path);
     }
     if config.weights != Source::Seeded {
         notes.push(
             "the weights are not here yet: measured with random ones, which takes the same time".to_owned(),
         );
     }
-    Ok((Weights::seeded(seed)?, format!("seeded:{}", seed)))
+    Weights::seeded(seed)
 }
 
 /// Pictures a second from bytes to features, prepared ahead as [`crate::extraction`] does it.

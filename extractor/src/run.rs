@@ -34,9 +34,8 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
     let device = config.device.open()?;
     let manifest = Manifest::read(&config.manifest)?;
     let shards = plan(&manifest)?;
-    let (weights_path, weights_name) = config.weights.provide(&cli.manners, &config.weights_dir)?;
-    let weights = Weights::read(&weights_path)?;
-    let recipe = config.recipe(weights_name, weights.sha256.clone());
+    let weights = Weights::read(&config.weights.provide(&cli.manners, &config.weights_dir)?)?;
+    let recipe = config.recipe(config.weights.name(cli.manners.seed), weights.sha256.clone());
     tracing::info!("{recipe}");
     let extractor = FeatureExtractor::with_weights(recipe.clone(), &weights, &device)?;
     drop(weights);

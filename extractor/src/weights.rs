@@ -117,11 +117,20 @@ impl Source {
         path.exists().then_some(path)
     }
 
-    /// The weights file, made or fetched where it has to be, and its name for people.
+    /// What a recipe calls them.
+    pub fn name(&self, seed: u64) -> String {
+        match self {
+            Source::Seeded => format!("seeded:{seed}"),
+            Source::Hub { .. } => format!("hub:{}", hub::PINNED.repository),
+            Source::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+        }
+    }
+
+    /// The weights file, made or fetched where it has to be.
     ///
     /// # Errors
     /// If it cannot be made.
-    pub fn provide(&self, manners: &Manners, weights_dir: &Path) -> anyhow::Result<(PathBuf, String)> {
+    pub fn provide(&self, manners: &Manners, weights_dir: &Path) -> anyhow::Result<PathBuf> {
         match self {
             Source::Seeded => {
                 let seed = manners.seed;
@@ -130,19 +139,11 @@ impl Source {
                     "the weights are random, drawn from seed {seed}: the features know nothing of dogs; \
                      give --weights hub for real results"
                 );
-                Ok((path, format!("seeded:{seed}")))
+                Ok(path)
             }
-            Source::Hub { full } => {
-                let path = hub::provide(&hub::PINNED, *full, manners, weights_dir)?;
-                Ok((path, format!("hub:{}", hub::PINNED.repository)))
-            }
-            Source::File(path) => {
-                let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-                if pth::is_pth(path) {
-                    return Ok((pth::convert(path, weights_dir, &LAYERS)?, name));
-                }
-                Ok((path.clone(), name))
-            }
+            Source::Hub { full } => hub::provide(&hub::PINNED, *full, manners, weights_dir),
+            Source::File(path) if pth::is_pth(path) => pth::convert(path, weights_dir, &LAYERS),
+            Source::File(path) => Ok(path.clone()),
         }
     }
 }
