@@ -2,6 +2,7 @@
 #
 #   make all                              the painted sample data set, offline
 #   make all DATASET=mine RAW=my/photos   your own photos, one folder a class
+#   make all DATASET=stanford-dogs        120 breeds, downloaded (0.8 GB), on the official split
 #   make all RECIPE=tindogr-2018          as the post of 2018 did it, mistakes included
 #
 # Every stage has one target, the last file that it writes. A stage's parameters are one of its
@@ -45,6 +46,9 @@ THREADS ?= 0
 PER_CLASS ?=
 RATIO ?=
 UNSHUFFLED ?=
+SPLIT_LIST ?= $(if $(DOGS),$(if $(RATIO)$(UNSHUFFLED),,$(W)/lists/train_list.mat$(,)$(W)/lists/test_list.mat))
+# Another server for Stanford Dogs; empty: the authors' own.
+MIRROR ?=
 TREE ?= none
 # Painted dogs stand upright in the middle: small movements make copies that are like the test pictures.
 COPIES ?= $(if $(filter sample,$(DATASET)),2,1)
@@ -88,7 +92,7 @@ flag = $(if $(strip $(2)),--$(1) '$(subst ','\'',$(strip $(2)))')
 
 common = --seed $(SEED) --threads $(THREADS)
 args.sample = $(call flag,per-class,$(PER_CLASS)) --seed $(SEED)
-args.split = --images '$(subst ','\'',$(RAW))' $(call flag,ratio,$(RATIO)) $(if $(UNSHUFFLED),--unshuffled) $(call flag,tree,$(TREE)) --seed $(SEED)
+args.split = --images '$(subst ','\'',$(RAW))' $(call flag,split-list,$(SPLIT_LIST)) $(call flag,ratio,$(RATIO)) $(if $(UNSHUFFLED),--unshuffled) $(call flag,tree,$(TREE)) --seed $(SEED)
 args.augment = $(call flag,copies,$(COPIES)) $(call flag,replace-originals,$(REPLACE)) $(AUGMENT_FLAGS) --seed $(SEED)
 args.extract = $(call flag,weights,$(WEIGHTS)) $(if $(FULL),--full) $(call flag,preset,$(PRESET)) $(call flag,image-size,$(IMAGE_SIZE)) \
   $(call flag,pool,$(POOL)) $(call flag,dtype,$(DTYPE)) --seed $(SEED)
@@ -102,6 +106,8 @@ args.match = $(call flag,profiles,$(PROFILES)) $(call flag,my-dog,$(MY_DOG)) $(c
 
 # The sample is painted into W, unless the pictures come from elsewhere.
 SAMPLE   := $(if $(and $(filter sample,$(DATASET)),$(filter $(W)/raw,$(RAW))),$(W)/raw/.sample.json)
+# Stanford Dogs is fetched into W, once, and split as its authors did unless RATIO or UNSHUFFLED say otherwise.
+DOGS     := $(if $(and $(filter stanford-dogs,$(DATASET)),$(filter $(W)/raw,$(RAW))),$(W)/raw/.stanford-dogs.json)
 SPLIT    := $(W)/split/manifest.csv
 AUGMENT  := $(W)/augmented/manifest.csv
 FEATURES := $(W)/features/index.json
@@ -116,8 +122,9 @@ all: report $(if $(SAMPLE)$(wildcard $(PROFILES)),match) ## everything: from the
 	@echo "open  $(REPORT)   how well it knows the breeds"
 	@$(if $(SAMPLE)$(wildcard $(PROFILES)),echo "open  $(MATCHES)   whom to swipe right on",echo "no $(PROFILES): nobody to match with yet")
 
-.PHONY: sample split augment features train evaluate report match
+.PHONY: sample download split augment features train evaluate report match
 sample: $(SAMPLE)     ## paint the sample data set
+download: $(DOGS)     ## with DATASET=stanford-dogs: fetch and unpack it; goes on where it was interrupted
 split: $(SPLIT)       ## list, check and split the pictures
 augment: $(AUGMENT)   ## make more training pictures
 features: $(FEATURES) ## push every picture through VGG-16 once
@@ -128,6 +135,9 @@ match: $(MATCHES)     ## decide about the profiles
 
 $(W)/raw/.sample.json: $(W)/args/sample | build
 	$(BIN)/sample --out $(W)/raw --profiles $(W)/profiles $(args.sample) --threads $(THREADS)
+
+$(W)/raw/.stanford-dogs.json: | build
+	$(BIN)/stanford-dogs --out $(W) $(call flag,mirror,$(MIRROR))
 
 $(SPLIT): $(W)/args/split $(W)/raw.list | build
 	$(BIN)/splitter --out $(W)/split $(args.split) --threads $(THREADS) --force
@@ -174,7 +184,7 @@ $(RECIPES)/tindogr-2018/model/report.html: $(SAMPLE) FORCE | build
 	$(with_recipe) W=$(RECIPES)/tindogr-2018 RECIPE=tindogr-2018
 
 $(RECIPES)/tindogr-2018-same-test/model/report.html: $(SAMPLE) FORCE | build
-	$(with_recipe) W=$(RECIPES)/tindogr-2018-same-test RECIPE=tindogr-2018 RATIO='$(RATIO)' UNSHUFFLED='$(UNSHUFFLED)' REPLACE=train
+	$(with_recipe) W=$(RECIPES)/tindogr-2018-same-test RECIPE=tindogr-2018 SPLIT_LIST='$(SPLIT_LIST)' RATIO='$(RATIO)' UNSHUFFLED='$(UNSHUFFLED)' REPLACE=train
 
 # ---------------------------------------------------------------------------------------------------
 # What the stages depend on beside each other
@@ -194,7 +204,7 @@ $(W)/args/%: FORCE
 $(W)/args/%: export args = $(args.$*)
 
 # Names, sizes and times of the raw pictures: a picture added, removed or replaced is a change.
-$(W)/raw.list: $(SAMPLE) FORCE
+$(W)/raw.list: $(SAMPLE) $(DOGS) FORCE
 	$(call replace-if-changed,find -L "$$RAW" -mindepth 2 -type f -not -name '.*' -printf '%P %s %T@\n' | LC_ALL=C sort)
 $(W)/raw.list: export RAW := $(RAW)
 
@@ -211,7 +221,7 @@ status: ## for each stage: up to date, or stale and because of what
 	    if [ -n "$$stale" ]; then why="$${why:+$$why, }$$stale is stale"; fi; fi; \
 	  if [ -n "$$why" ]; then printf '%-9s stale: %s\n' "$$name" "$$why"; stale=$$name; else printf '%-9s up to date\n' "$$name"; fi; }; \
 	$(foreach s,sample split augment extract train match,args_$(s)='$(subst ','\'',$(args.$(s)))'; ) \
-	$(if $(SAMPLE),check sample $(SAMPLE) "$$args_sample";) \
+	$(if $(SAMPLE),check sample $(SAMPLE) "$$args_sample";) $(if $(DOGS),check download $(DOGS) "";) \
 	check split $(SPLIT) "$$args_split" $$(find -L '$(RAW)' -maxdepth 1 -type d -newer $(SPLIT) 2>/dev/null | head -1); \
 	check augment $(AUGMENT) "$$args_augment" $(SPLIT); \
 	check extract $(FEATURES) "$$args_extract" $(AUGMENT); \

@@ -110,6 +110,21 @@ impl Seek for Pending {
     }
 }
 
+/// Gives `from`, a file that grew under a name of its own, its final name `to` in the same directory: fsync,
+/// rename, fsync of the directory.
+///
+/// # Errors
+/// Any failure names `to`; `from` is untouched then.
+#[expect(clippy::disallowed_methods, reason = "this is the module that the other writers go through")]
+pub fn publish(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let publish = || -> io::Result<()> {
+        File::open(from)?.sync_all()?;
+        fs::rename(from, to)
+    };
+    publish().with_context(|| format!("cannot write {}", to.display()))?;
+    sync_directory(parent(to))
+}
+
 /// What it takes to make `bytes` durable on the disk of `dir`, without a file of any name: for forecasts.
 ///
 /// # Errors

@@ -1,0 +1,352 @@
+//! One archive: fetched from where the last run stopped, and known by its digest before it is used.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use data::stage::{self, Exit, Manners, check_interrupted};
+use data::{commit, provenance};
+use ureq::http::Response;
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Body};
+
+use crate::Cli;
+use crate::archives::Archive;
+
+/// How patient the client is.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// A connection that is silent for so long is broken.
+    pub(crate) stall: Duration,
+    /// Before the second try; doubled from try to try.
+    pub(crate) first_pause: Duration,
+    /// Tries in a row that bring no byte.
+    pub(crate) n_tries: u32,
+    /// A server that asks to wait for longer is left alone.
+    pub(crate) longest_pause: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            stall: Duration::from_secs(30),
+            first_pause: Duration::from_secs(1),
+            n_tries: 6,
+            longest_pause: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Why a request came to nothing.
+enum Failure {
+    /// It may be better the next time, after the pause that the server asks for.
+    Passing(anyhow::Error, Option<Duration>),
+    /// It will not.
+    Final(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Failure::Final(error.into())
+    }
+}
+
+/// Whoever fetches the archives.
+pub(crate) struct Client<'a> {
+    settings: &'a Settings,
+    manners: &'a Manners,
+    agent: Agent,
+    mirror: &'a str,
+    /// Where the archives are put.
+    folder: PathBuf,
+}
+
+impl<'a> Client<'a> {
+    /// A client for `cli`; nothing is asked yet.
+    pub(crate) fn new(cli: &'a Cli, settings: &'a Settings) -> Self {
+        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
+        let mut config = Agent::config_builder()
+            .http_status_as_error(false)
+            .user_agent(concat!("tindogr/", env!("CARGO_PKG_VERSION")))
+            .accept_encoding("identity")
+            .tls_config(tls)
+            .timeout_connect(Some(settings.stall))
+            .timeout_recv_response(Some(settings.stall))
+            .timeout_per_read(Some(settings.stall));
+        let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
+        if local.iter().any(|start| cli.mirror.starts_with(start)) {
+            config = config.proxy(None);
+        }
+        Self {
+            settings,
+            manners: &cli.manners,
+            agent: config.build().new_agent(),
+            mirror: cli.mirror.trim_end_matches('/'),
+            folder: cli.out.join("download"),
+        }
+    }
+
+    /// The path of `archive`, whole and with the right digest; fetched only if it does not stand there.
+    ///
+    /// # Errors
+    /// If it cannot be fetched, saying where to put it by hand; if its digest is wrong, in which case it is
+    /// set aside; or if the user interrupts.
+    pub(crate) fn fetch(&self, archive: &Archive) -> anyhow::Result<PathBuf> {
+        let file = self.folder.join(archive.name);
+        if file.exists() {
+            verify(archive, &file, &file)?;
+            return Ok(file);
+        }
+        let part = part_of(&file);
+        self.complete(archive, &part).with_context(|| {
+            format!(
+                "cannot fetch {}; run the same command again to go on, or put the file ({} bytes, sha256 {}) \
+                 at {} by hand",
+                archive.name,
+                archive.size,
+                archive.sha256,
+                file.display()
+            )
+        })?;
+        verify(archive, &part, &file)?;
+        commit::publish(&part, &file)?;
+        commit::remove(&validator_of(&part))?;
+        Ok(file)
+    }
+
+    /// Asks until `part` has all of its bytes.
+    fn complete(&self, archive: &Archive, part: &Path) -> anyhow::Result<()> {
+        let bar = stage::progress_of_bytes(self.manners, archive.size).with_message(archive.name);
+        let mut n_failures = 0;
+        loop {
+            check_interrupted()?;
+            let before = length(part)?;
+            if before > archive.size {
+                commit::remove(part)?;
+                continue;
+            }
+            bar.set_position(before);
+            bar.reset_eta();
+            if before == archive.size {
+                return Ok(());
+            }
+            let (error, asked) = match self.fetch_once(archive, part, before, &bar) {
+                Ok(()) => continue,
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Passing(error, asked)) => (error, asked),
+            };
+            if length(part)? > before {
+                n_failures = 0;
+            }
+            let pause = asked.unwrap_or(self.settings.first_pause * 2u32.pow(n_failures));
+            n_failures += 1;
+            if n_failures >= self.settings.n_tries {
+                return Err(error.context(format!("gave up after {n_failures} tries in a row")));
+            }
+            tracing::warn!("{error:#}; trying again in {:.1} s", pause.as_secs_f64());
+            sleep(pause)?;
+        }
+    }
+
+    /// One request for what is missing after the first `start` bytes, as far as it goes.
+    fn fetch_once(
+        &self,
+        archive: &Archive,
+        part: &Path,
+        start: u64,
+        bar: &indicatif::ProgressBar,
+    ) -> Result<(), Failure> {
+        let url = format!("{}/{}", self.mirror, archive.name);
+        let mut request = self.agent.get(&url);
+        if start > 0 {
+            request = request.header("range", format!("bytes={start}-"));
+            // With a validator a server whose file is another one by now sends all of it.
+            if let Ok(validator) = fs::read_to_string(validator_of(part)) {
+                request = request.header("if-range", validator);
+            }
+        }
+        let mut response = request.call().map_err(|e| no_answer(e, &url, start))?;
+        let start = match response.status().as_u16() {
+            206 => check_range(&response, archive, start)?,
+            200 => {
+                let length = header(&response, "content-length").and_then(|n| n.parse().ok());
+                check_size(length, archive)?;
+                0
+            }
+            416 => {
+                commit::remove(part)?;
+                return Err(passing(anyhow::anyhow!("{url} has nothing after the first {start} bytes")));
+            }
+            _ => return Err(self.refusal(&response, &url)),
+        };
+        note_validator(&response, part)?;
+
+        let named = || format!("cannot write {}", part.display());
+        let mut file = open_part(part, start).with_context(named)?;
+        bar.set_position(start);
+        let mut body = response.body_mut().as_reader();
+        let mut buffer = vec![0; 1 << 16];
+        let mut position = start;
+        while position < archive.size {
+            check_interrupted()?;
+            let wanted = (archive.size - position).min(buffer.len() as u64) as usize;
+            let n = body
+                .read(&mut buffer[..wanted])
+                .map_err(|e| passing(anyhow::Error::new(e).context("the connection broke")))?;
+            if n == 0 {
+                return Err(passing(anyhow::anyhow!("{url} ended at {position} bytes")));
+            }
+            file.write_all(&buffer[..n]).with_context(named)?;
+            position += n as u64;
+            bar.inc(n as u64);
+        }
+        Ok(())
+    }
+
+    fn refusal(&self, response: &Response<Body>, url: &str) -> Failure {
+        let answer = format!("{url} answers {}", response.status());
+        let pause = header(response, "retry-after").and_then(|s| s.parse().ok()).map(Duration::from_secs);
+        match response.status().as_u16() {
+            408 | 429 | 500..=599 => {
+                let wait = pause.map_or_else(|| "later".to_owned(), |p| format!("in {} s", p.as_secs()));
+                let again = Exit::TryAgain(format!("{answer}; try again {wait}")).into();
+                if pause.is_some_and(|p| p > self.settings.longest_pause) {
+                    Failure::Final(again)
+                } else {
+                    Failure::Passing(again, pause)
+                }
+            }
+            404 | 410 => Failure::Final(anyhow::anyhow!("{answer}; name another server with --mirror")),
+            _ => Failure::Final(anyhow::anyhow!("{answer}, expected 200 or 206")),
+        }
+    }
+}
+
+/// The unfinished download of `file`.
+pub(crate) fn part_of(file: &Path) -> PathBuf {
+    file.with_added_extension_name("part")
+}
+
+/// What the server called the content of `part`: an ETag or a date.
+fn validator_of(part: &Path) -> PathBuf {
+    part.with_added_extension_name("validator")
+}
+
+/// Paths of the form `<file>.<extension>`.
+trait Beside {
+    fn with_added_extension_name(&self, extension: &str) -> PathBuf;
+}
+
+impl Beside for Path {
+    fn with_added_extension_name(&self, extension: &str) -> PathBuf {
+        let mut name = self.as_os_str().to_owned();
+        name.push(".");
+        name.push(extension);
+        PathBuf::from(name)
+    }
+}
+
+/// Sets `found` aside if it is not `archive`.
+fn verify(archive: &Archive, found: &Path, file: &Path) -> anyhow::Result<()> {
+    let size = length(found)?;
+    let sha256 = provenance::sha256_file(found)?;
+    if size == archive.size && sha256 == archive.sha256 {
+        return Ok(());
+    }
+    let aside = file.with_added_extension_name("wrong");
+    commit::publish(found, &aside)?;
+    anyhow::bail!(
+        "{} is another file: {size} bytes with sha256 {sha256}, expected {} bytes with {}; it was set aside as \
+         {}; run the same command again to fetch it anew, or from elsewhere with --mirror",
+        file.display(),
+        archive.size,
+        archive.sha256,
+        aside.display()
+    )
+}
+
+fn length(path: &Path) -> anyhow::Result<u64> {
+    match fs::metadata(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(0),
+        found => Ok(found.with_context(|| format!("cannot look at {}", path.display()))?.len()),
+    }
+}
+
+/// A download in progress is the one file that grows in sight, under a name that nobody reads.
+fn open_part(part: &Path, start: u64) -> std::io::Result<File> {
+    let file = OpenOptions::new().create(true).append(true).open(part)?;
+    file.set_len(start)?;
+    Ok(file)
+}
+
+fn note_validator(response: &Response<Body>, part: &Path) -> anyhow::Result<()> {
+    // A weak ETag must not stand in If-Range (RFC 9110, 13.1.5).
+    let strong = header(response, "etag").filter(|etag| !etag.starts_with("W/"));
+    match strong.or_else(|| header(response, "last-modified")) {
+        Some(validator) => commit::write_bytes(&validator_of(part), validator.as_bytes()),
+        None => commit::remove(&validator_of(part)),
+    }
+}
+
+fn check_range(response: &Response<Body>, archive: &Archive, start: u64) -> anyhow::Result<u64> {
+    let range = header(response, "content-range");
+    let (_, size) = range
+        .and_then(parse_content_range)
+        .filter(|(first, _)| *first == start)
+        .with_context(|| format!("the server answers with the range {range:?}, expected one from {start}"))?;
+    check_size(Some(size), archive)?;
+    Ok(start)
+}
+
+fn check_size(size: Option<u64>, archive: &Archive) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        size.is_none_or(|size| size == archive.size),
+        "the server's {} has {} bytes, expected {}",
+        archive.name,
+        size.unwrap_or_default(),
+        archive.size
+    );
+    Ok(())
+}
+
+/// First byte and size of the whole, of `bytes 5-9/100`.
+fn parse_content_range(text: &str) -> Option<(u64, u64)> {
+    let (range, size) = text.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, _) = range.split_once('-')?;
+    Some((first.parse().ok()?, size.parse().ok()?))
+}
+
+fn header<'r>(response: &'r Response<Body>, name: &str) -> Option<&'r str> {
+    response.headers().get(name)?.to_str().ok()
+}
+
+fn passing(error: anyhow::Error) -> Failure {
+    Failure::Passing(error, None)
+}
+
+fn no_answer(error: ureq::Error, url: &str, start: u64) -> Failure {
+    let is_final = match &error {
+        ureq::Error::Http(_) | ureq::Error::BadUri(_) | ureq::Error::InvalidProxyUrl => true,
+        // A machine without a network; no need to wait.
+        ureq::Error::HostNotFound => start == 0,
+        _ => false,
+    };
+    let error = anyhow::Error::new(error).context(format!("{url} does not answer"));
+    if is_final { Failure::Final(error) } else { passing(error) }
+}
+
+/// Sleeps, but not through an interruption.
+fn sleep(pause: Duration) -> Result<(), Exit> {
+    let end = Instant::now() + pause;
+    loop {
+        check_interrupted()?;
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(());
+        }
+        thread::sleep(left.min(Duration::from_millis(100)));
+    }
+}

@@ -1,0 +1,346 @@
+//! The whole way, against a server on this machine that misbehaves, with archives of the true layout.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use data::provenance::sha256_hex;
+use data::stage::Exit;
+use tar::{EntryType, Header};
+use tempfile::TempDir;
+
+use super::*;
+use crate::archives::Layout;
+
+const QUICK: Settings = Settings {
+    stall: Duration::from_millis(300),
+    first_pause: Duration::from_millis(1),
+    n_tries: 3,
+    longest_pause: Duration::from_secs(2),
+};
+const TWINS: &[u8] = &[7; 3000];
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n, whatever it is called";
+
+fn entry(tar: &mut Vec<u8>, path: &str, kind: EntryType, bytes: &[u8]) {
+    let mut header = Header::new_gnu();
+    // Not through `set_path`, which refuses what a hostile archive would have.
+    header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
+    header.set_entry_type(kind);
+    header.set_mode(0o644);
+    header.set_size(bytes.len() as u64);
+    if kind.is_symlink() || kind.is_hard_link() {
+        header.as_old_mut().linkname[..11].copy_from_slice(b"/etc/passwd");
+    }
+    header.set_cksum();
+    tar.extend(header.as_bytes());
+    tar.extend(bytes);
+    tar.resize(tar.len().next_multiple_of(512), 0);
+}
+
+fn closed(mut tar: Vec<u8>) -> Vec<u8> {
+    tar.resize(tar.len() + 1024, 0);
+    tar
+}
+
+/// As Stanford Dogs: twins within a class and in two classes, a PNG named .jpg.
+fn images() -> Vec<u8> {
+    let mut tar = Vec::new();
+    entry(&mut tar, "Images/", EntryType::Directory, b"");
+    for (path, bytes) in [
+        ("Images/n02085620-Chihuahua/n02085620_7.jpg", TWINS),
+        ("Images/n02085620-Chihuahua/n02085620_8.jpg", TWINS),
+        ("Images/n02105855-Shetland_sheepdog/n02105855_2933.jpg", PNG),
+        ("Images/n02105855-Shetland_sheepdog/n02105855_1.jpg", TWINS),
+        ("Images/n02105855-Shetland_sheepdog/._n02105855_1.jpg", b"of a Mac"),
+    ] {
+        entry(&mut tar, path, EntryType::Regular, bytes);
+    }
+    closed(tar)
+}
+
+fn annotations() -> Vec<u8> {
+    let mut tar = Vec::new();
+    entry(&mut tar, "Annotation/n02085620-Chihuahua/n02085620_7", EntryType::Regular, b"<annotation/>");
+    closed(tar)
+}
+
+fn lists() -> Vec<u8> {
+    let mut tar = Vec::new();
+    for name in ["train_list.mat", "test_list.mat"] {
+        entry(&mut tar, name, EntryType::Regular, name.as_bytes());
+    }
+    closed(tar)
+}
+
+fn archive(name: &'static str, layout: Layout, folder: &'static str, bytes: &[u8]) -> Archive {
+    let counts = (folder == "raw").then_some((4, 2));
+    Archive { name, size: bytes.len() as u64, sha256: sha256_hex(bytes), layout, folder, counts }
+}
+
+fn miniature() -> Vec<Archive> {
+    vec![
+        archive("lists.tar", Layout::Flat, "lists", &lists()),
+        archive("annotation.tar", Layout::Classes("Annotation"), "annotations", &annotations()),
+        archive("images.tar", Layout::Classes("Images"), "raw", &images()),
+    ]
+}
+
+/// What the server does wrong with images.tar; the number counts the requests for it from 0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    /// The first answers end after so many bytes of the body.
+    Cut {
+        answers: usize,
+        after: usize,
+    },
+    /// As `Cut` for the first one, but the connection stays open.
+    Stall,
+    /// Every answer ends early and has the whole file.
+    IgnoresRange,
+    /// Other bytes, as many.
+    OtherBytes,
+    /// Another size.
+    OtherSize,
+    /// The first answers have this status.
+    Status {
+        answers: usize,
+        status: u16,
+    },
+}
+
+struct Server {
+    address: String,
+    /// `path` and `range` of each request.
+    log: Arc<Mutex<Vec<(String, Option<String>)>>>,
+}
+
+impl Server {
+    fn new(fault: Fault) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&log);
+        thread::spawn(move || {
+            let mut open = Vec::new();
+            for connection in listener.incoming() {
+                open.extend(serve(connection.unwrap(), fault, &kept));
+            }
+        });
+        Self { address, log }
+    }
+
+    /// The ranges that images.tar was asked for.
+    fn ranges(&self) -> Vec<Option<String>> {
+        let log = self.log.lock().unwrap();
+        log.iter().filter(|(path, _)| path == "/images.tar").map(|(_, range)| range.clone()).collect()
+    }
+}
+
+/// Answers one request; gives the connection back if it is to be left open.
+fn serve(
+    mut connection: TcpStream,
+    fault: Fault,
+    log: &Mutex<Vec<(String, Option<String>)>>,
+) -> Option<TcpStream> {
+    let mut lines = BufReader::new(connection.try_clone().unwrap()).lines().map_while(Result::ok);
+    let path = lines.next()?.split(' ').nth(1)?.to_owned();
+    let range = lines
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.to_ascii_lowercase().strip_prefix("range: ").map(str::to_owned))
+        .last();
+    let mut body = match path.as_str() {
+        "/images.tar" => images(),
+        "/annotation.tar" => annotations(),
+        _ => lists(),
+    };
+    let fault = if path == "/images.tar" { fault } else { Fault::None };
+    let number = log.lock().unwrap().iter().filter(|(before, _)| *before == path).count();
+    log.lock().unwrap().push((path, range.clone()));
+    let size = body.len();
+    let (mut status, mut sent, mut stalls) = (200, usize::MAX, false);
+    let mut head = "connection: close\r\netag: \"one\"\r\n".to_owned();
+    if let Some(range) = range.filter(|_| fault != Fault::IgnoresRange) {
+        let start: usize = range.strip_prefix("bytes=").unwrap().trim_end_matches('-').parse().unwrap();
+        head += &format!("content-range: bytes {start}-{}/{size}\r\n", size - 1);
+        body.drain(..start);
+        status = 206;
+    }
+    match fault {
+        Fault::Cut { answers, after } if number < answers => sent = after,
+        Fault::Stall if number == 0 => (sent, stalls) = (1000, true),
+        Fault::IgnoresRange if number == 0 => sent = 1000,
+        Fault::OtherBytes => body.reverse(),
+        Fault::OtherSize => body.truncate(512),
+        Fault::Status { answers, status: with } if number < answers => (status, sent) = (with, 0),
+        _ => {}
+    }
+    head = format!("HTTP/1.1 {status} x\r\n{head}content-length: {}\r\n\r\n", body.len());
+    connection.write_all(head.as_bytes()).ok()?;
+    connection.write_all(&body[..sent.min(body.len())]).ok()?;
+    stalls.then_some(connection)
+}
+
+fn cli(out: &Path, mirror: &str) -> Cli {
+    Cli::parse_from(["stanford-dogs", "--quiet", "--mirror", mirror, "--out", out.to_str().unwrap()])
+}
+
+fn make_in(dir: &TempDir, server: &Server) -> anyhow::Result<Inventory> {
+    make(&cli(dir.path(), &server.address), &miniature(), &QUICK)
+}
+
+#[track_caller]
+fn assert_complete(dir: &TempDir) {
+    let raw = dir.path().join("raw");
+    for (path, bytes) in [
+        ("n02085620-Chihuahua/n02085620_7.jpg", TWINS),
+        ("n02105855-Shetland_sheepdog/n02105855_2933.jpg", PNG),
+        ("../annotations/n02085620-Chihuahua/n02085620_7", b"<annotation/>"),
+        ("../lists/test_list.mat", b"test_list.mat"),
+    ] {
+        assert!(fs::read(raw.join(path)).unwrap() == bytes, "{path}");
+    }
+    assert_eq!(fs::read_dir(raw.join("n02105855-Shetland_sheepdog")).unwrap().count(), 2);
+    assert!(dir.path().join(TARGET).exists());
+}
+
+#[test]
+fn a_finished_run_asks_for_nothing_again() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::None));
+    let made = make_in(&dir, &server).unwrap();
+    assert_eq!((made.pictures, made.classes), (4, 2));
+    assert_complete(&dir);
+    fs::remove_dir_all(dir.path().join("download")).unwrap();
+    assert_eq!(make_in(&dir, &server).unwrap(), made);
+    assert_eq!(server.log.lock().unwrap().len(), 3);
+}
+
+#[test]
+fn a_broken_download_goes_on_where_it_broke() {
+    for fault in [Fault::Cut { answers: 1, after: 1000 }, Fault::Stall] {
+        let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(fault));
+        make_in(&dir, &server).unwrap();
+        assert_complete(&dir);
+        assert_eq!(server.ranges(), [None, Some("bytes=1000-".to_owned())], "{fault:?}");
+    }
+}
+
+#[test]
+fn the_next_run_goes_on_where_the_last_one_gave_up() {
+    // 100 bytes, then nothing three times in a row.
+    let dir = tempfile::tempdir().unwrap();
+    let first = Server::new(Fault::Cut { answers: 1, after: 100 });
+    let busy = Server::new(Fault::Status { answers: 99, status: 404 });
+    let part = dir.path().join("download/images.tar.part");
+    let interrupted = Settings { n_tries: 1, ..QUICK };
+    make(&cli(dir.path(), &first.address), &miniature(), &interrupted).unwrap_err();
+    assert_eq!(fs::read(&part).unwrap(), &images()[..100]);
+    let refused = format!("{:#}", make_in(&dir, &busy).unwrap_err());
+    assert!(refused.contains("--mirror") && refused.contains("download/images.tar by hand"), "{refused}");
+    assert_eq!(busy.ranges(), [Some("bytes=100-".to_owned())], "404 is not tried again");
+    let good = Server::new(Fault::None);
+    make_in(&dir, &good).unwrap();
+    assert_complete(&dir);
+    assert_eq!(good.ranges(), [Some("bytes=100-".to_owned())]);
+    assert!(!part.exists());
+}
+
+#[test]
+fn a_server_without_ranges_sends_all_again() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::IgnoresRange));
+    make_in(&dir, &server).unwrap();
+    assert_complete(&dir);
+    assert_eq!(server.ranges().len(), 2);
+}
+
+#[test]
+fn a_wrong_file_is_named_and_set_aside() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::OtherBytes));
+    let error = format!("{:#}", make_in(&dir, &server).unwrap_err());
+    assert!(error.contains(&sha256_hex(&images())) && error.contains("images.tar.wrong"), "{error}");
+    assert!(dir.path().join("download/images.tar.wrong").exists());
+    assert_eq!(server.ranges().len(), 1, "not fetched again by itself");
+    assert!(!dir.path().join(TARGET).exists());
+
+    let other_size = Server::new(Fault::OtherSize);
+    let error = format!("{:#}", make_in(&dir, &other_size).unwrap_err());
+    assert!(error.contains("has 512 bytes, expected"), "{error}");
+    make_in(&dir, &Server::new(Fault::None)).unwrap();
+    assert_complete(&dir);
+}
+
+#[test]
+fn a_busy_server_is_asked_again_and_then_left_for_later() {
+    for status in [429, 503] {
+        let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::Status { answers: 2, status }));
+        make_in(&dir, &server).unwrap();
+        assert_complete(&dir);
+        let (dir, server) =
+            (tempfile::tempdir().unwrap(), Server::new(Fault::Status { answers: 99, status }));
+        let error = make_in(&dir, &server).unwrap_err();
+        assert!(matches!(error.downcast_ref(), Some(Exit::TryAgain(_))), "{error:#}");
+        assert_eq!(server.ranges().len(), 3);
+    }
+}
+
+#[test]
+fn archives_put_there_by_hand_need_no_network() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, bytes) in [("images.tar", images()), ("annotation.tar", annotations()), ("lists.tar", lists())]
+    {
+        commit::write_bytes(&dir.path().join("download").join(name), &bytes).unwrap();
+    }
+    make(&cli(dir.path(), "http://127.0.0.1:9"), &miniature(), &QUICK).unwrap();
+    assert_complete(&dir);
+}
+
+/// What unpacking images.tar with one more entry says.
+fn refusal_of(path: &str, kind: EntryType) -> (TempDir, String) {
+    let mut tar = Vec::new();
+    entry(&mut tar, "Images/n02085620-Chihuahua/n02085620_7.jpg", EntryType::Regular, TWINS);
+    entry(&mut tar, path, kind, b"");
+    let tar = closed(tar);
+    let dir = tempfile::tempdir().unwrap();
+    let file: PathBuf = dir.path().join("download/images.tar");
+    commit::write_bytes(&file, &tar).unwrap();
+    let hostile = archive("images.tar", Layout::Classes("Images"), "raw", &tar);
+    let error = make(&cli(dir.path(), "http://127.0.0.1:9"), &[hostile], &QUICK).unwrap_err();
+    assert!(!dir.path().join(TARGET).exists());
+    (dir, format!("{error:#}"))
+}
+
+#[test]
+fn hostile_entries_are_refused_by_name() {
+    let file = EntryType::Regular;
+    for (path, kind, why) in [
+        ("../x.jpg", file, "leads out"),
+        ("Images/../../x/x.jpg", file, "leads out"),
+        ("/tmp/x/x.jpg", file, "absolute"),
+        ("Images/a/x.jpg", EntryType::Symlink, "neither a file nor a folder"),
+        ("Images/a/x.jpg", EntryType::Link, "neither a file nor a folder"),
+        ("Images/a/x.jpg", EntryType::Block, "neither a file nor a folder"),
+        ("Images/x.jpg", file, "expected Images/<class>/<file>"),
+        ("Images/a/b/x.jpg", file, "expected Images/<class>/<file>"),
+        ("Other/a/x.jpg", file, "expected Images/<class>/<file>"),
+        ("Images/.a/x.jpg", file, "other characters"),
+        ("Images/a/x\\y.jpg", file, "other characters"),
+        ("Images/n02085620-chihuahua/N02085620_7.jpg", file, "of this name already"),
+    ] {
+        let (dir, error) = refusal_of(path, kind);
+        assert!(error.contains(why) && error.contains(&format!("{path:?}")), "{path}: {error}");
+        let raw: Vec<_> =
+            fs::read_dir(dir.path().join("raw")).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert!(raw.iter().all(|n| n == "n02085620-Chihuahua" || n == ".lock"), "{raw:?}");
+    }
+}
+
+#[test]
+fn missing_pictures_are_noticed() {
+    let (_dir, error) = refusal_of("Images/a/x.jpg", EntryType::Regular);
+    assert!(error.contains("expected Unpacked { n_files: 4, n_folders: 2 }"), "{error}");
+}

@@ -1,0 +1,129 @@
+//! The files of an archive, each whole or not at all, and nowhere but where they belong.
+//!
+//! The archives are known by their digests; what follows holds for any archive all the same: only regular
+//! files of the expected depth and with plain names, no links, no devices, no way out of the folder.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fs::{self, File};
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+use data::commit;
+use data::stage::{self, check_interrupted};
+use tar::EntryType;
+
+use crate::Cli;
+use crate::archives::{Archive, Layout};
+
+/// Five times as many as Stanford Dogs has.
+const MAX_ENTRIES: usize = 100_000;
+/// Bytes of one file; the largest picture has 3264 x 2562 pixels.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// What an archive held.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unpacked {
+    pub(crate) n_files: usize,
+    pub(crate) n_folders: usize,
+}
+
+/// Unpacks `file` into the archive's folder of `--out`. A file that stands there already is not written
+/// again.
+///
+/// # Errors
+/// If an entry is refused, naming it; if the counts are not the known ones; or if the disk is full.
+pub(crate) fn unpack(cli: &Cli, archive: &Archive, file: &Path) -> anyhow::Result<Unpacked> {
+    let to = cli.out.join(archive.folder);
+    let bar = stage::progress_of_bytes(&cli.manners, archive.size).with_message(archive.folder);
+    let mut tar = tar::Archive::new(BufReader::with_capacity(1 << 20, File::open(file)?));
+    let mut seen = HashSet::new();
+    let mut folders = BTreeSet::new();
+    for (n, entry) in tar.entries()?.enumerate() {
+        check_interrupted()?;
+        ensure!(n < MAX_ENTRIES, "it has more than {MAX_ENTRIES} entries");
+        let mut entry = entry.context("it is damaged")?;
+        bar.set_position(entry.raw_file_position());
+        let path = entry.path_bytes().into_owned();
+        let shown = String::from_utf8_lossy(&path).into_owned();
+        let kind = entry.header().entry_type();
+        let Some((class, name)) =
+            place(archive.layout, &path, kind).with_context(|| format!("the entry {shown:?} is refused"))?
+        else {
+            continue;
+        };
+        let folder = class.map_or_else(|| to.clone(), |class| to.join(class));
+        let target = folder.join(name);
+        // Names that differ in case only are one file on the disks of Macs and Windows.
+        ensure!(
+            seen.insert(target.to_string_lossy().to_ascii_lowercase()),
+            "the entry {shown:?} is refused: there is one of this name already"
+        );
+        ensure!(
+            entry.size() <= MAX_BYTES,
+            "the entry {shown:?} is refused: {} bytes, expected at most {MAX_BYTES}",
+            entry.size()
+        );
+        let mut bytes = Vec::with_capacity(entry.size() as usize);
+        entry.read_to_end(&mut bytes).with_context(|| format!("the entry {shown:?} is damaged"))?;
+        write_unless_there(&target, &bytes)?;
+        folders.insert(folder);
+    }
+    for folder in &folders {
+        commit::sync_directory(folder)?;
+    }
+    let unpacked = Unpacked { n_files: seen.len(), n_folders: folders.len() };
+    check_counts(archive, &unpacked)?;
+    Ok(unpacked)
+}
+
+/// Class and name of a file to be written; `None` for folders and what archivers leave behind.
+fn place(layout: Layout, path: &[u8], kind: EntryType) -> anyhow::Result<Option<(Option<&str>, &str)>> {
+    let path = str::from_utf8(path).context("its name is no UTF-8")?;
+    ensure!(!path.starts_with('/'), "its path is absolute");
+    let parts: Vec<&str> = path.trim_end_matches('/').split('/').filter(|part| *part != ".").collect();
+    ensure!(!parts.contains(&".."), "its path leads out of the folder");
+    match kind {
+        EntryType::Directory => return Ok(None),
+        EntryType::Regular => {}
+        other => bail!("it is neither a file nor a folder ({other:?})"),
+    }
+    let Some((name, above)) = parts.split_last() else { bail!("it has no name") };
+    let class = match (layout, above) {
+        (Layout::Flat, []) => None,
+        (Layout::Classes(root), [first, class]) if *first == root => Some(*class),
+        (Layout::Flat, _) => bail!("expected <file>"),
+        (Layout::Classes(root), _) => bail!("expected {root}/<class>/<file>"),
+    };
+    if name.starts_with('.') {
+        return Ok(None); // as `._n02085620_7.jpg` of a Mac
+    }
+    ensure!(
+        class.is_none_or(is_plain) && is_plain(name),
+        "its name has other characters than A-Z a-z 0-9 _ - ."
+    );
+    Ok(Some((class, name)))
+}
+
+fn is_plain(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+}
+
+fn write_unless_there(target: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let same_length = fs::metadata(target).is_ok_and(|m| m.len() == bytes.len() as u64);
+    if same_length && fs::read(target).is_ok_and(|found| found == bytes) {
+        return Ok(());
+    }
+    let mut pending = commit::Pending::create(target)?;
+    std::io::Write::write_all(&mut pending, bytes)
+        .with_context(|| format!("cannot write {}", target.display()))?;
+    pending.commit_without_directory()
+}
+
+fn check_counts(archive: &Archive, unpacked: &Unpacked) -> anyhow::Result<()> {
+    let Some((n_files, n_folders)) = archive.counts else { return Ok(()) };
+    let expected = Unpacked { n_files, n_folders };
+    ensure!(*unpacked == expected, "it holds {unpacked:?}, expected {expected:?}");
+    Ok(())
+}
