@@ -23,7 +23,7 @@ use data::stage::{self, Manners};
 use data::{commit, forecast};
 use serde::{Deserialize, Serialize};
 
-use crate::archives::Archive;
+pub use crate::archives::{Archive, Layout, pinned};
 use crate::download::{Client, Settings};
 
 /// Written last, in the folder of the pictures; the splitter passes over names with a dot.
@@ -78,7 +78,15 @@ pub fn main() -> ExitCode {
 /// [`stage::Exit::TryAgain`] if the server is too busy or another process writes there; anything else names
 /// the archive or the entry.
 pub fn run(cli: &Cli) -> anyhow::Result<()> {
-    let inventory = make(cli, &archives::pinned(), &Settings::default())?;
+    run_with(cli, &pinned())
+}
+
+/// [`run`] for other archives of the same layout; the program has no option for it.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(cli: &Cli, archives: &[Archive]) -> anyhow::Result<()> {
+    let inventory = make(cli, archives, &Settings::default())?;
     stage::print_summary(&cli.manners, &inventory)
 }
 
