@@ -234,7 +234,7 @@ status: ## for each stage: up to date, or stale and because of what
 
 # Pictures to plan for before there is a manifest: those in RAW, else as many as there will be.
 plan.pictures = $(if $(wildcard $(RAW)/*/),--plan-images '$(subst ','\'',$(RAW))',$(if $(filter sample,$(DATASET)),\
-  --plan-pictures $(shell expr 12 '*' $(or $(PER_CLASS),60)),$(if $(filter stanford-dogs,$(DATASET)),--plan-pictures 12000$(,)0$(,)8580)))
+  --plan-pictures $(shell expr 12 '*' $(or $(PER_CLASS),60)),$(if $(filter stanford-dogs,$(DATASET)),--plan-pictures 10800$(,)1200$(,)8580)))
 , := ,
 plan.flags = --plan $(plan.pictures) $(call flag,plan-ratio,$(RATIO)) --threads $(THREADS) $(PLAN_FLAGS)
 PLAN_FLAGS ?=

@@ -222,6 +222,22 @@ pub fn free_space(dir: &Path) -> anyhow::Result<u64> {
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
+/// Refuses to begin `what`, of `n_bytes`, for which the disk of `dir` has no room.
+///
+/// # Errors
+/// With both sizes; or if the disk cannot be asked.
+pub fn ensure_space(dir: &Path, n_bytes: u64, what: &str) -> anyhow::Result<()> {
+    let free = free_space(dir)?;
+    anyhow::ensure!(
+        free >= n_bytes,
+        "the disk of {} has {} free, {what} needs {}; make room there or choose another folder",
+        dir.display(),
+        size(free),
+        size(n_bytes)
+    );
+    Ok(())
+}
+
 /// The nearest directory above `dir`, or itself, that is there.
 pub fn existing(dir: &Path) -> &Path {
     let named = dir.ancestors().filter(|dir| !dir.as_os_str().is_empty());
@@ -419,6 +435,10 @@ mod tests {
             (duration(12_000.0), size(2_065_243_200), size(1_500_000)),
             ("3 h 20 min".into(), "2.07 GB".into(), "1.5 MB".into())
         );
-        assert!(free_space(Path::new("/nowhere/at/all")).unwrap() > 0);
+        let nowhere = Path::new("/nowhere/at/all");
+        assert!(free_space(nowhere).unwrap() > 0);
+        ensure_space(nowhere, 1, "a byte").unwrap();
+        let refused = ensure_space(nowhere, 1 << 62, "too much").unwrap_err().to_string();
+        assert!(refused.contains("too much needs 4611686018.43 GB"), "{refused}");
     }
 }

@@ -73,12 +73,13 @@ pub struct Cli {
     /// class/picture a line. Valid is carved out of train
     #[arg(long, value_name = "TRAIN,TEST", value_delimiter = ',', conflicts_with = "fixed")]
     pub split_list: Vec<PathBuf>,
-    /// With --split-list: the share of train that becomes valid
+    /// With --split-list: the share of train that becomes valid. A tenth of Stanford Dogs' train list is
+    /// the 10,800 / 1,200 / 8,580 of Visual Prompt Tuning (Jia and others, 2022), which others compare with
     #[arg(
         long,
         value_name = "SHARE",
         allow_hyphen_values = true,
-        default_value_t = 0.15,
+        default_value_t = 0.1,
         requires = "split_list"
     )]
     pub valid_share: f64,

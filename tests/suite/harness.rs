@@ -59,10 +59,17 @@ impl Work {
 
     /// The repository's Makefile over the freshly built programs, with this directory as the run.
     pub(crate) fn make(&self, args: &[&str]) -> Ran {
+        Ran::of(self.make_command(args).output().unwrap())
+    }
+
+    /// The command of [`Work::make`].
+    pub(crate) fn make_command(&self, args: &[&str]) -> Command {
         let bin = self.path("bin");
         if !bin.exists() {
             std::fs::create_dir(&bin).unwrap();
-            for stage in ["sample", "splitter", "augmenter", "extractor", "trainer", "matcher"] {
+            for stage in
+                ["sample", "stanford-dogs", "splitter", "augmenter", "extractor", "trainer", "matcher"]
+            {
                 std::os::unix::fs::symlink(STAGE, bin.join(stage)).unwrap();
             }
         }
@@ -74,7 +81,7 @@ impl Work {
             .args(["BUILD=:", "PER_CLASS=6", "IMAGE_SIZE=32", "EPOCHS=2", "HIDDEN=16,8"])
             .args(args);
         without_settings(&mut command);
-        Ran::of(command.output().unwrap())
+        command
     }
 
     /// [`Work::make`] that must succeed.

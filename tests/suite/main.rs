@@ -9,6 +9,8 @@ mod harness;
 
 // The whole pipeline through the Makefile: what it makes, what it makes again and what not.
 mod make;
+// Stanford Dogs through the Makefile, from a server that holds a miniature of it; killed on the way.
+mod stanford_dogs;
 // The same bytes for any number of threads, any order and any place.
 mod determinism;
 // Killed anywhere, run again: the same artefacts.

@@ -5,22 +5,24 @@ pub(crate) const HOME: &str = "http://vision.stanford.edu/aditya86/ImageNetDogs"
 
 /// An archive that is pinned by its digest.
 #[derive(Debug, Clone)]
-pub(crate) struct Archive {
+pub struct Archive {
     /// Its name at the server and in `OUT/download`.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// Bytes.
-    pub(crate) size: u64,
-    pub(crate) sha256: String,
-    pub(crate) layout: Layout,
+    pub size: u64,
+    /// Of the archive, in hexadecimal digits.
+    pub sha256: String,
+    /// How the names in it look.
+    pub layout: Layout,
     /// The folder of `OUT` for its files.
-    pub(crate) folder: &'static str,
+    pub folder: &'static str,
     /// Files and class folders, where they are known.
-    pub(crate) counts: Option<(usize, usize)>,
+    pub counts: Option<(usize, usize)>,
 }
 
 /// How the names in an archive look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Layout {
+pub enum Layout {
     /// `<root>/<class>/<file>`
     Classes(&'static str),
     /// `<file>`
@@ -29,7 +31,7 @@ pub(crate) enum Layout {
 
 /// The three archives; sizes and digests as TensorFlow Datasets records them
 /// (`url_checksums/stanford_dogs.txt`), counts as the authors give them.
-pub(crate) fn pinned() -> [Archive; 3] {
+pub fn pinned() -> [Archive; 3] {
     [
         Archive {
             name: "lists.tar",

@@ -3,60 +3,29 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 use data::stage::{self, Exit, Manners, check_interrupted};
 use data::{commit, provenance};
-use ureq::http::Response;
-use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Body};
+use fetch::{Agent, Failure, Patience, Response, header, parse_content_range, retry_after};
 
 use crate::Cli;
 use crate::archives::Archive;
 
-/// How patient the client is.
-#[derive(Debug, Clone)]
-pub(crate) struct Settings {
-    /// A connection that is silent for so long is broken.
-    pub(crate) stall: Duration,
-    /// Before the second try; doubled from try to try.
-    pub(crate) first_pause: Duration,
-    /// Tries in a row that bring no byte.
-    pub(crate) n_tries: u32,
-    /// A server that asks to wait for longer is left alone.
-    pub(crate) longest_pause: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            stall: Duration::from_secs(30),
-            first_pause: Duration::from_secs(1),
-            n_tries: 6,
-            longest_pause: Duration::from_secs(60),
-        }
-    }
-}
-
-/// Why a request came to nothing.
-enum Failure {
-    /// It may be better the next time, after the pause that the server asks for.
-    Passing(anyhow::Error, Option<Duration>),
-    /// It will not.
-    Final(anyhow::Error),
-}
-
-impl<E: Into<anyhow::Error>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Failure::Final(error.into())
-    }
-}
+/// A server of a university, at its own pace.
+pub(crate) const PATIENCE: Patience = Patience {
+    stall: Duration::from_secs(30),
+    first_pause: Duration::from_secs(1),
+    n_tries: 6,
+    longest_pause: Duration::from_secs(60),
+};
+/// As HTTP clients commonly do.
+const MAX_REDIRECTS: u32 = 10;
 
 /// Whoever fetches the archives.
 pub(crate) struct Client<'a> {
-    settings: &'a Settings,
+    patience: &'a Patience,
     manners: &'a Manners,
     agent: Agent,
     mirror: &'a str,
@@ -66,24 +35,11 @@ pub(crate) struct Client<'a> {
 
 impl<'a> Client<'a> {
     /// A client for `cli`; nothing is asked yet.
-    pub(crate) fn new(cli: &'a Cli, settings: &'a Settings) -> Self {
-        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
-        let mut config = Agent::config_builder()
-            .http_status_as_error(false)
-            .user_agent(concat!("tindogr/", env!("CARGO_PKG_VERSION")))
-            .accept_encoding("identity")
-            .tls_config(tls)
-            .timeout_connect(Some(settings.stall))
-            .timeout_recv_response(Some(settings.stall))
-            .timeout_per_read(Some(settings.stall));
-        let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
-        if local.iter().any(|start| cli.mirror.starts_with(start)) {
-            config = config.proxy(None);
-        }
+    pub(crate) fn new(cli: &'a Cli, patience: &'a Patience) -> Self {
         Self {
-            settings,
+            patience,
             manners: &cli.manners,
-            agent: config.build().new_agent(),
+            agent: patience.agent(&cli.mirror, MAX_REDIRECTS),
             mirror: cli.mirror.trim_end_matches('/'),
             folder: cli.out.join("download"),
         }
@@ -120,7 +76,7 @@ impl<'a> Client<'a> {
     /// Asks until `part` has all of its bytes.
     fn complete(&self, archive: &Archive, part: &Path) -> anyhow::Result<()> {
         let bar = stage::progress_of_bytes(self.manners, archive.size).with_message(archive.name);
-        let mut n_failures = 0;
+        let mut tries = self.patience.tries();
         loop {
             check_interrupted()?;
             let before = length(part)?;
@@ -133,21 +89,9 @@ impl<'a> Client<'a> {
             if before == archive.size {
                 return Ok(());
             }
-            let (error, asked) = match self.fetch_once(archive, part, before, &bar) {
-                Ok(()) => continue,
-                Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Passing(error, asked)) => (error, asked),
-            };
-            if length(part)? > before {
-                n_failures = 0;
+            if let Err(failure) = self.fetch_once(archive, part, before, &bar) {
+                tries.pause(failure, length(part)? > before)?;
             }
-            let pause = asked.unwrap_or(self.settings.first_pause * 2u32.pow(n_failures));
-            n_failures += 1;
-            if n_failures >= self.settings.n_tries {
-                return Err(error.context(format!("gave up after {n_failures} tries in a row")));
-            }
-            tracing::warn!("{error:#}; trying again in {:.1} s", pause.as_secs_f64());
-            sleep(pause)?;
         }
     }
 
@@ -168,7 +112,7 @@ impl<'a> Client<'a> {
                 request = request.header("if-range", validator);
             }
         }
-        let mut response = request.call().map_err(|e| no_answer(e, &url, start))?;
+        let mut response = request.call().map_err(|e| Failure::no_answer(e, &url, start > 0))?;
         let start = match response.status().as_u16() {
             206 => check_range(&response, archive, start)?,
             200 => {
@@ -178,7 +122,9 @@ impl<'a> Client<'a> {
             }
             416 => {
                 commit::remove(part)?;
-                return Err(passing(anyhow::anyhow!("{url} has nothing after the first {start} bytes")));
+                return Err(Failure::passing(anyhow::anyhow!(
+                    "{url} has nothing after the first {start} bytes"
+                )));
             }
             _ => return Err(self.refusal(&response, &url)),
         };
@@ -195,9 +141,9 @@ impl<'a> Client<'a> {
             let wanted = (archive.size - position).min(buffer.len() as u64) as usize;
             let n = body
                 .read(&mut buffer[..wanted])
-                .map_err(|e| passing(anyhow::Error::new(e).context("the connection broke")))?;
+                .map_err(|e| Failure::passing(anyhow::Error::new(e).context("the connection broke")))?;
             if n == 0 {
-                return Err(passing(anyhow::anyhow!("{url} ended at {position} bytes")));
+                return Err(Failure::passing(anyhow::anyhow!("{url} ended at {position} bytes")));
             }
             file.write_all(&buffer[..n]).with_context(named)?;
             position += n as u64;
@@ -206,14 +152,14 @@ impl<'a> Client<'a> {
         Ok(())
     }
 
-    fn refusal(&self, response: &Response<Body>, url: &str) -> Failure {
+    fn refusal(&self, response: &Response, url: &str) -> Failure {
         let answer = format!("{url} answers {}", response.status());
-        let pause = header(response, "retry-after").and_then(|s| s.parse().ok()).map(Duration::from_secs);
+        let pause = retry_after(response);
         match response.status().as_u16() {
             408 | 429 | 500..=599 => {
                 let wait = pause.map_or_else(|| "later".to_owned(), |p| format!("in {} s", p.as_secs()));
                 let again = Exit::TryAgain(format!("{answer}; try again {wait}")).into();
-                if pause.is_some_and(|p| p > self.settings.longest_pause) {
+                if pause.is_some_and(|p| p > self.patience.longest_pause) {
                     Failure::Final(again)
                 } else {
                     Failure::Passing(again, pause)
@@ -282,7 +228,7 @@ fn open_part(part: &Path, start: u64) -> std::io::Result<File> {
     Ok(file)
 }
 
-fn note_validator(response: &Response<Body>, part: &Path) -> anyhow::Result<()> {
+fn note_validator(response: &Response, part: &Path) -> anyhow::Result<()> {
     // A weak ETag must not stand in If-Range (RFC 9110, 13.1.5).
     let strong = header(response, "etag").filter(|etag| !etag.starts_with("W/"));
     match strong.or_else(|| header(response, "last-modified")) {
@@ -291,7 +237,7 @@ fn note_validator(response: &Response<Body>, part: &Path) -> anyhow::Result<()> 
     }
 }
 
-fn check_range(response: &Response<Body>, archive: &Archive, start: u64) -> anyhow::Result<u64> {
+fn check_range(response: &Response, archive: &Archive, start: u64) -> anyhow::Result<u64> {
     let range = header(response, "content-range");
     let (_, size) = range
         .and_then(parse_content_range)
@@ -310,43 +256,4 @@ fn check_size(size: Option<u64>, archive: &Archive) -> anyhow::Result<()> {
         archive.size
     );
     Ok(())
-}
-
-/// First byte and size of the whole, of `bytes 5-9/100`.
-fn parse_content_range(text: &str) -> Option<(u64, u64)> {
-    let (range, size) = text.strip_prefix("bytes ")?.split_once('/')?;
-    let (first, _) = range.split_once('-')?;
-    Some((first.parse().ok()?, size.parse().ok()?))
-}
-
-fn header<'r>(response: &'r Response<Body>, name: &str) -> Option<&'r str> {
-    response.headers().get(name)?.to_str().ok()
-}
-
-fn passing(error: anyhow::Error) -> Failure {
-    Failure::Passing(error, None)
-}
-
-fn no_answer(error: ureq::Error, url: &str, start: u64) -> Failure {
-    let is_final = match &error {
-        ureq::Error::Http(_) | ureq::Error::BadUri(_) | ureq::Error::InvalidProxyUrl => true,
-        // A machine without a network; no need to wait.
-        ureq::Error::HostNotFound => start == 0,
-        _ => false,
-    };
-    let error = anyhow::Error::new(error).context(format!("{url} does not answer"));
-    if is_final { Failure::Final(error) } else { passing(error) }
-}
-
-/// Sleeps, but not through an interruption.
-fn sleep(pause: Duration) -> Result<(), Exit> {
-    let end = Instant::now() + pause;
-    loop {
-        check_interrupted()?;
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(());
-        }
-        thread::sleep(left.min(Duration::from_millis(100)));
-    }
 }

@@ -21,10 +21,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 use data::stage::{self, Manners};
 use data::{commit, forecast};
+use fetch::Patience;
 use serde::{Deserialize, Serialize};
 
-use crate::archives::Archive;
-use crate::download::{Client, Settings};
+pub use crate::archives::{Archive, Layout, pinned};
+use crate::download::{Client, PATIENCE};
 
 /// Written last, in the folder of the pictures; the splitter passes over names with a dot.
 const TARGET: &str = "raw/.stanford-dogs.json";
@@ -78,11 +79,19 @@ pub fn main() -> ExitCode {
 /// [`stage::Exit::TryAgain`] if the server is too busy or another process writes there; anything else names
 /// the archive or the entry.
 pub fn run(cli: &Cli) -> anyhow::Result<()> {
-    let inventory = make(cli, &archives::pinned(), &Settings::default())?;
+    run_with(cli, &pinned())
+}
+
+/// [`run`] for other archives of the same layout; the program has no option for it.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(cli: &Cli, archives: &[Archive]) -> anyhow::Result<()> {
+    let inventory = make(cli, archives, &PATIENCE)?;
     stage::print_summary(&cli.manners, &inventory)
 }
 
-fn make(cli: &Cli, archives: &[Archive], settings: &Settings) -> anyhow::Result<Inventory> {
+fn make(cli: &Cli, archives: &[Archive], patience: &Patience) -> anyhow::Result<Inventory> {
     let digests: BTreeMap<_, _> = archives.iter().map(|a| (a.name.to_owned(), a.sha256.clone())).collect();
     let target = cli.out.join(TARGET);
     if let Some(inventory) = finished(&target)?.filter(|i| i.archives == digests) {
@@ -95,7 +104,7 @@ fn make(cli: &Cli, archives: &[Archive], settings: &Settings) -> anyhow::Result<
         .collect::<anyhow::Result<_>>()?;
     ensure_space(&cli.out, archives)?;
 
-    let client = Client::new(cli, settings);
+    let client = Client::new(cli, patience);
     let mut inventory = Inventory { archives: digests, pictures: 0, classes: 0 };
     for archive in archives {
         let file = client.fetch(archive)?;
@@ -129,13 +138,5 @@ fn ensure_space(out: &Path, archives: &[Archive]) -> anyhow::Result<()> {
         // Begun is counted as not begun: a little too careful.
         needed += archive.size;
     }
-    let free = forecast::free_space(out)?;
-    anyhow::ensure!(
-        free >= needed,
-        "{} has {:.1} GB free, the data set needs {:.1} GB; make room or choose another --out",
-        out.display(),
-        free as f64 / 1e9,
-        needed as f64 / 1e9
-    );
-    Ok(())
+    forecast::ensure_space(out, needed, "the data set")
 }

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::archives::Layout;
 
-const QUICK: Settings = Settings {
+const QUICK: Patience = Patience {
     stall: Duration::from_millis(300),
     first_pause: Duration::from_millis(1),
     n_tries: 3,
@@ -150,10 +150,11 @@ fn serve(
 ) -> Option<TcpStream> {
     let mut lines = BufReader::new(connection.try_clone().unwrap()).lines().map_while(Result::ok);
     let path = lines.next()?.split(' ').nth(1)?.to_owned();
-    let range = lines
-        .take_while(|line| !line.is_empty())
-        .filter_map(|line| line.to_ascii_lowercase().strip_prefix("range: ").map(str::to_owned))
-        .last();
+    let headers: Vec<String> =
+        lines.take_while(|line| !line.is_empty()).map(|line| line.to_ascii_lowercase()).collect();
+    let value_of = |name: &str| headers.iter().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+    let range = value_of("range: ");
+    let is_other = value_of("if-range: ").is_some_and(|validator| validator != "\"one\"");
     let mut body = match path.as_str() {
         "/images.tar" => images(),
         "/annotation.tar" => annotations(),
@@ -165,7 +166,7 @@ fn serve(
     let size = body.len();
     let (mut status, mut sent, mut stalls) = (200, usize::MAX, false);
     let mut head = "connection: close\r\netag: \"one\"\r\n".to_owned();
-    if let Some(range) = range.filter(|_| fault != Fault::IgnoresRange) {
+    if let Some(range) = range.filter(|_| fault != Fault::IgnoresRange && !is_other) {
         let start: usize = range.strip_prefix("bytes=").unwrap().trim_end_matches('-').parse().unwrap();
         head += &format!("content-range: bytes {start}-{}/{size}\r\n", size - 1);
         body.drain(..start);
@@ -237,7 +238,7 @@ fn the_next_run_goes_on_where_the_last_one_gave_up() {
     let first = Server::new(Fault::Cut { answers: 1, after: 100 });
     let busy = Server::new(Fault::Status { answers: 99, status: 404 });
     let part = dir.path().join("download/images.tar.part");
-    let interrupted = Settings { n_tries: 1, ..QUICK };
+    let interrupted = Patience { n_tries: 1, ..QUICK };
     make(&cli(dir.path(), &first.address), &miniature(), &interrupted).unwrap_err();
     assert_eq!(fs::read(&part).unwrap(), &images()[..100]);
     let refused = format!("{:#}", make_in(&dir, &busy).unwrap_err());
@@ -324,6 +325,9 @@ fn hostile_entries_are_refused_by_name() {
         ("Images/a/x.jpg", EntryType::Symlink, "neither a file nor a folder"),
         ("Images/a/x.jpg", EntryType::Link, "neither a file nor a folder"),
         ("Images/a/x.jpg", EntryType::Block, "neither a file nor a folder"),
+        ("Images/a/x.jpg", EntryType::Char, "neither a file nor a folder"),
+        ("Images/a/x.jpg", EntryType::Fifo, "neither a file nor a folder"),
+        ("Images/../x.jpg", EntryType::Directory, "leads out"),
         ("Images/x.jpg", file, "expected Images/<class>/<file>"),
         ("Images/a/b/x.jpg", file, "expected Images/<class>/<file>"),
         ("Other/a/x.jpg", file, "expected Images/<class>/<file>"),
@@ -337,6 +341,97 @@ fn hostile_entries_are_refused_by_name() {
             fs::read_dir(dir.path().join("raw")).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert!(raw.iter().all(|n| n == "n02085620-Chihuahua" || n == ".lock"), "{raw:?}");
     }
+}
+
+/// The error of unpacking `tar`, an images.tar with the right digest.
+fn refusal_to_unpack(tar: &[u8]) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    commit::write_bytes(&dir.path().join("download/images.tar"), tar).unwrap();
+    let hostile = archive("images.tar", Layout::Classes("Images"), "raw", tar);
+    let error = make(&cli(dir.path(), "http://127.0.0.1:9"), &[hostile], &QUICK).unwrap_err();
+    assert!(!dir.path().join(TARGET).exists());
+    format!("{error:#}")
+}
+
+#[test]
+fn archives_that_would_fill_the_disk_or_the_memory_are_refused() {
+    let mut tar = Vec::new();
+    entry(&mut tar, "Images/", EntryType::Directory, b"");
+    let folder = tar.clone();
+    let many = closed(folder.repeat(100_001));
+    let error = refusal_to_unpack(&many);
+    assert!(error.contains("more than 100000 entries"), "{error}");
+
+    // A header that promises 64 MiB and a byte, with nothing behind it.
+    let mut header = Header::new_gnu();
+    header.set_path("Images/n02085620-Chihuahua/n02085620_7.jpg").unwrap();
+    header.set_size((64 << 20) + 1);
+    header.set_cksum();
+    let error = refusal_to_unpack(header.as_bytes());
+    assert!(error.contains("67108865 bytes, expected at most 67108864"), "{error}");
+}
+
+#[test]
+fn an_archive_that_the_disk_has_no_room_for_is_not_begun() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::None));
+    let [_, _, images] = miniature().try_into().unwrap();
+    let huge = Archive { size: 1 << 60, ..images };
+    let error = make(&cli(dir.path(), &server.address), &[huge], &QUICK).unwrap_err().to_string();
+    assert!(error.contains("the data set needs 2305843009.21 GB"), "{error}");
+    assert!(server.ranges().is_empty());
+}
+
+#[test]
+fn what_a_killed_run_left_behind_is_made_right() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::None));
+    let class = dir.path().join("raw/n02085620-Chihuahua");
+    let other = vec![8; TWINS.len()];
+    for (name, left) in
+        [("n02085620_7.jpg", &TWINS[..100]), ("n02085620_8.jpg", &other), (".n02085620_9.jpg.tmp.1.a", b"x")]
+    {
+        commit::write_bytes(&class.join(name), left).unwrap();
+    }
+    make_in(&dir, &server).unwrap();
+    assert_complete(&dir);
+    assert!(fs::read(class.join("n02085620_8.jpg")).unwrap() == TWINS);
+    assert_eq!(fs::read_dir(class).unwrap().count(), 2, "no temporary file is left");
+}
+
+#[test]
+fn the_beginning_of_another_file_is_not_gone_on_with() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::None));
+    let part = dir.path().join("download/images.tar.part");
+    commit::write_bytes(&part, &[0; 1000]).unwrap();
+    commit::write_bytes(&dir.path().join("download/images.tar.part.validator"), b"\"zero\"").unwrap();
+    make_in(&dir, &server).unwrap();
+    assert_complete(&dir);
+    assert_eq!(server.ranges(), [Some("bytes=1000-".to_owned())], "one answer with all of it");
+
+    // What the server calls the file is kept with its beginning.
+    let cut = Server::new(Fault::Cut { answers: 1, after: 100 });
+    let dir = tempfile::tempdir().unwrap();
+    make(&cli(dir.path(), &cut.address), &miniature(), &Patience { n_tries: 1, ..QUICK }).unwrap_err();
+    let validator = fs::read(dir.path().join("download/images.tar.part.validator")).unwrap();
+    assert_eq!(validator, b"\"one\"");
+}
+
+#[test]
+fn what_stands_in_download_is_not_trusted() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::None));
+    let file = dir.path().join("download/images.tar");
+    commit::write_bytes(&file, &images()[1..]).unwrap();
+    let error = format!("{:#}", make_in(&dir, &server).unwrap_err());
+    assert!(error.contains("images.tar is another file") && server.ranges().is_empty(), "{error}");
+    // Longer than the whole: begun anew.
+    commit::write_bytes(&dir.path().join("download/images.tar.part"), &[0; 100_000]).unwrap();
+    make_in(&dir, &server).unwrap();
+    assert_complete(&dir);
+    assert_eq!(server.ranges(), [None]);
+
+    // Unpacked from other archives than those that are known now.
+    let [lists, annotations, images] = miniature().try_into().unwrap();
+    let others = [lists, annotations, Archive { sha256: "0".repeat(64), ..images }];
+    make(&cli(dir.path(), &server.address), &others, &QUICK).unwrap_err();
 }
 
 #[test]

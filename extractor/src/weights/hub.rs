@@ -22,9 +22,10 @@ use std::path::{Path, PathBuf, absolute};
 use std::time::Duration;
 
 use anyhow::Context;
-use data::commit;
 use data::provenance::{sha256_file, to_hex};
 use data::stage::{self, Exit, Manners};
+use data::{commit, forecast};
+use fetch::Patience;
 use sha2::{Digest, Sha256};
 
 use super::Weights;
@@ -70,25 +71,20 @@ impl Pin {
     }
 }
 
-/// How patient a download is.
+/// How a download goes.
 struct Settings {
-    /// A server that sends nothing for so long is given up.
-    stall: Duration,
-    /// Before the second try; twice as long before each further one.
-    first_pause: Duration,
-    /// Of tries in a row that bring nothing.
-    n_tries: u32,
-    /// A server that asks to wait longer is asked another day.
-    longest_pause: Duration,
+    patience: Patience,
     /// What is kept of an interrupted download is a multiple of this.
     piece_bytes: u64,
 }
 
 const SETTINGS: Settings = Settings {
-    stall: Duration::from_secs(15),
-    first_pause: Duration::from_secs(1),
-    n_tries: 5,
-    longest_pause: Duration::from_secs(60),
+    patience: Patience {
+        stall: Duration::from_secs(15),
+        first_pause: Duration::from_secs(1),
+        n_tries: 5,
+        longest_pause: Duration::from_secs(60),
+    },
     piece_bytes: 8 << 20,
 };
 
@@ -201,6 +197,7 @@ impl Hub<'_> {
         header.check_tensors(&remote.url(), self.pin.layers)?;
         let parts = self.parts("whole");
         let range = 0..remote.size()?;
+        forecast::ensure_space(&self.environment.cache, range.end, "the whole file of the weights")?;
         let pieces = self.fetch_pieces(remote, &parts, std::slice::from_ref(&range))?;
         let blob = self.cached_repository().join("blobs").join(self.pin.sha256);
         let mut digest = Sha256::new();
@@ -251,7 +248,7 @@ impl Hub<'_> {
             !self.environment.offline,
             "the weights {repository} are not on this machine, and HF_HUB_OFFLINE is set; {elsewhere}"
         );
-        work(&mut Remote::new(self.pin, self.environment, self.settings)).map_err(|error| {
+        work(&mut Remote::new(self.pin, self.environment, &self.settings.patience)).map_err(|error| {
             if error.is::<Exit>() {
                 return error;
             }
@@ -321,6 +318,9 @@ impl Hub<'_> {
         let (standing, missing): (Vec<_>, Vec<_>) =
             all.iter().cloned().partition(|p| parts.load(p).is_some());
         let n_bytes = |pieces: &[Range<u64>]| pieces.iter().map(|p| p.end - p.start).sum::<u64>();
+        // The pieces, and the file that is made of them.
+        let needed = n_bytes(&missing) + n_bytes(&all);
+        forecast::ensure_space(self.weights_dir, needed, "the download of the weights")?;
         tracing::info!(
             "fetching {:.1} of {:.1} MB from {}",
             n_bytes(&missing) as f64 / 1e6,

@@ -1,13 +1,27 @@
 //! Every program of the workspace in one binary, chosen by the name it is called by, so that Cargo
 //! builds them fresh before the suite runs and the suite needs no other target directory.
 
+use std::ffi::OsStr;
+use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
+
+use anyhow::Context;
+use data::provenance::sha256_file;
+use stanford_dogs::Archive;
+
+/// A folder with archives that stand for those of Stanford Dogs. The program itself knows no others than
+/// the pinned ones; only here, where it is tested, may a miniature of them be pinned instead.
+const MINIATURE: &str = "MINIATURE_OF_STANFORD_DOGS";
 
 fn main() -> ExitCode {
     let called_as = std::env::args_os().next().unwrap_or_default();
     match Path::new(&called_as).file_name().and_then(|name| name.to_str()) {
         Some("sample") => data::sample::main(),
+        Some("stanford-dogs") => match std::env::var_os(MINIATURE) {
+            None => stanford_dogs::main(),
+            Some(folder) => stanford_dogs_of(&folder),
+        },
         Some("splitter") => splitter::main(),
         Some("augmenter") => augmenter::main(),
         Some("extractor") => extractor::main(),
@@ -15,4 +29,20 @@ fn main() -> ExitCode {
         Some("matcher") => matcher::main(),
         _ => ExitCode::from(2),
     }
+}
+
+fn stanford_dogs_of(folder: &OsStr) -> ExitCode {
+    let pin = |archive: Archive| -> anyhow::Result<Archive> {
+        let file = Path::new(folder).join(archive.name);
+        let size = fs::metadata(&file).with_context(|| format!("cannot look at {}", file.display()))?.len();
+        Ok(Archive { size, sha256: sha256_file(&file)?, counts: None, ..archive })
+    };
+    data::stage::main(
+        |cli: &stanford_dogs::Cli| &cli.manners,
+        |cli| {
+            let archives: Vec<Archive> =
+                stanford_dogs::pinned().into_iter().map(pin).collect::<anyhow::Result<_>>()?;
+            stanford_dogs::run_with(cli, &archives)
+        },
+    )
 }

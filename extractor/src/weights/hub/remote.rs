@@ -5,24 +5,21 @@
 
 use std::io::Read;
 use std::ops::Range;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use data::stage::{Exit, check_interrupted};
-use ureq::http::{Response, Uri};
-use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Body};
+use fetch::http::Uri;
+use fetch::{Agent, Failure, Patience, Response, header, parse_content_range, retry_after};
 
+use super::Pin;
 use super::environment::Environment;
-use super::{Pin, Settings};
 
 const MAX_REDIRECTS: usize = 5;
 
 /// A pinned file at an endpoint.
 pub(super) struct Remote<'a> {
     pin: &'a Pin,
-    settings: &'a Settings,
+    patience: &'a Patience,
     agent: Agent,
     url: String,
     token: Option<&'a str>,
@@ -32,47 +29,14 @@ pub(super) struct Remote<'a> {
     etag: Option<String>,
 }
 
-/// Why a request came to nothing.
-enum Failure {
-    /// It may be better the next time, after the pause that the server asks for.
-    Passing(anyhow::Error, Option<Duration>),
-    /// It will not.
-    Final(anyhow::Error),
-}
-
-impl Failure {
-    fn passing(error: impl Into<anyhow::Error>) -> Self {
-        Failure::Passing(error.into(), None)
-    }
-}
-
-impl<E: Into<anyhow::Error>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Failure::Final(error.into())
-    }
-}
-
 impl<'a> Remote<'a> {
     /// The file of `pin`; nothing is asked yet.
-    pub(super) fn new(pin: &'a Pin, environment: &'a Environment, settings: &'a Settings) -> Self {
-        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
-        let mut config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .user_agent(concat!("tindogr/", env!("CARGO_PKG_VERSION")))
-            .accept_encoding("identity")
-            .tls_config(tls)
-            .timeout_connect(Some(settings.stall))
-            .timeout_recv_response(Some(settings.stall))
-            .timeout_per_read(Some(settings.stall));
-        let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
-        if local.iter().any(|start| environment.endpoint.starts_with(start)) {
-            config = config.proxy(None);
-        }
+    pub(super) fn new(pin: &'a Pin, environment: &'a Environment, patience: &'a Patience) -> Self {
         Self {
             pin,
-            settings,
-            agent: config.build().new_agent(),
+            patience,
+            // Redirects are followed here, see above.
+            agent: patience.agent(&environment.endpoint, 0),
             url: pin.url(&environment.endpoint),
             token: environment.token.as_deref(),
             size: None,
@@ -105,25 +69,13 @@ impl<'a> Remote<'a> {
         mut sink: impl FnMut(&[u8]) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let mut position = range.start;
-        let mut n_failures = 0;
+        let mut tries = self.patience.tries();
         while position < range.end {
             check_interrupted()?;
             let before = position;
-            let (error, asked) = match self.read_once(&mut position, range.end, &mut sink) {
-                Ok(()) => continue,
-                Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Passing(error, asked)) => (error, asked),
-            };
-            if position > before {
-                n_failures = 0;
+            if let Err(failure) = self.read_once(&mut position, range.end, &mut sink) {
+                tries.pause(failure, position > before)?;
             }
-            let pause = asked.unwrap_or(self.settings.first_pause * 2u32.pow(n_failures));
-            n_failures += 1;
-            if n_failures >= self.settings.n_tries {
-                return Err(error.context(format!("gave up after {n_failures} tries in a row")));
-            }
-            tracing::warn!("{error:#}; trying again in {:.1} s", pause.as_secs_f64());
-            sleep(pause)?;
         }
         Ok(())
     }
@@ -158,7 +110,7 @@ impl<'a> Remote<'a> {
     }
 
     /// An answer with content, at the end of all redirects.
-    fn get(&mut self, range: Range<u64>) -> Result<Response<Body>, Failure> {
+    fn get(&mut self, range: Range<u64>) -> Result<Response, Failure> {
         let mut url = self.url.clone();
         let mut pinned = false;
         for _ in 0..=MAX_REDIRECTS {
@@ -167,7 +119,8 @@ impl<'a> Remote<'a> {
             if let Some(token) = self.token.filter(|_| origin(&url) == origin(&self.url)) {
                 request = request.header("authorization", format!("Bearer {token}"));
             }
-            let response = request.call().map_err(|e| self.no_answer(e, &url))?;
+            let response =
+                request.call().map_err(|e| Failure::no_answer(e, shown(&url), self.size.is_some()))?;
             pinned |= self.check_commit(&response)?;
             match response.status().as_u16() {
                 301 | 302 | 303 | 307 | 308 => url = redirected(&url, header(&response, "location"))?,
@@ -181,19 +134,8 @@ impl<'a> Remote<'a> {
         Err(Failure::Final(anyhow::anyhow!("{} redirects more than {MAX_REDIRECTS} times", self.url)))
     }
 
-    fn no_answer(&self, error: ureq::Error, url: &str) -> Failure {
-        let is_final = match &error {
-            ureq::Error::Http(_) | ureq::Error::BadUri(_) | ureq::Error::InvalidProxyUrl => true,
-            // A machine without a network; no need to wait.
-            ureq::Error::HostNotFound => self.size.is_none(),
-            _ => false,
-        };
-        let error = anyhow::Error::new(error).context(format!("{} does not answer", shown(url)));
-        if is_final { Failure::Final(error) } else { Failure::passing(error) }
-    }
-
     /// Whether the answer says that it is about the pinned content.
-    fn check_commit(&self, response: &Response<Body>) -> anyhow::Result<bool> {
+    fn check_commit(&self, response: &Response) -> anyhow::Result<bool> {
         if let Some(commit) = header(response, "x-repo-commit") {
             anyhow::ensure!(
                 commit == self.pin.revision,
@@ -208,7 +150,7 @@ impl<'a> Remote<'a> {
     }
 
     /// An answer with content must be the pinned content, and the same for all requests.
-    fn check_etag(&mut self, response: &Response<Body>, pinned: bool) -> anyhow::Result<()> {
+    fn check_etag(&mut self, response: &Response, pinned: bool) -> anyhow::Result<()> {
         let etag = header(response, "etag").map(bare);
         if !pinned {
             let etag = etag.with_context(|| {
@@ -237,7 +179,7 @@ impl<'a> Remote<'a> {
     }
 
     /// How many bytes of the body come before `start`.
-    fn check_content(&mut self, response: &Response<Body>, start: u64) -> Result<u64, Failure> {
+    fn check_content(&mut self, response: &Response, start: u64) -> Result<u64, Failure> {
         let (size, to_skip) = if response.status().as_u16() == 206 {
             let range = header(response, "content-range");
             let parsed = range.and_then(parse_content_range).filter(|(first, _)| *first == start);
@@ -260,15 +202,15 @@ impl<'a> Remote<'a> {
         Ok(to_skip)
     }
 
-    fn refusal(&self, response: &Response<Body>, url: &str) -> Failure {
+    fn refusal(&self, response: &Response, url: &str) -> Failure {
         let status = response.status().as_u16();
         let answer = format!("{} answers {}", shown(url), response.status());
-        let pause = header(response, "retry-after").and_then(|s| s.parse().ok()).map(Duration::from_secs);
+        let pause = retry_after(response);
         let what = match status {
             401 | 403 if self.token.is_some() => "it does not accept the token; check HF_TOKEN",
             401 | 403 => "give a token of the hub in HF_TOKEN",
             404 | 410 => "it does not have this file; check HF_ENDPOINT",
-            408 | 500..=599 if pause.is_none_or(|p| p <= self.settings.longest_pause) => {
+            408 | 500..=599 if pause.is_none_or(|p| p <= self.patience.longest_pause) => {
                 return Failure::Passing(anyhow::anyhow!(answer), pause);
             }
             429 | 503 => {
@@ -276,7 +218,7 @@ impl<'a> Remote<'a> {
                 let again =
                     Exit::TryAgain(format!("{answer}: too many requests; run the same command again {wait}"));
                 return match pause {
-                    Some(pause) if pause <= self.settings.longest_pause => {
+                    Some(pause) if pause <= self.patience.longest_pause => {
                         Failure::Passing(again.into(), Some(pause))
                     }
                     Some(_) => Failure::Final(again.into()),
@@ -289,20 +231,9 @@ impl<'a> Remote<'a> {
     }
 }
 
-fn header<'r>(response: &'r Response<Body>, name: &str) -> Option<&'r str> {
-    response.headers().get(name)?.to_str().ok()
-}
-
 /// An ETag without its quotation marks.
 fn bare(etag: &str) -> &str {
     etag.trim().trim_start_matches("W/").trim_matches('"')
-}
-
-/// First byte and size of the whole, of `bytes 5-9/100`.
-fn parse_content_range(text: &str) -> Option<(u64, u64)> {
-    let (range, size) = text.strip_prefix("bytes ")?.split_once('/')?;
-    let (first, _) = range.split_once('-')?;
-    Some((first.parse().ok()?, size.parse().ok()?))
 }
 
 /// Scheme, host and port.
@@ -339,17 +270,4 @@ pub(super) fn redirected(url: &str, location: Option<&str>) -> anyhow::Result<St
         shown(&next)
     );
     Ok(next)
-}
-
-/// Sleeps, but not through an interruption.
-fn sleep(pause: Duration) -> Result<(), Exit> {
-    let end = Instant::now() + pause;
-    loop {
-        check_interrupted()?;
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(());
-        }
-        thread::sleep(left.min(Duration::from_millis(100)));
-    }
 }

@@ -20,10 +20,12 @@ const LAYERS: [Layer; 2] = [
     Layer { position: 2, n_in: 8, n_out: 8, pooled: true },
 ];
 const QUICK: Settings = Settings {
-    stall: Duration::from_millis(300),
-    first_pause: Duration::from_millis(1),
-    n_tries: 4,
-    longest_pause: Duration::from_secs(2),
+    patience: Patience {
+        stall: Duration::from_millis(300),
+        first_pause: Duration::from_millis(1),
+        n_tries: 4,
+        longest_pause: Duration::from_secs(2),
+    },
     piece_bytes: 512,
 };
 
@@ -390,7 +392,7 @@ fn a_server_that_stalls_is_given_up_and_asked_again() {
         _ => right(asked),
     });
     assert_eq!(asked[3].range.start, asked[2].range.start + 600);
-    assert!(start.elapsed() >= QUICK.stall);
+    assert!(start.elapsed() >= QUICK.patience.stall);
     assert_refused("gave up after 4 tries in a row", |asked| right(asked).stalling_after(0));
 }
 
@@ -429,8 +431,18 @@ fn too_many_requests_wait_as_long_as_asked() {
     });
     assert!(start.elapsed() >= Duration::from_secs(1));
 
+    // Until a date that has passed: at once.
+    let asked = assert_gets_there(|asked| match asked.number {
+        0 => Answer::new(503, b"").with("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        _ => right(asked),
+    });
+    assert_eq!(asked.len(), 4);
+
     // Too long, and without an end: exit code 75.
-    for (wait, expected, n_asked) in [(Some("3"), "again in 3 s", 1), (None, "again later", 4)] {
+    let far = "Fri, 31 Dec 9999 23:59:59 GMT";
+    for (wait, expected, n_asked) in
+        [(Some("3"), "again in 3 s", 1), (Some(far), "again in 2", 1), (None, "again later", 4)]
+    {
         let server = Server::new(move |_| {
             let answer = Answer::new(429, b"");
             wait.map_or_else(|| Answer::new(429, b""), |wait| answer.with("retry-after", wait))
@@ -509,6 +521,27 @@ fn the_whole_file_goes_into_the_shared_cache() {
     commit::write_bytes(&blob, &whole()[1..]).unwrap();
     let message = user.refusal();
     assert!(message.contains("model.safetensors is damaged or another file"), "{message}");
+}
+
+#[test]
+fn a_file_that_the_disk_has_no_room_for_is_not_begun() {
+    // The header of a file with one tensor of 4 PiB.
+    let n_header = u64::from_le_bytes(whole()[..8].try_into().unwrap()) as usize;
+    let mut header: serde_json::Value = serde_json::from_slice(&whole()[8..8 + n_header]).unwrap();
+    let huge = &mut header["head.fc.weight"];
+    let start = huge["data_offsets"][0].as_u64().unwrap();
+    *huge = serde_json::json!({"dtype": "F32", "shape": [1u64 << 50], "data_offsets": [start, start + (1 << 52)]});
+    let header = serde_json::to_vec(&header).unwrap();
+    let size = 8 + header.len() as u64 + start + (1 << 52);
+    let file = [&(header.len() as u64).to_le_bytes()[..], &header].concat();
+    let server = Server::new(move |asked| {
+        let Range { start, end } = asked.range;
+        part_of(&file, asked).with("content-range", format!("bytes {start}-{}/{size}", end - 1))
+    });
+    let user = User::of(&server.address);
+    let message = format!("{:#}", user.get(true).unwrap_err());
+    assert!(message.contains("the whole file of the weights needs 4503599.6"), "{message}");
+    assert_eq!(server.asked().len(), 2, "the header and no more");
 }
 
 #[test]

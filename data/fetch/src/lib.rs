@@ -1,0 +1,171 @@
+//! What every download needs of an HTTP client: it gives up a server that is silent, asks again after a
+//! pause, and lets the user interrupt it.
+//!
+//! Which answers are good ones, and what becomes of their bytes, is for those who download to say.
+
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use data::stage::{Exit, check_interrupted};
+use ureq::tls::{RootCerts, TlsConfig};
+
+pub use ureq::{Agent, Body, http};
+
+/// An answer whose body is yet to be read.
+pub type Response = http::Response<Body>;
+
+/// How patient a download is.
+#[derive(Debug, Clone)]
+pub struct Patience {
+    /// A server that sends nothing for so long is given up.
+    pub stall: Duration,
+    /// Before the second try; twice as long before each further one.
+    pub first_pause: Duration,
+    /// Tries in a row that bring nothing.
+    pub n_tries: u32,
+    /// A server that asks to wait for longer is left alone.
+    pub longest_pause: Duration,
+}
+
+impl Patience {
+    /// A client for the server at `endpoint`; one on this machine is not asked through a proxy.
+    pub fn agent(&self, endpoint: &str, max_redirects: u32) -> Agent {
+        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
+        let mut config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(max_redirects)
+            .user_agent(concat!("tindogr/", env!("CARGO_PKG_VERSION")))
+            .accept_encoding("identity")
+            .tls_config(tls)
+            .timeout_connect(Some(self.stall))
+            .timeout_recv_response(Some(self.stall))
+            .timeout_per_read(Some(self.stall));
+        let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
+        if local.iter().any(|start| endpoint.starts_with(start)) {
+            config = config.proxy(None);
+        }
+        config.build().new_agent()
+    }
+
+    /// The tries of one download, none of which has failed yet.
+    pub fn tries(&self) -> Tries<'_> {
+        Tries { patience: self, n_failures: 0 }
+    }
+}
+
+/// Why a request came to nothing.
+pub enum Failure {
+    /// It may be better the next time, after the pause that the server asks for.
+    Passing(anyhow::Error, Option<Duration>),
+    /// It will not.
+    Final(anyhow::Error),
+}
+
+impl Failure {
+    /// One after which the pause is ours to choose.
+    pub fn passing(error: impl Into<anyhow::Error>) -> Self {
+        Failure::Passing(error.into(), None)
+    }
+
+    /// What it means that `url` did not answer. Without a network there is no need to wait, unless
+    /// `has_answered` says that there was one before.
+    pub fn no_answer(error: ureq::Error, url: &str, has_answered: bool) -> Self {
+        let is_final = match &error {
+            ureq::Error::Http(_) | ureq::Error::BadUri(_) | ureq::Error::InvalidProxyUrl => true,
+            ureq::Error::HostNotFound => !has_answered,
+            _ => false,
+        };
+        let error = anyhow::Error::new(error).context(format!("{url} does not answer"));
+        if is_final { Failure::Final(error) } else { Failure::passing(error) }
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Failure::Final(error.into())
+    }
+}
+
+/// Counts the tries in a row that brought nothing.
+#[derive(Debug)]
+pub struct Tries<'a> {
+    patience: &'a Patience,
+    n_failures: u32,
+}
+
+impl Tries<'_> {
+    /// Pauses before the next try. `brought`: the failed one brought some bytes before it failed.
+    ///
+    /// # Errors
+    /// The failure itself if it is final or the patience is at its end; or if the user interrupts.
+    pub fn pause(&mut self, failure: Failure, brought: bool) -> anyhow::Result<()> {
+        let (error, asked) = match failure {
+            Failure::Final(error) => return Err(error),
+            Failure::Passing(error, asked) => (error, asked),
+        };
+        if brought {
+            self.n_failures = 0;
+        }
+        let pause = asked.unwrap_or(self.patience.first_pause * 2u32.pow(self.n_failures));
+        self.n_failures += 1;
+        if self.n_failures >= self.patience.n_tries {
+            return Err(error.context(format!("gave up after {} tries in a row", self.n_failures)));
+        }
+        tracing::warn!("{error:#}; trying again in {:.1} s", pause.as_secs_f64());
+        Ok(sleep(pause)?)
+    }
+}
+
+/// Sleeps, but not through an interruption.
+fn sleep(pause: Duration) -> Result<(), Exit> {
+    let end = Instant::now() + pause;
+    loop {
+        check_interrupted()?;
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(());
+        }
+        thread::sleep(left.min(Duration::from_millis(100)));
+    }
+}
+
+/// The header `name` of `response`, if it is text.
+pub fn header<'r>(response: &'r Response, name: &str) -> Option<&'r str> {
+    response.headers().get(name)?.to_str().ok()
+}
+
+/// How long the server asks to wait: `Retry-After`, in seconds or as a date (RFC 9110, 10.2.3).
+pub fn retry_after(response: &Response) -> Option<Duration> {
+    parse_retry_after(header(response, "retry-after")?, SystemTime::now())
+}
+
+fn parse_retry_after(text: &str, now: SystemTime) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    // A date that has passed: at once.
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+/// First byte and size of the whole, of the `Content-Range` `bytes 5-9/100`.
+pub fn parse_content_range(text: &str) -> Option<(u64, u64)> {
+    let (range, size) = text.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, _) = range.split_once('-')?;
+    Some((first.parse().ok()?, size.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_asks_to_wait_in_seconds_or_until_a_date() {
+        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        let parsed = |text| parse_retry_after(text, now).map(|pause| pause.as_secs());
+        assert_eq!(parsed("120"), Some(120));
+        assert_eq!(parsed("Sun, 06 Nov 1994 08:50:07 GMT"), Some(30));
+        assert_eq!(parsed("Sun, 06 Nov 1994 08:00:00 GMT"), Some(0), "it has passed");
+        assert_eq!([parsed("soon"), parsed("-1"), parsed("")], [None; 3]);
+    }
+}
