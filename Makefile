@@ -269,6 +269,18 @@ lint: ## formatting, clippy and documentation, warnings denied
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --release --locked --workspace --no-deps --document-private-items --lib
 
+.PHONY: miri
+miri: ## every memory access of the portable convolutions, checked by Miri (nightly Rust; 5 minutes)
+	MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --locked -p extractor --lib -- conv3x3::tests::two_threads
+
+ARM := aarch64-unknown-linux-gnu
+
+.PHONY: neon
+neon: ## the NEON convolutions on a machine without them (qemu-user, gcc-aarch64-linux-gnu, rustup target add $(ARM))
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER='qemu-aarch64 -L /usr/aarch64-linux-gnu' \
+	  cargo test --release --locked --target $(ARM) -p extractor --lib -- conv3x3::tests --skip vgg_16 --skip for_every_side
+
 .PHONY: clean
 clean: ## remove what the stages made for this DATASET; never your pictures, profiles or weights
 	rm -rf $(W)/weights/vgg16-seeded-*.safetensors $(W)/weights/*-convolutions.safetensors $(W)/weights/.*.parts

@@ -61,6 +61,7 @@ pub(super) enum Operands {
     /// V and U as they are.
     Floats,
     /// Three bfloat16 to a float ([`split`]).
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only AMX wants it"))]
     Split,
 }
 
@@ -206,23 +207,26 @@ kernels!(portable, Portable, , rows 2: 1 2, wide 1, pixels 2, chains 2);
 /// The tables that this machine can run, best first; `portable` is always the last.
 pub(crate) fn available() -> &'static [&'static Kernels] {
     static FOUND: OnceLock<Vec<&'static Kernels>> = OnceLock::new();
-    FOUND.get_or_init(|| {
-        let mut found: Vec<&'static Kernels> = Vec::new();
-        #[cfg(target_arch = "x86_64")]
-        {
-            if super::amx::available() {
-                found.push(&amx::TABLE);
-            }
-            if std::arch::is_x86_feature_detected!("avx512f") {
-                found.push(&avx512::TABLE);
-            }
-            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-                found.push(&avx2::TABLE);
-            }
-        }
-        #[cfg(target_arch = "aarch64")]
-        found.push(&neon::TABLE);
-        found.push(&portable::TABLE);
-        found
-    })
+    FOUND.get_or_init(|| of_this_machine().into_iter().chain([&portable::TABLE]).collect())
+}
+
+#[cfg(target_arch = "x86_64")]
+fn of_this_machine() -> Vec<&'static Kernels> {
+    use std::arch::is_x86_feature_detected as has;
+    let tables: [(bool, &'static Kernels); 3] = [
+        (super::amx::available(), &amx::TABLE),
+        (has!("avx512f"), &avx512::TABLE),
+        (has!("avx2") && has!("fma"), &avx2::TABLE),
+    ];
+    tables.into_iter().filter_map(|(runs, table)| runs.then_some(table)).collect()
+}
+
+#[cfg(target_arch = "aarch64")]
+fn of_this_machine() -> Vec<&'static Kernels> {
+    vec![&neon::TABLE]
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn of_this_machine() -> Vec<&'static Kernels> {
+    Vec::new()
 }

@@ -8,6 +8,7 @@ use super::simd::Simd;
 
 /// Neighbouring lines of 16 floats.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only AMX reads ahead"))]
 pub(super) struct Lines {
     pub(super) at: *const f32,
     /// How many.
@@ -35,6 +36,7 @@ pub(super) struct Product {
     /// Number of panels.
     pub(super) n_panels: usize,
     /// What the next products will use that is not near yet: U, M and V. Kernels may ask for it.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only AMX reads ahead"))]
     pub(super) ahead: [Lines; 3],
 }
 
