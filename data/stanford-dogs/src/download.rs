@@ -173,26 +173,20 @@ impl<'a> Client<'a> {
 
 /// The unfinished download of `file`.
 pub(crate) fn part_of(file: &Path) -> PathBuf {
-    file.with_added_extension_name("part")
+    beside(file, "part")
 }
 
 /// What the server called the content of `part`: an ETag or a date.
 fn validator_of(part: &Path) -> PathBuf {
-    part.with_added_extension_name("validator")
+    beside(part, "validator")
 }
 
-/// Paths of the form `<file>.<extension>`.
-trait Beside {
-    fn with_added_extension_name(&self, extension: &str) -> PathBuf;
-}
-
-impl Beside for Path {
-    fn with_added_extension_name(&self, extension: &str) -> PathBuf {
-        let mut name = self.as_os_str().to_owned();
-        name.push(".");
-        name.push(extension);
-        PathBuf::from(name)
-    }
+/// The path `<file>.<extension>`.
+fn beside(file: &Path, extension: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".");
+    name.push(extension);
+    PathBuf::from(name)
 }
 
 /// Sets `found` aside if it is not `archive`.
@@ -202,7 +196,7 @@ fn verify(archive: &Archive, found: &Path, file: &Path) -> anyhow::Result<()> {
     if size == archive.size && sha256 == archive.sha256 {
         return Ok(());
     }
-    let aside = file.with_added_extension_name("wrong");
+    let aside = beside(file, "wrong");
     commit::publish(found, &aside)?;
     anyhow::bail!(
         "{} is another file: {size} bytes with sha256 {sha256}, expected {} bytes with {}; it was set aside as \

@@ -112,6 +112,14 @@ enum Fault {
         answers: usize,
         status: u16,
     },
+    /// Asks for patience, for so many seconds.
+    Busy(u32),
+    /// Parts are called the beginning of the file.
+    WrongRange,
+    /// The first request gets no answer at all.
+    Silent,
+    /// These are what the file is called by, and half of it is all that comes.
+    Called(&'static str),
 }
 
 struct Server {
@@ -164,11 +172,16 @@ fn serve(
     let number = log.lock().unwrap().iter().filter(|(before, _)| *before == path).count();
     log.lock().unwrap().push((path, range.clone()));
     let size = body.len();
+    if fault == Fault::Silent && number == 0 {
+        return Some(connection);
+    }
     let (mut status, mut sent, mut stalls) = (200, usize::MAX, false);
-    let mut head = "connection: close\r\netag: \"one\"\r\n".to_owned();
+    let called = if let Fault::Called(headers) = fault { headers } else { "etag: \"one\"\r\n" };
+    let mut head = format!("connection: close\r\n{called}");
     if let Some(range) = range.filter(|_| fault != Fault::IgnoresRange && !is_other) {
         let start: usize = range.strip_prefix("bytes=").unwrap().trim_end_matches('-').parse().unwrap();
-        head += &format!("content-range: bytes {start}-{}/{size}\r\n", size - 1);
+        let told = if fault == Fault::WrongRange { 0 } else { start };
+        head += &format!("content-range: bytes {told}-{}/{size}\r\n", size - 1);
         body.drain(..start);
         status = 206;
     }
@@ -179,6 +192,11 @@ fn serve(
         Fault::OtherBytes => body.reverse(),
         Fault::OtherSize => body.truncate(512),
         Fault::Status { answers, status: with } if number < answers => (status, sent) = (with, 0),
+        Fault::Busy(seconds) => {
+            head += &format!("retry-after: {seconds}\r\n");
+            (status, sent) = (503, 0);
+        }
+        Fault::Called(_) => sent = size / 2,
         _ => {}
     }
     head = format!("HTTP/1.1 {status} x\r\n{head}content-length: {}\r\n\r\n", body.len());
@@ -229,6 +247,12 @@ fn a_broken_download_goes_on_where_it_broke() {
         assert_complete(&dir);
         assert_eq!(server.ranges(), [None, Some("bytes=1000-".to_owned())], "{fault:?}");
     }
+    // As often as it likes, if each time brings something.
+    let n_tries = QUICK.n_tries as usize;
+    let server = Server::new(Fault::Cut { answers: n_tries + 1, after: 1000 });
+    let dir = tempfile::tempdir().unwrap();
+    make_in(&dir, &server).unwrap();
+    assert_eq!(server.ranges().len(), n_tries + 2);
 }
 
 #[test]
@@ -286,6 +310,66 @@ fn a_busy_server_is_asked_again_and_then_left_for_later() {
         let error = make_in(&dir, &server).unwrap_err();
         assert!(matches!(error.downcast_ref(), Some(Exit::TryAgain(_))), "{error:#}");
         assert_eq!(server.ranges().len(), 3);
+    }
+}
+
+#[test]
+fn a_server_that_asks_for_too_much_patience_is_left_alone() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::Busy(3)));
+    let error = make_in(&dir, &server).unwrap_err();
+    assert!(
+        matches!(error.downcast_ref(), Some(Exit::TryAgain(m)) if m.contains("again in 3 s")),
+        "{error:#}"
+    );
+    assert_eq!(server.ranges().len(), 1);
+}
+
+#[test]
+fn a_server_that_never_answers_is_given_up_and_asked_again() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::Silent));
+    make_in(&dir, &server).unwrap();
+    assert_complete(&dir);
+    assert_eq!(server.ranges().len(), 2);
+}
+
+/// A directory where a run left the first bytes of images.tar.
+fn begun(bytes: &[u8]) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    commit::write_bytes(&dir.path().join("download/images.tar.part"), bytes).unwrap();
+    dir
+}
+
+#[test]
+fn a_part_that_is_not_the_one_asked_for_is_refused() {
+    let (dir, server) = (begun(&images()[..100]), Server::new(Fault::WrongRange));
+    let error = format!("{:#}", make_in(&dir, &server).unwrap_err());
+    assert!(error.contains("expected one from 100"), "{error}");
+    assert_eq!(fs::read(dir.path().join("download/images.tar.part")).unwrap(), &images()[..100]);
+}
+
+#[test]
+fn where_the_server_has_nothing_more_the_download_begins_anew() {
+    let server = Server::new(Fault::Status { answers: 1, status: 416 });
+    let dir = begun(&[1; 100]);
+    make_in(&dir, &server).unwrap();
+    assert_complete(&dir);
+    assert_eq!(server.ranges(), [Some("bytes=100-".to_owned()), None]);
+}
+
+#[test]
+fn what_a_beginning_is_of_is_kept_only_if_it_tells_files_apart() {
+    const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    for (headers, kept) in [
+        ("etag: \"two\"\r\nlast-modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n", Some("\"two\"")),
+        ("etag: W/\"two\"\r\nlast-modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n", Some(DATE)),
+        ("etag: W/\"two\"\r\n", None),
+        ("", None),
+    ] {
+        let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::Called(headers)));
+        let validator = dir.path().join("download/images.tar.part.validator");
+        commit::write_bytes(&validator, b"of an earlier run").unwrap();
+        make(&cli(dir.path(), &server.address), &miniature(), &Patience { n_tries: 1, ..QUICK }).unwrap_err();
+        assert_eq!(fs::read_to_string(validator).ok().as_deref(), kept, "{headers}");
     }
 }
 
