@@ -47,6 +47,8 @@ PER_CLASS ?=
 RATIO ?=
 UNSHUFFLED ?=
 SPLIT_LIST ?= $(if $(DOGS),$(if $(RATIO)$(UNSHUFFLED),,$(W)/lists/train_list.mat$(,)$(W)/lists/test_list.mat))
+# yes: train on the dog alone, by the boxes of Stanford Dogs' annotations; or a folder of annotations of your own.
+CROP_TO_BOX ?=
 # Another server for Stanford Dogs; empty: the authors' own.
 MIRROR ?=
 TREE ?= none
@@ -90,9 +92,10 @@ endif
 # flag(name,value): --name value, or nothing for an empty value.
 flag = $(if $(strip $(2)),--$(1) '$(subst ','\'',$(strip $(2)))')
 
+ANNOTATIONS = $(if $(filter yes,$(CROP_TO_BOX)),$(W)/annotations,$(CROP_TO_BOX))
 common = --seed $(SEED) --threads $(THREADS)
 args.sample = $(call flag,per-class,$(PER_CLASS)) --seed $(SEED)
-args.split = --images '$(subst ','\'',$(RAW))' $(call flag,split-list,$(SPLIT_LIST)) $(call flag,ratio,$(RATIO)) $(if $(UNSHUFFLED),--unshuffled) $(call flag,tree,$(TREE)) --seed $(SEED)
+args.split = --images '$(subst ','\'',$(RAW))' $(call flag,split-list,$(SPLIT_LIST)) $(call flag,ratio,$(RATIO)) $(if $(UNSHUFFLED),--unshuffled) $(call flag,tree,$(TREE)) $(call flag,crop-to-box,$(ANNOTATIONS)) --seed $(SEED)
 args.augment = $(call flag,copies,$(COPIES)) $(call flag,replace-originals,$(REPLACE)) $(AUGMENT_FLAGS) --seed $(SEED)
 args.extract = $(call flag,weights,$(WEIGHTS)) $(if $(FULL),--full) $(call flag,preset,$(PRESET)) $(call flag,image-size,$(IMAGE_SIZE)) \
   $(call flag,pool,$(POOL)) $(call flag,dtype,$(DTYPE)) --seed $(SEED)
@@ -205,8 +208,9 @@ $(W)/args/%: export args = $(args.$*)
 
 # Names, sizes and times of the raw pictures: a picture added, removed or replaced is a change.
 $(W)/raw.list: $(SAMPLE) $(DOGS) FORCE
-	$(call replace-if-changed,find -L "$$RAW" -mindepth 2 -type f -not -name '.*' -printf '%P %s %T@\n' | LC_ALL=C sort)
+	$(call replace-if-changed,find -L "$$RAW" $(if $(ANNOTATIONS),"$$ANNOTATIONS") -mindepth 2 -type f -not -name '.*' -printf '%P %s %T@\n' | LC_ALL=C sort)
 $(W)/raw.list: export RAW := $(RAW)
+$(W)/raw.list: export ANNOTATIONS := $(ANNOTATIONS)
 
 # ---------------------------------------------------------------------------------------------------
 # Around the stages

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use data::commit::Pending;
-use data::manifest::{Augmented, IN_PLACE, Row};
-use data::photo::{self, Limits, Reason, Reject};
+use data::manifest::{Augmented, Crop, IN_PLACE, Row};
+use data::photo::Reject;
 use data::provenance::{from_hex, sha256_hex};
 
 use crate::config::Config;
@@ -19,6 +19,8 @@ use crate::warp::{Source, warp};
 pub(crate) struct Copy {
     /// Its row in the new manifest.
     pub(crate) row: Row,
+    /// The part of its source that it was made of.
+    pub(crate) source_crop: Option<Crop>,
     /// What was done to it.
     pub(crate) parameters: Parameters,
     /// The map from its pixels to those of its source.
@@ -40,16 +42,17 @@ pub(crate) fn make(
     n: u32,
 ) -> anyhow::Result<Result<Vec<Copy>, Reject>> {
     // Also where every copy is there already: a changed picture is found in any run.
-    let bytes = match photo::read_unchanged(picture, &row.sha256, &Limits::STANDARD) {
+    let bytes = match row.read(picture) {
         Ok(bytes) => bytes,
         Err(reject) => return Ok(Err(reject)),
     };
-    let from = Size::new(row.width, row.height);
+    let (width, height) = row.size();
+    let from = Size::new(width, height);
     let to = config.output_size.of(from);
     let mut decoded = None;
     let mut copies = Vec::new();
     for copy in 1..=n {
-        let parameters = config.ranges.draw(config.manners.seed, &row.sha256, copy, to);
+        let parameters = config.ranges.draw(config.manners.seed, &row.seen_sha256(), copy, to);
         let path = paths::of_copy(config, row, copy, &parameters);
         let place = config.out.join(&path);
         let kept = place.is_file();
@@ -57,8 +60,8 @@ pub(crate) fn make(
             std::fs::read(&place).with_context(|| format!("cannot read {}", place.display()))?
         } else {
             if decoded.is_none() {
-                match decode(&bytes, from) {
-                    Ok(pixels) => decoded = Some(pixels),
+                match row.decode(&bytes) {
+                    Ok(pixels) => decoded = Some(Source::from(pixels)),
                     Err(reject) => return Ok(Err(reject)),
                 }
             }
@@ -70,33 +73,25 @@ pub(crate) fn make(
         };
         let replaces = config.replaced.is_some_and(|replaced| replaced.contains(row.split));
         let copy = if replaces { IN_PLACE } else { copy };
-        let row = Row {
+        let made = Row {
             path,
             class: row.class.clone(),
             split: row.split,
             sha256: from_hex(&sha256_hex(&copy_bytes))?,
             width: to.width,
             height: to.height,
+            crop: None,
             augmented: Some(Augmented { source: source.to_owned(), copy }),
         };
-        copies.push(Copy { row, parameters, affine: parameters.affine(from, to), kept });
+        copies.push(Copy {
+            row: made,
+            source_crop: row.crop,
+            parameters,
+            affine: parameters.affine(from, to),
+            kept,
+        });
     }
     Ok(Ok(copies))
-}
-
-fn decode(bytes: &[u8], expected: Size) -> Result<Source, Reject> {
-    let photo = photo::decode(bytes, &Limits::STANDARD)?;
-    let (width, height) = photo.rgb.dimensions();
-    if (width, height) != (expected.width, expected.height) {
-        return Err(Reject::new(
-            Reason::DecodeError,
-            format!(
-                "decodes to {width}x{height} pixels, the manifest says {}x{}",
-                expected.width, expected.height
-            ),
-        ));
-    }
-    Ok(Source::from(photo.rgb))
 }
 
 /// The directory is synced once, by the caller, after all copies.

@@ -67,8 +67,9 @@ pub(crate) fn check_class(class: &str) -> anyhow::Result<()> {
 
 /// [`of_copy`] with the parameters that such a copy gets.
 pub(crate) fn of_drawn(config: &Config, row: &Row, copy: u32) -> String {
-    let to = config.output_size.of(Size::new(row.width, row.height));
-    let parameters = config.ranges.draw(config.manners.seed, &row.sha256, copy, to);
+    let (width, height) = row.size();
+    let to = config.output_size.of(Size::new(width, height));
+    let parameters = config.ranges.draw(config.manners.seed, &row.seen_sha256(), copy, to);
     of_copy(config, row, copy, &parameters)
 }
 
@@ -83,7 +84,7 @@ pub(crate) fn of_copy(config: &Config, row: &Row, copy: u32, parameters: &Parame
         end -= 1;
     }
     let digest = sha256_hex(described(config, row, copy, parameters).as_bytes());
-    let picture = data::provenance::to_hex(&row.sha256);
+    let picture = data::provenance::to_hex(&row.seen_sha256());
     format!(
         "{IMAGES}/{}/{}-{}-{}-{copy}.{}",
         row.class,
@@ -99,9 +100,10 @@ fn described(config: &Config, row: &Row, copy: u32, parameters: &Parameters) -> 
     let Parameters { theta, tx, ty, shear, zx, zy, flip, brightness } = *parameters;
     let numbers = [theta, tx, ty, shear, zx, zy, brightness].map(f64::to_bits);
     let cval = if let Fill::Constant(colour) = config.fill { Some(colour) } else { None };
+    let (sha256, (width, height)) = (row.seen_sha256(), row.size());
     format!(
-        "{PIXELS_VERSION} {:?} {:?} {copy} {numbers:x?} {flip} {:?} {cval:?} {:?} {:?} {}x{}",
-        row.path, row.sha256, config.fill, config.output_size, config.encoding, row.width, row.height
+        "{PIXELS_VERSION} {:?} {sha256:?} {copy} {numbers:x?} {flip} {:?} {cval:?} {:?} {:?} {width}x{height}",
+        row.path, config.fill, config.output_size, config.encoding
     )
 }
 

@@ -53,6 +53,7 @@ mod tests {
             sha256: [i as u8; 32],
             width: 1,
             height: 1,
+            crop: None,
             augmented: None,
         };
         let of = |&(class, n): &(&'static str, usize)| {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use data::draw::stream;
+use data::manifest::Crop;
 use data::photo::{self, Limits};
 use image::{RgbImage, imageops};
 
@@ -30,15 +31,16 @@ const PAPER: [u8; 3] = [255; 3];
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SheetRow<'a> {
     original: &'a str,
+    crop: Option<Crop>,
     copies: Vec<&'a str>,
 }
 
 /// Chooses originals in turns from the classes, so that as many classes as possible are seen.
 pub(crate) fn choose(copies: &[Copy], seed: u64) -> Vec<SheetRow<'_>> {
-    let mut classes: BTreeMap<&str, BTreeMap<&str, Vec<&str>>> = BTreeMap::new();
-    for Copy { row, .. } in copies {
-        let Some(from) = &row.augmented else { continue };
-        classes.entry(&row.class).or_default().entry(&from.source).or_default().push(&row.path);
+    let mut classes: BTreeMap<&str, BTreeMap<&str, Vec<&Copy>>> = BTreeMap::new();
+    for copy in copies {
+        let Some(from) = &copy.row.augmented else { continue };
+        classes.entry(&copy.row.class).or_default().entry(&from.source).or_default().push(copy);
     }
     let mut draws = stream(seed, "augmenter/sheet", "");
     // (round, turn of the class in it), then the row.
@@ -58,7 +60,8 @@ pub(crate) fn choose(copies: &[Copy], seed: u64) -> Vec<SheetRow<'_>> {
         .into_iter()
         .map(|(_, _, _, (original, copies))| SheetRow {
             original,
-            copies: copies.iter().copied().take(MAX_COPIES).collect(),
+            crop: copies.first().and_then(|copy| copy.source_crop),
+            copies: copies.iter().map(|copy| copy.row.path.as_str()).take(MAX_COPIES).collect(),
         })
         .collect()
 }
@@ -74,20 +77,24 @@ pub(crate) fn draw(out: &Path, rows: &[SheetRow]) -> anyhow::Result<Vec<u8>> {
     let mut paper = RgbImage::from_pixel(width, height, image::Rgb(PAPER));
     for (i, row) in rows.iter().enumerate() {
         let top = GAP + i as u32 * (CELL + GAP);
-        place(&mut paper, &out.join(row.original), GAP, top)?;
+        place(&mut paper, &out.join(row.original), row.crop, GAP, top)?;
         for (j, copy) in row.copies.iter().enumerate() {
             let left = GAP + CELL + WIDE_GAP + j as u32 * (CELL + GAP);
-            place(&mut paper, &out.join(copy), left, top)?;
+            place(&mut paper, &out.join(copy), None, left, top)?;
         }
     }
     Encoding::Jpg { quality: 90 }.encode(&paper)
 }
 
-/// Fits the picture into the cell at (`left`, `top`), in its middle.
-fn place(paper: &mut RgbImage, path: &Path, left: u32, top: u32) -> anyhow::Result<()> {
+/// Fits the picture, or the part of it in `crop`, into the cell at (`left`, `top`), in its middle.
+fn place(paper: &mut RgbImage, path: &Path, crop: Option<Crop>, left: u32, top: u32) -> anyhow::Result<()> {
     let named = || format!("cannot show {} on the contact sheet", path.display());
     let bytes = photo::read(path, &Limits::STANDARD).with_context(named)?;
     let picture = photo::decode(&bytes, &Limits::STANDARD).with_context(named)?.rgb;
+    let picture = match crop {
+        Some(crop) => crop.of(&picture),
+        None => picture,
+    };
     let long = picture.width().max(picture.height());
     let fitted = |n: u32| (u64::from(n) * u64::from(CELL) / u64::from(long)).max(1) as u32;
     let size = Size::new(fitted(picture.width()), fitted(picture.height()));
@@ -115,11 +122,12 @@ mod tests {
                         sha256: [0; 32],
                         width: 1,
                         height: 1,
+                        crop: None,
                         augmented: Some(Augmented { source: format!("raw/{class}/{original:03}.jpg"), copy }),
                     };
                     let parameters = Parameters::IDENTITY;
                     let affine = parameters.affine(Size::new(1, 1), Size::new(1, 1));
-                    copies.push(Copy { row, parameters, affine, kept: false });
+                    copies.push(Copy { row, source_crop: None, parameters, affine, kept: false });
                 }
             }
         }

@@ -406,6 +406,7 @@ mod tests {
             sha256: [0; 32],
             width: 40,
             height: 30,
+            crop: None,
             augmented,
         };
         let copy = Augmented { source: "raw/c/0.JPG".into(), copy: 1 };

@@ -1,6 +1,7 @@
 //! `manifest.csv`: one row a picture, in the order in which every later stage works.
 //!
-//! The splitter writes `path,class,split,sha256,width,height`; the augmenter adds `source,copy`.
+//! The splitter writes `path,class,split,sha256,width,height`, and `box` where pictures are to be seen in
+//! part only ([`Crop`]); the augmenter adds `source,copy`.
 //! Copies count from 1 and are train rows beside their originals. Where copies have taken their originals'
 //! place, `copy` is 0 in every row of the split: so alone can a valid or test picture be an augmented one.
 //! Paths are relative to the manifest's own directory, with `/` between the parts.
@@ -19,13 +20,41 @@ use crate::commit;
 use crate::photo::Reject;
 use crate::provenance::{from_hex, sha256_file, to_hex};
 
+mod crop;
+
+pub use crop::Crop;
+
 /// Name of the manifest in a stage's directory.
 pub const FILE_NAME: &str = "manifest.csv";
 /// Name of the list of rejected pictures in a stage's directory.
 pub const REJECTS_FILE_NAME: &str = "rejects.csv";
 
-const COLUMNS: [&str; 8] = ["path", "class", "split", "sha256", "width", "height", "source", "copy"];
-const N_SPLIT_COLUMNS: usize = 6;
+const COLUMNS: [&str; 6] = ["path", "class", "split", "sha256", "width", "height"];
+const BOX_COLUMN: &str = "box";
+const COPY_COLUMNS: [&str; 2] = ["source", "copy"];
+
+/// Which columns there are beside [`COLUMNS`], in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Extra {
+    boxes: bool,
+    copies: bool,
+}
+
+impl Extra {
+    const ALL: [Self; 4] = [
+        Self { boxes: false, copies: false },
+        Self { boxes: false, copies: true },
+        Self { boxes: true, copies: false },
+        Self { boxes: true, copies: true },
+    ];
+
+    /// The header.
+    fn columns(self) -> impl Iterator<Item = &'static str> {
+        let boxes = self.boxes.then_some(BOX_COLUMN);
+        let copies = COPY_COLUMNS.into_iter().filter(move |_| self.copies);
+        COLUMNS.into_iter().chain(boxes).chain(copies)
+    }
+}
 
 /// Which part of the data a picture belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -85,6 +114,8 @@ pub struct Row {
     pub width: u32,
     /// Pixels down, upright.
     pub height: u32,
+    /// The part of it that counts; all of it, where there is none.
+    pub crop: Option<Crop>,
     /// For an augmented copy: which picture it was made from, and the how-manieth copy it is.
     pub augmented: Option<Augmented>,
 }
@@ -132,20 +163,21 @@ impl Manifest {
             .with_context(|| format!("there is no manifest at {}; run the splitter first", path.display()))?;
         let mut table = csv::ReaderBuilder::new().flexible(false).from_path(path).with_context(named)?;
         let header = table.headers().with_context(named)?.clone();
-        let n_columns = header.len();
-        anyhow::ensure!(
-            (n_columns == N_SPLIT_COLUMNS || n_columns == COLUMNS.len())
-                && header.iter().eq(COLUMNS[..n_columns].iter().copied()),
-            "{}:1: expected the columns {}, found {}",
-            path.display(),
-            COLUMNS.join(","),
-            header.iter().collect::<Vec<_>>().join(",")
-        );
+        let extra = Extra::ALL.into_iter().find(|extra| header.iter().eq(extra.columns()));
+        let extra = extra.with_context(|| {
+            format!(
+                "{}:1: expected the columns {}, where {BOX_COLUMN}, or {} together, may be missing; found {}",
+                path.display(),
+                Extra::ALL[3].columns().collect::<Vec<_>>().join(","),
+                COPY_COLUMNS.join(","),
+                header.iter().collect::<Vec<_>>().join(",")
+            )
+        })?;
         let mut rows = Vec::new();
         for record in table.records() {
             let record = record.with_context(named)?;
             let line = record.position().map_or(0, csv::Position::line);
-            rows.push(parse_row(&record).with_context(|| format!("{}:{line}", path.display()))?);
+            rows.push(parse_row(&record, extra).with_context(|| format!("{}:{line}", path.display()))?);
         }
         check_rows(&rows).with_context(|| format!("{}", path.display()))?;
         let classes = classes_of(&rows);
@@ -174,39 +206,44 @@ impl Manifest {
 /// If the rows contradict each other or the file cannot be written.
 pub fn write(path: &Path, rows: &[Row], with_copies: bool) -> anyhow::Result<()> {
     check_rows(rows).with_context(|| format!("refusing to write {}", path.display()))?;
-    let n_columns = if with_copies { COLUMNS.len() } else { N_SPLIT_COLUMNS };
+    let extra = Extra { boxes: rows.iter().any(|row| row.crop.is_some()), copies: with_copies };
     commit::write(path, |file| {
         let mut table = csv::Writer::from_writer(file);
-        table.write_record(&COLUMNS[..n_columns])?;
+        table.write_record(extra.columns())?;
         for row in rows {
             let digest = to_hex(&row.sha256);
             let (width, height) = (row.width.to_string(), row.height.to_string());
+            let cells = [row.path.as_str(), &row.class, row.split.name(), &digest, &width, &height];
+            let crop = row.crop.map(|crop| crop.to_string()).unwrap_or_default();
             let copy = row.augmented.as_ref().map(|a| a.copy.to_string()).unwrap_or_default();
             let source = row.augmented.as_ref().map_or("", |a| &a.source);
-            let cells =
-                [row.path.as_str(), &row.class, row.split.name(), &digest, &width, &height, source, &copy];
-            table.write_record(&cells[..n_columns])?;
+            let boxes = extra.boxes.then_some(crop.as_str());
+            let copies = [source, copy.as_str()].into_iter().filter(|_| extra.copies);
+            table.write_record(cells.into_iter().chain(boxes).chain(copies))?;
         }
         Ok(table.flush()?)
     })
 }
 
-fn parse_row(record: &csv::StringRecord) -> anyhow::Result<Row> {
+fn parse_row(record: &csv::StringRecord, extra: Extra) -> anyhow::Result<Row> {
     let cell = |i: usize| record.get(i).unwrap_or_default();
-    let number = |i: usize| -> anyhow::Result<u32> {
-        cell(i).parse().with_context(|| format!("{} is {:?}, expected a whole number", COLUMNS[i], cell(i)))
+    let number = |i: usize, name: &str| -> anyhow::Result<u32> {
+        cell(i).parse().with_context(|| format!("{name} is {:?}, expected a whole number", cell(i)))
     };
-    let augmented = match (cell(6), cell(7)) {
+    let crop = Some(cell(COLUMNS.len())).filter(|text| extra.boxes && !text.is_empty());
+    let source = COLUMNS.len() + usize::from(extra.boxes);
+    let augmented = match (cell(source), cell(source + 1)) {
         ("", "") => None,
-        (source, _) => Some(Augmented { source: source.to_owned(), copy: number(7)? }),
+        (path, _) => Some(Augmented { source: path.to_owned(), copy: number(source + 1, "copy")? }),
     };
     Ok(Row {
         path: cell(0).to_owned(),
         class: cell(1).to_owned(),
         split: cell(2).parse()?,
         sha256: from_hex(cell(3))?,
-        width: number(4)?,
-        height: number(5)?,
+        width: number(4, "width")?,
+        height: number(5, "height")?,
+        crop: crop.map(str::parse).transpose()?,
         augmented,
     })
 }
@@ -224,6 +261,16 @@ fn check_rows(rows: &[Row]) -> anyhow::Result<()> {
             row.path
         );
         anyhow::ensure!(row.width > 0 && row.height > 0, "{:?} has no pixels", row.path);
+        if let Some(crop) = row.crop {
+            anyhow::ensure!(
+                crop.fits(row.width, row.height),
+                "{:?} has {} x {} pixels, and the box {crop}, which is not inside",
+                row.path,
+                row.width,
+                row.height
+            );
+            anyhow::ensure!(row.augmented.is_none(), "{:?} is an augmented copy and has a box", row.path);
+        }
         anyhow::ensure!(paths.insert(row.path.as_str()), "{:?} stands in two rows", row.path);
         anyhow::ensure!(
             row.augmented.is_none() || row.split == Split::Train || row.replaces_original(),
@@ -355,6 +402,7 @@ mod tests {
             sha256: [7; 32],
             width: 3,
             height: 2,
+            crop: None,
             augmented: None,
         }
     }
@@ -388,6 +436,28 @@ mod tests {
         copy.augmented = Some(Augmented { source: "a.jpg".into(), copy: 1 });
         let rows = [row("a.jpg", Split::Train), copy];
         assert_eq!(write_and_read(&rows, true).unwrap().rows, rows);
+    }
+
+    #[test]
+    fn boxes_come_back_and_show_only_where_there_are_some() {
+        let boxed = Row { crop: Some("0;1;3;2".parse().unwrap()), ..row("a.jpg", Split::Train) };
+        let mut copy = row("images/a-1.jpg", Split::Train);
+        copy.augmented = Some(Augmented { source: "a.jpg".into(), copy: 1 });
+        let rows = [boxed.clone(), row("b.jpg", Split::Train), copy];
+        assert_eq!(write_and_read(&rows[..2], false).unwrap().rows, rows[..2]);
+        assert_eq!(write_and_read(&rows, true).unwrap().rows, rows);
+
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE_NAME);
+        write(&path, &rows[1..2], false).unwrap();
+        let without = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(
+            without,
+            format!("path,class,split,sha256,width,height\nb.jpg,c,train,{},3,2\n", "07".repeat(32))
+        );
+        assert_eq!(rows[1].seen_sha256(), rows[1].sha256);
+        assert!(boxed.seen_sha256() != boxed.sha256);
+        assert_eq!((boxed.size(), rows[1].size()), ((3, 1), (3, 2)));
     }
 
     /// A copy in the place of `name`.
@@ -424,6 +494,11 @@ mod tests {
             (vec![a.clone(), augmented_test], "only train pictures are augmented"),
             (vec![a.clone(), orphan], "which is no row"),
             (vec![row("/etc/passwd", Split::Train)], "absolute"),
+            (vec![Row { crop: Some("0;0;4;2".parse().unwrap()), ..a.clone() }], "which is not inside"),
+            (
+                vec![Row { crop: Some("0;0;1;1".parse().unwrap()), ..replaced("a", Split::Train) }],
+                "and has a box",
+            ),
         ] {
             let message = format!("{:#}", write_and_read(&bad, true).unwrap_err());
             assert!(message.contains(expected), "{message}");

@@ -5,6 +5,7 @@ use std::sync::mpsc::SyncSender;
 use anyhow::Context;
 use data::manifest::Manifest;
 use data::photo::{self, Limits, Reason, Reject};
+use image::RgbImage;
 use rayon::prelude::*;
 
 use crate::feature_extractor::FeatureExtractor;
@@ -37,16 +38,18 @@ pub(crate) fn prepare_batches(
 
 fn prepare(manifest: &Manifest, extractor: &FeatureExtractor, number: u32) -> Prepared {
     let row = &manifest.rows[number as usize];
-    let input = photo::read_unchanged(&manifest.resolve(row), &row.sha256, &Limits::STANDARD)
-        .and_then(|bytes| prepare_bytes(extractor, &bytes));
-    Prepared { row: number, input }
+    let photo = row.read(&manifest.resolve(row)).and_then(|bytes| row.decode(&bytes));
+    Prepared { row: number, input: photo.and_then(|photo| prepare_photo(extractor, &photo)) }
 }
 
 /// The network's input, (3, S, S), for a picture's bytes.
 pub(crate) fn prepare_bytes(extractor: &FeatureExtractor, bytes: &[u8]) -> Result<Vec<f32>, Reject> {
-    let decoded = photo::decode(bytes, &Limits::STANDARD)?;
+    prepare_photo(extractor, &photo::decode(bytes, &Limits::STANDARD)?.rgb)
+}
+
+fn prepare_photo(extractor: &FeatureExtractor, photo: &RgbImage) -> Result<Vec<f32>, Reject> {
     extractor
-        .prepare(&decoded.rgb)
+        .prepare(photo)
         .context("cannot prepare it")
         .map_err(|e| Reject::new(Reason::DecodeError, format!("{e:#}")))
 }

@@ -135,5 +135,5 @@ pub(crate) fn split_size(layout: &Layout, n: usize) -> anyhow::Result<u64> {
 fn n_stored(manifest: &Manifest, stored: &Stored, copies: u32) -> usize {
     let is_among = |copy: u32| copy <= copies;
     let rows = manifest.rows.iter().filter(|row| row.augmented.as_ref().is_none_or(|a| is_among(a.copy)));
-    rows.filter(|row| stored.knows(&row.sha256)).count()
+    rows.filter(|row| stored.knows(&row.seen_sha256())).count()
 }

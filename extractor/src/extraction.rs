@@ -94,8 +94,8 @@ impl Job<'_> {
             }
             self.max_bad.check(n_in, &outcome.rejects)?;
 
-            let digest = |row: u32| &self.manifest.rows[row as usize].sha256;
-            let has_features = |row: u32| computed.contains_key(&row) || self.stored.knows(digest(row));
+            let digest = |row: u32| self.manifest.rows[row as usize].seen_sha256();
+            let has_features = |row: u32| computed.contains_key(&row) || self.stored.knows(&digest(row));
             let rows: Vec<u32> = shard.rows.iter().copied().filter(|&row| has_features(row)).collect();
             outcome.n_computed += computed.len();
             outcome.n_reused += rows.len() - computed.len();
@@ -110,7 +110,7 @@ impl Job<'_> {
                     Some(features) => content.features.extend_from_slice(features),
                     None => content
                         .features
-                        .extend(self.stored.features(digest(row)).iter().flat_map(|f| f.iter())),
+                        .extend(self.stored.features(&digest(row)).iter().flat_map(|f| f.iter())),
                 }
             }
             if published {

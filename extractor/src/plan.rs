@@ -48,6 +48,6 @@ pub(crate) fn without_features(manifest: &Manifest, rows: &[u32]) -> Shard {
         features: Vec::new(),
         labels: rows.iter().map(|i| manifest.label(row(i))).collect(),
         rows: rows.to_vec(),
-        sha256: rows.iter().map(|i| row(i).sha256).collect(),
+        sha256: rows.iter().map(|i| row(i).seen_sha256()).collect(),
     }
 }

@@ -75,7 +75,7 @@ fn tasks<'a>(manifest: &Manifest, shards: &'a [PlannedShard], part: Part, stored
         .enumerate()
         .filter(|(number, _)| part.contains(*number))
         .map(|(_, shard)| {
-            let unknown = |row: &u32| !stored.knows(&manifest.rows[*row as usize].sha256);
+            let unknown = |row: &u32| !stored.knows(&manifest.rows[*row as usize].seen_sha256());
             Task { shard, to_compute: shard.rows.iter().copied().filter(unknown).collect() }
         })
         .collect();

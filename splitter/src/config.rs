@@ -26,6 +26,8 @@ pub(crate) struct Config {
     pub(crate) rule: Rule,
     pub(crate) tree: Tree,
     pub(crate) duplicates: Duplicates,
+    /// Folder of the annotations with the boxes.
+    pub(crate) annotations: Option<PathBuf>,
     pub(crate) check: Check,
     pub(crate) max_bad: MaxBad,
     pub(crate) force: bool,
@@ -63,6 +65,7 @@ impl Config {
             rule: Rule { plan, allow_small: cli.allow_small, seed: cli.manners.seed },
             tree: cli.tree,
             duplicates: cli.duplicates,
+            annotations: cli.crop_to_box.clone(),
             check: cli.check,
             max_bad: cli.max_bad,
             force: cli.force,
@@ -80,6 +83,10 @@ impl Config {
             "allow-small": self.rule.allow_small,
             "check": self.check,
         });
+        if self.annotations.is_some() {
+            // The directory differs between machines; the boxes' digest is among the inputs.
+            parameters["crop-to-box"] = json!(true);
+        }
         match &self.rule.plan {
             Plan::Ratio(ratio) => parameters["ratio"] = json!(ratio),
             Plan::Unshuffled(ratio) => {

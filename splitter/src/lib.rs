@@ -7,6 +7,7 @@
 //! This crate knows nothing of tensors, and of pictures only what [`data::photo`] tells: their size.
 
 mod assign;
+mod boxes;
 mod config;
 mod duplicates;
 mod inspect;
@@ -86,6 +87,10 @@ pub struct Cli {
     /// Pictures of each class for valid, and for test (as many, if not given); the rest is train
     #[arg(long, value_name = "VALID[,TEST]", value_delimiter = ',')]
     pub fixed: Vec<usize>,
+    /// Let only the dog be seen, in every later stage: the largest box of each picture's annotation,
+    /// DIR/CLASS/PICTURE[.xml], in the format of Pascal VOC. A picture without one stays whole
+    #[arg(long, value_name = "DIR")]
+    pub crop_to_box: Option<PathBuf>,
     /// Also make the folders OUT/{train,valid,test}/CLASS/, for people and other tools
     #[arg(long, value_enum, default_value_t = Tree::None)]
     pub tree: Tree,
@@ -172,7 +177,10 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
 
     let settled = duplicates::settle(&config, &listing.classes, inspection);
     let splits = assign::assign(&config.rule, &listing.classes, &settled)?;
-    let rows = output::rows(&config, &listing.classes, &settled.pictures, &splits);
+    let boxes = config.annotations.as_deref();
+    let boxes = boxes.map(|dir| boxes::find(dir, &listing.classes, &settled.pictures)).transpose()?;
+    inputs.extend(boxes.iter().map(|boxes| ("boxes".to_owned(), boxes.sha256.clone())));
+    let rows = output::rows(&config, &listing.classes, &settled.pictures, &splits, boxes.as_ref());
 
     let summary = Summary::new(&config, n_in, n_unlisted, listing.ignored, &settled, &rows);
     summary.check_counts()?;

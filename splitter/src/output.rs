@@ -10,6 +10,7 @@ use data::photo::Reject;
 use data::provenance::Provenance;
 use serde_json::Value;
 
+use crate::boxes::Boxes;
 use crate::config::Config;
 use crate::inspect::Picture;
 use crate::tree;
@@ -81,8 +82,14 @@ fn differing(of: &Value, from: &Value) -> String {
 }
 
 /// The manifest's rows, sorted by the bytes of their paths.
-pub(crate) fn rows(config: &Config, classes: &[String], pictures: &[Picture], splits: &[Split]) -> Vec<Row> {
-    let row = |(picture, &split): (&Picture, &Split)| {
+pub(crate) fn rows(
+    config: &Config,
+    classes: &[String],
+    pictures: &[Picture],
+    splits: &[Split],
+    boxes: Option<&Boxes>,
+) -> Vec<Row> {
+    let row = |(i, (picture, &split)): (usize, (&Picture, &Split))| {
         let class = &classes[picture.class as usize];
         Row {
             path: format!("{}/{class}/{}", config.prefix, picture.name),
@@ -91,10 +98,11 @@ pub(crate) fn rows(config: &Config, classes: &[String], pictures: &[Picture], sp
             sha256: picture.sha256,
             width: picture.width,
             height: picture.height,
+            crop: boxes.and_then(|boxes| boxes.of_pictures[i]),
             augmented: None,
         }
     };
-    let mut rows: Vec<Row> = pictures.iter().zip(splits).map(row).collect();
+    let mut rows: Vec<Row> = pictures.iter().zip(splits).enumerate().map(row).collect();
     // Not the order of (class, name): `a-b/x` comes before `a/x`.
     rows.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     rows

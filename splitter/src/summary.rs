@@ -35,6 +35,8 @@ pub(crate) struct Summary {
     kept_duplicates: usize,
     label_conflicts: usize,
     ignored: Ignored,
+    /// With --crop-to-box: pictures of which only a box is seen; `null` without it.
+    boxed: Option<usize>,
     /// Pictures that neither list of --split-list names.
     unlisted: usize,
     classes: Vec<ClassCounts>,
@@ -99,6 +101,7 @@ impl Summary {
             kept_duplicates: settled.n_kept_duplicates,
             label_conflicts: settled.n_label_conflicts,
             ignored,
+            boxed: config.annotations.as_ref().map(|_| rows.iter().filter(|row| row.crop.is_some()).count()),
             unlisted: n_unlisted,
             show_classes: config.manners.verbose > 0 || classes.len() <= MAX_CLASSES_SHOWN,
             classes,
@@ -142,6 +145,13 @@ impl fmt::Display for Summary {
             if n > 0 {
                 writeln!(f, "{verb} {n} {what}")?;
             }
+        }
+        if let Some(n) = self.boxed {
+            writeln!(
+                f,
+                "cropped {n} pictures to their box; {} without a usable one stay whole",
+                self.n_ok - n
+            )?;
         }
         writeln!(
             f,

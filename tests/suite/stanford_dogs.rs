@@ -63,8 +63,17 @@ impl Miniature {
         let list = |entries: &[String]| mat(&entries.iter().map(String::as_str).collect::<Vec<_>>());
         let lists = [("file_list", all), ("train_list", train), ("test_list", test)];
         let lists = lists.map(|(name, entries)| (format!("{name}.mat"), list(&entries)));
-        let annotations = pictures.keys().map(|path| {
-            let annotation = format!("<annotation>{path}</annotation>").into_bytes();
+        let annotations = pictures.iter().map(|(path, bytes)| {
+            // Of the twins the second has another box; the PNG's annotation is of another picture.
+            let right = if path.ends_with("_0001.jpg") { 20 } else { 999 };
+            let is_png = bytes.starts_with(b"\x89PNG");
+            let size = data::photo::dimensions(bytes, &data::photo::Limits::STANDARD).unwrap();
+            let (width, height) = if is_png { (9, 99) } else { size };
+            let annotation = format!(
+                "<annotation><size><width>{width}</width><height>{height}</height></size><object><bndbox><xmin>11</xmin>\
+                 <ymin>0</ymin><xmax>{right}</xmax><ymax>30</ymax></bndbox></object></annotation>"
+            )
+            .into_bytes();
             (format!("Annotation/{}", path.trim_end_matches(".jpg")), annotation)
         });
         let images = pictures.iter().map(|(path, bytes)| (format!("Images/{path}"), bytes.clone()));
@@ -299,4 +308,22 @@ fn the_official_split_and_what_becomes_of_each_defect() {
     let by_split = |wanted: &str| splits.values().filter(|split| *split == wanted).count();
     assert_eq!(shas.len() + 2, splits.len(), "two pairs of twins are left");
     assert_eq!(by_split("test"), 4 * N_TEST);
+
+    // Only now the dogs alone: the same pictures in the same splits, each with its own box.
+    let mut make = miniature.make(&work);
+    make.arg("CROP_TO_BOX=yes");
+    let ran = Ran::of(make.output().unwrap());
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    let whole = splits.len() - 1;
+    assert!(
+        ran.stdout.contains(&format!("cropped {whole} pictures to their box; 1 without")),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(table(&work.path("W/split/manifest.csv"), "path", "split"), splits);
+    let boxes = table(&work.path("W/split/manifest.csv"), "path", "box");
+    let of = |class: &str, i: usize| boxes[&format!("../raw/{}", picture(class, i))].as_str();
+    let width =
+        &table(&work.path("W/split/manifest.csv"), "path", "width")[&format!("../raw/{}", picture(a, 0))];
+    assert_eq!([of(a, 0), of(a, 1), of(b, 4)], [&format!("10;0;{width};30"), "10;0;20;30", ""]);
 }

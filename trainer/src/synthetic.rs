@@ -71,7 +71,7 @@ impl Synthetic {
             let class = class.to_owned();
             let original = || Augmented { source: format!("../raw/{path}"), copy: IN_PLACE };
             let augmented = self.replaced.contains(&split).then(original);
-            rows.push(Row { path, class, split, sha256, width: 32, height: 32, augmented });
+            rows.push(Row { path, class, split, sha256, width: 120, height: 90, crop: None, augmented });
         }
         manifest::write(&workspace.manifest(), &rows, true).unwrap();
         self.write_features(&workspace);

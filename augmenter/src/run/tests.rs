@@ -43,6 +43,7 @@ impl Work {
             sha256: from_hex(&sha256_hex(&bytes)).unwrap(),
             width: 24,
             height: 18,
+            crop: None,
             augmented: None,
         });
     }
@@ -348,4 +349,52 @@ fn a_plan_counts_what_is_there_and_leaves_nothing_on_disk() {
     let replaced = plan(&["--replace-originals", "all", "--plan-copies", "1"]);
     assert_eq!(replaced.len(), 1);
     assert_eq!(replaced[0].n_done + replaced[0].n_to_do, 10);
+}
+
+#[test]
+fn copies_of_a_picture_with_a_box_show_the_box_alone() {
+    let mut work = Work::new();
+    let still = [
+        "--rotation-range=0",
+        "--width-shift-range=0",
+        "--height-shift-range=0",
+        "--shear-range=0",
+        "--zoom-range=0",
+        "--format=png",
+        "--contact-sheet",
+    ];
+    work.augment(&still).unwrap();
+    let before: Vec<String> = work.copies().iter().map(|row| row.path.clone()).collect();
+
+    let first = work.rows.iter().position(|row| row.split == Split::Train).unwrap();
+    work.rows[first].crop = Some(data::manifest::Crop { left: 3, top: 2, right: 13, bottom: 17 });
+    work.write_manifest();
+    work.augment(&still).unwrap();
+    let result = work.result();
+    let copies = work.copies();
+    let from = |row: &Row| row.augmented.as_ref().unwrap().source.clone();
+    let copy = copies.iter().find(|row| from(row) == work.rows[first].path).unwrap();
+    assert_eq!((copy.width, copy.height, copy.crop), (10, 15, None));
+    let decoded = copy.decode(&copy.read(&result.resolve(copy)).unwrap()).unwrap();
+    let original = &work.rows[first];
+    let source = work.path("split").join(&original.path);
+    assert_eq!(decoded, original.decode(&original.read(&source).unwrap()).unwrap());
+    // The others are those of before.
+    let kept = copies.iter().filter(|row| before.contains(&row.path)).count();
+    assert_eq!(kept, before.len() - 1);
+    assert_eq!(result.rows.iter().find(|row| row.path == original.path).unwrap().crop, original.crop);
+
+    // On the sheet each copy, which nothing was done to, looks like what stands on its left.
+    let sheet = fs::read(work.path("augmented/contact-sheet.jpg")).unwrap();
+    let sheet = data::photo::decode(&sheet, &data::photo::Limits::STANDARD).unwrap().rgb;
+    let (cell, copy_at) = (160, 6 + 160 + 24);
+    let difference: f64 = (0..sheet.height())
+        .flat_map(|y| (6..6 + cell).map(move |x| (x, y)))
+        .map(|(x, y)| {
+            let (left, right) = (sheet.get_pixel(x, y), sheet.get_pixel(x - 6 + copy_at, y));
+            (0..3).map(|c| f64::from(left[c].abs_diff(right[c]))).sum::<f64>()
+        })
+        .sum();
+    let mean = difference / f64::from(3 * cell * sheet.height());
+    assert!(mean < 2.0, "{mean} levels apart");
 }

@@ -65,6 +65,7 @@ impl Work {
             sha256: from_hex(&sha256_hex(png.get_ref())).unwrap(),
             width: 50,
             height: 40,
+            crop: None,
             augmented: None,
         }
     }

@@ -118,6 +118,35 @@ fn only_new_pictures_are_computed_when_the_manifest_changes() {
 }
 
 #[test]
+fn of_a_picture_with_a_box_only_the_box_is_seen() {
+    let mut work = Work::new(2);
+    work.extract("out", &[]).unwrap();
+    let whole = work.train("out");
+
+    let crop = data::manifest::Crop { left: 5, top: 3, right: 41, bottom: 38 };
+    work.rows[0].crop = Some(crop);
+    work.write_manifest();
+    // What has features is not read again.
+    work.remove_pictures(&work.rows[1..]);
+    work.extract("out", &[]).unwrap();
+    let boxed = work.train("out");
+    assert_eq!(boxed.row(1), whole.row(1));
+
+    // The same as of a picture that shows nothing else.
+    let mut png = std::io::Cursor::new(Vec::new());
+    crop.of(&picture(0)).write_to(&mut png, image::ImageFormat::Png).unwrap();
+    data::commit::write_bytes(&work.path("images/alone.png"), png.get_ref()).unwrap();
+    let sha256 = data::provenance::from_hex(&data::provenance::sha256_hex(png.get_ref())).unwrap();
+    let path = "images/alone.png".to_owned();
+    work.rows[0] =
+        data::manifest::Row { path, sha256, width: 36, height: 35, crop: None, ..work.rows[0].clone() };
+    work.write_manifest();
+    work.extract("out", &[]).unwrap();
+    assert_eq!(work.train("out").row(0), boxed.row(0));
+    assert!(boxed.row(0) != whole.row(0));
+}
+
+#[test]
 fn a_damaged_shard_is_computed_again_and_no_other() {
     let mut work = Work::new(3);
     let valid = work.add_picture(50, Split::Valid);

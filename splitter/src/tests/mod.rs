@@ -1,5 +1,6 @@
 //! The stage on folders that each test makes, from the flags to the files.
 
+mod boxes;
 mod classes;
 mod duplicates;
 mod list_files;

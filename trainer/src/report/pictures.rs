@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use data::manifest::{Manifest, Row};
-use data::photo::{self, Limits, Reason, Reject};
+use data::photo::{Reason, Reject};
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops;
 use maud::{Markup, html};
@@ -48,8 +48,7 @@ impl Pictures {
 }
 
 fn data_uri(manifest: &Manifest, row: &Row) -> Result<String, Reject> {
-    let bytes = photo::read_unchanged(&manifest.resolve(row), &row.sha256, &Limits::STANDARD)?;
-    let rgb = photo::decode(&bytes, &Limits::STANDARD)?.rgb;
+    let rgb = row.decode(&row.read(&manifest.resolve(row))?)?;
     let scale = (LONGER_SIDE / f64::from(rgb.width().max(rgb.height()))).min(1.0);
     let side = |n: u32| ((f64::from(n) * scale).round() as u32).max(1);
     let small = imageops::resize(&rgb, side(rgb.width()), side(rgb.height()), imageops::FilterType::Triangle);
