@@ -262,6 +262,11 @@ peers: $(if $(PEERS_PYTHON),,$(PEERS_VENV)/.installed) | build ## time the extra
 	$(or $(PEERS_PYTHON),$(PEERS_VENV)/bin/python) tests/peers/engines.py $(PEERS_FLAGS)
 	$(or $(PEERS_PYTHON),$(PEERS_VENV)/bin/python) tests/peers/stage.py $(call flag,photos,$(PEERS_PHOTOS)) $(PEERS_FLAGS)
 
+.PHONY: parity
+parity: $(if $(PEERS_PYTHON),,$(PEERS_VENV)/.installed) | build ## compare the features with torchvision's and Keras' (PEERS_PHOTOS=folder)
+	cargo build --release --locked -p extractor --example peer --example prepare
+	$(or $(PEERS_PYTHON),$(PEERS_VENV)/bin/python) tests/peers/parity.py $(call flag,photos,$(PEERS_PHOTOS))
+
 $(PEERS_VENV)/.installed: tests/peers/requirements.txt
 	python3 -m venv --clear $(PEERS_VENV)
 	$(PEERS_VENV)/bin/pip install --quiet --requirement $<

@@ -4,11 +4,14 @@
 //! known preprocessing is one named [`Preset`], and its name goes into the recipe of every feature.
 
 use anyhow::Context;
-use fast_image_resize as fir;
 use image::RgbImage;
 
+use bilinear::Side;
+
+mod bilinear;
+
 /// Version of the code in this module; raised in the same change that moves a pixel.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// One way to prepare pictures.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,8 +36,7 @@ pub struct Preset {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Geometry {
     /// Resize to 256/224 of the square along the short side, bilinear over all pixels that an output
-    /// pixel covers; cut the square out of the middle. No pixel is more than one level from torchvision's
-    /// on a Pillow image, which rounds a little differently.
+    /// pixel covers; cut the square out of the middle. Pixels as torchvision's on a Pillow image.
     CentreCrop,
     /// Squash both sides, each output pixel the one input pixel under its centre. Pixels as Pillow's.
     SquashNearest,
@@ -119,28 +121,15 @@ pub fn preprocess(photo: &RgbImage, preset: &Preset, image_size: u32) -> anyhow:
 pub fn centre_crop(photo: &RgbImage, image_size: u32) -> anyhow::Result<RgbImage> {
     let (width, height) = size_of(photo)?;
     let short = (f64::from(image_size) * 256.0 / 224.0).round() as u64;
-    // The long side is cut off to whole pixels: int(short * long / short_of_photo).
-    let resized = |side: u32| short * u64::from(side) / u64::from(width.min(height));
-    let (left, across) = kept(width, resized(width), image_size);
-    let (top, down) = kept(height, resized(height), image_size);
-
-    let source = fir::images::ImageRef::new(width, height, photo.as_raw(), fir::PixelType::U8x3)
-        .context("the picture is not width x height x 3")?;
-    let mut square = fir::images::Image::new(image_size, image_size, fir::PixelType::U8x3);
-    let options = fir::ResizeOptions::new()
-        .resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear))
-        .crop(left, top, across, down);
-    fir::Resizer::new().resize(&source, &mut square, &options).context("cannot resize")?;
-    RgbImage::from_raw(image_size, image_size, square.into_vec()).context("the square is S x S x 3")
-}
-
-/// Along one side: where the part that a centre crop of `cropped` pixels keeps begins in the photo, and
-/// how long it is, when `side` pixels are resized to `resized`.
-fn kept(side: u32, resized: u64, cropped: u32) -> (f64, f64) {
-    let scale = f64::from(side) / resized as f64;
-    // torchvision: int(round((resized - cropped) / 2.0)); Python rounds halves to even.
-    let offset = ((resized as f64 - f64::from(cropped)) / 2.0).round_ties_even();
-    (offset * scale, f64::from(cropped) * scale)
+    let side = |n_in: u32| {
+        // The long side is cut off to whole pixels: int(short * long / short_of_photo).
+        let n_out = short * u64::from(n_in) / u64::from(width.min(height));
+        // torchvision: int(round((resized - cropped) / 2.0)); Python rounds halves to even.
+        let offset = ((n_out as f64 - f64::from(image_size)) / 2.0).round_ties_even() as u64;
+        Side { n_in, n_out, kept: offset..offset + u64::from(image_size) }
+    };
+    let square = bilinear::resize(photo, &side(width), &side(height));
+    RgbImage::from_raw(image_size, image_size, square).context("the square is S x S x 3")
 }
 
 /// `photo` squashed, (S, S, 3), each pixel taken from under its centre.

@@ -58,7 +58,7 @@ def write_lists(files, folder):
     (folder / "pictures").mkdir()
     rows, paths = [], []
     for i, file in enumerate(files):
-        copy = folder / "pictures" / f"{i:05}.jpg"
+        copy = folder / "pictures" / f"{i:05}{file.suffix.lower()}"
         shutil.copyfile(file, copy)
         with Image.open(file) as image:
             width, height = ImageOps.exif_transpose(image).size
@@ -77,10 +77,11 @@ class Ours:
 
     row, precision = OURS, "f32"
 
-    def __init__(self, folder, manifest, threads):
+    def __init__(self, folder, manifest, threads, flags=()):
         self.out = folder / "features"
         program, weights = command_line.program("extractor"), folder / "weights.safetensors"
-        self.command = [program, "--manifest", manifest, "--out", self.out, "--weights", weights, "--threads", str(threads), "--quiet"]
+        files = ["--manifest", manifest, "--out", self.out, "--weights", weights]
+        self.command = [program, *files, "--threads", str(threads), "--quiet", *flags]
 
     def seconds(self):
         """How long the program takes, from nothing."""

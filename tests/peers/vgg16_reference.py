@@ -1,6 +1,6 @@
-"""What PyTorch, torchvision and Pillow make of the same weights and pictures.
+"""What PyTorch, torchvision, Keras and Pillow make of the same weights and pictures.
 
-    python3 -m venv V && V/bin/pip install torch torchvision pillow numpy safetensors
+    python3 -m venv V && V/bin/pip install --requirement tests/peers/requirements.txt
 
     extractor ... --weights seeded --seed 42      # writes W/weights/vgg16-seeded-42.safetensors
     V/bin/python tests/peers/vgg16_reference.py record --weights W/weights/vgg16-seeded-42.safetensors \
@@ -8,50 +8,22 @@
     V/bin/python tests/peers/vgg16_reference.py photos --weights W/weights/vgg16-seeded-42.safetensors \
         --photos FOLDER --out photos.safetensors
 
-`record` writes the committed reference: its inputs are formulas, which the Rust test writes out again.
+`record` writes the committed reference: its inputs are formulas, which the Rust test writes out again, and a picture of
+one as a JPEG and as a PNG, which are in it.
 `photos` does the same for real photos, which are not committed; point VGG16_PHOTO_REFERENCE at its
 result and run `cargo test --release -p extractor --test suite`.
 """
 
 import argparse
 import hashlib
+import io
 import pathlib
 
 import numpy as np
-import torch
-import torchvision
 from PIL import Image
-from safetensors.numpy import load_file, save_file
-from torchvision import transforms
-from torchvision.transforms import InterpolationMode
+from safetensors.numpy import save_file
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-
-def network(path):
-    net = torchvision.models.vgg16(weights=None).features.eval()
-    tensors = load_file(path)
-    net.load_state_dict(
-        {name.removeprefix("features."): torch.from_numpy(t) for name, t in tensors.items() if name.startswith("features.")}
-    )
-    return net
-
-
-def features(net, x):
-    """x (B, 3, S, S) -> (B, 512, S/32, S/32)"""
-    with torch.inference_mode():
-        return net(torch.from_numpy(x)).numpy()
-
-
-def centre_crop(image, size):
-    """(S, S, 3) levels, as torchvision's evaluation transforms with the short side at 256/224 of S."""
-    resize = transforms.Resize(round(size * 256 / 224), interpolation=InterpolationMode.BILINEAR)
-    return transforms.CenterCrop(size)(resize(image))
-
-
-def normalised(image):
-    return transforms.Normalize(MEAN, STD)(transforms.ToTensor()(image)).numpy()
-
+from frameworks import Keras, Torchvision, decode, square
 
 def formula_input(size):
     """(1, 3, S, S), values in [-2, 2)"""
@@ -66,31 +38,63 @@ def formula_image(width, height):
     return ((7 * x + 13 * y + 31 * c + 3 * (x * y % 17)) % 256).astype(np.uint8)
 
 
+def formula_photo(width, height):
+    """A picture with soft edges and strong colours, as photos have them: half a wave of each channel, a disc on it."""
+    y, x = np.meshgrid(np.arange(height) / height, np.arange(width) / width, indexing="ij")
+    ground = [0.5 + 0.4 * np.sin(2 * np.pi * (a * x + b * y)) for a, b in ((1, 0.5), (0.5, 1), (-1.5, 1))]
+    disc = 1 / (1 + np.exp(60 * (np.hypot(x - 0.55, y - 0.45) - 0.25)))
+    planes = [255 * (g * (1 - disc) + c * disc) for g, c in zip(ground, (0.8, 0.5, 0.1))]
+    return Image.fromarray(np.stack(planes, axis=-1).round().astype(np.uint8))
+
+
+def encoded(image, **how):
+    """The file's bytes."""
+    file = io.BytesIO()
+    image.save(file, **how)
+    return np.frombuffer(file.getvalue(), np.uint8).copy()
+
+
+def record_files(peers, size):
+    """One picture as the two kinds of file, and its features by each peer."""
+    image = formula_photo(150, 110)
+    files = {"jpeg": encoded(image, format="JPEG", quality=90), "png": encoded(image, format="PNG")}
+    reference = {f"file_{kind}": data for kind, data in files.items()}
+    for preset, peer in peers.items():
+        for kind, data in files.items():
+            x = peer.input(square(decode(io.BytesIO(data.tobytes())), size))
+            reference[f"{preset}_{kind}"] = peer.features(x[None])
+            if kind == "png":
+                reference[f"{preset}_input"] = x
+    return reference
+
+
 def record(a):
-    net = network(a.weights)
+    net = Torchvision(a.weights, None)
     reference = {"weights_sha256": np.frombuffer(hashlib.sha256(a.weights.read_bytes()).digest(), np.uint8).copy()}
     for size in (32, 64, 96):
-        reference[f"features_{size}"] = features(net, formula_input(size))
+        reference[f"features_{size}"] = net.features(formula_input(size))
     for width, height, size in ((37, 53, 32), (301, 200, 64), (64, 500, 32), (20, 20, 64)):
         image = Image.fromarray(formula_image(width, height))
-        reference[f"centre_crop_{width}x{height}_{size}"] = np.asarray(centre_crop(image, size))
+        reference[f"centre_crop_{width}x{height}_{size}"] = np.asarray(square(image, size))
     for width, height, size in ((37, 53, 64), (301, 200, 96), (20, 500, 32)):
         image = Image.fromarray(formula_image(width, height))
         reference[f"squash_nearest_{width}x{height}_{size}"] = np.asarray(image.resize((size, size), Image.NEAREST))
-    save_file(reference, a.out)
+    reference |= record_files({"torchvision": net, "caffe": Keras(a.weights, 64)}, 64)
+    # save_file writes memory as it lies, whatever order a transposed array is read in.
+    save_file({name: np.ascontiguousarray(tensor) for name, tensor in reference.items()}, a.out)
 
 
 def photos(a):
-    net = network(a.weights)
+    net = Torchvision(a.weights, None)
     names = sorted(p for p in a.photos.rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))[: a.n]
     reference = {}
     for i, name in enumerate(names):
-        image = Image.open(name).convert("RGB")
-        x = normalised(centre_crop(image, a.size))
+        image = decode(name)
+        x = net.input(square(image, a.size))
         reference[f"photo_{i}"] = np.asarray(image)
         reference[f"input_{i}"] = x
         reference[f"squash_{i}"] = np.asarray(image.resize((64, 64), Image.NEAREST))
-        reference[f"features_{i}"] = features(net, x[None])[0]
+        reference[f"features_{i}"] = net.features(x[None])[0]
     save_file(reference, a.out)
 
 
