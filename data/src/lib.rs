@@ -20,5 +20,6 @@ pub mod provenance;
 pub mod recipe;
 pub mod sample;
 pub mod stage;
+pub mod weights;
 
 mod mapped;

@@ -13,9 +13,8 @@ mod slim;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use data::provenance::to_hex;
 use data::stage::Manners;
-use sha2::{Digest, Sha256};
+use data::weights::Digest;
 
 use crate::vgg16::{LAYERS, Layer};
 pub use seeded::write_seeded;
@@ -52,7 +51,7 @@ impl Weights {
         mut values_of: impl FnMut(&str) -> anyhow::Result<Vec<f32>>,
     ) -> anyhow::Result<Self> {
         let mut convolutions = Vec::with_capacity(layers.len());
-        let mut digest = Sha256::new();
+        let mut digest = Digest::default();
         let mut problems = Vec::new();
         for layer in layers {
             let mut take = |(name, shape): (String, Vec<usize>)| -> anyhow::Result<Vec<f32>> {
@@ -60,10 +59,7 @@ impl Weights {
                 if let Some(i) = values.iter().position(|x| !x.is_finite()) {
                     problems.push(format!("{name}: value {i} is {}, expected a finite number", values[i]));
                 }
-                digest.update(format!("{name} {shape:?}\n"));
-                for chunk in values.chunks(1 << 14) {
-                    digest.update(chunk.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>());
-                }
+                digest.add(&name, &shape, &values);
                 Ok(values)
             };
             let [weight, bias] = layer.tensors();
@@ -75,7 +71,7 @@ impl Weights {
             "there are weights that are no numbers:\n  {}",
             problems.join("\n  ")
         );
-        Ok(Self { convolutions, sha256: to_hex(&digest.finalize().into()) })
+        Ok(Self { convolutions, sha256: digest.finish() })
     }
 }
 

@@ -59,24 +59,33 @@ impl Classifier {
     /// # Errors
     /// As [`Classifier::probabilities`].
     pub fn log_probabilities(&self, pictures: &[&[f32]]) -> anyhow::Result<Vec<Vec<f64>>> {
-        let n_features: usize = self.info.feature_shape.iter().product();
-        let mut rows = Vec::with_capacity(pictures.len());
-        for pictures in pictures.chunks(BATCH_SIZE) {
-            let mut features = Vec::with_capacity(BATCH_SIZE * n_features);
-            for picture in pictures {
-                anyhow::ensure!(
-                    picture.len() == n_features,
-                    "the head takes {n_features} features, got {}",
-                    picture.len()
-                );
-                features.extend_from_slice(picture);
-            }
-            features.resize(BATCH_SIZE * n_features, 0.0);
-            let features = Tensor::from_vec(features, (BATCH_SIZE, n_features), &Device::Cpu)?; // (32,D)
-            let logits = self.mlp.logits(&features)?; // (32,D) -> (32,K)
-            let n_classes = self.info.classes.len();
-            rows.extend(logits.chunks_exact(n_classes).take(pictures.len()).map(log_softmax));
-        }
-        Ok(rows)
+        let n_features = self.info.feature_shape.iter().product();
+        let rows = logits_of(&self.mlp, n_features, pictures)?;
+        Ok(rows.iter().map(|logits| log_softmax(logits)).collect())
     }
+}
+
+/// The logits (K) of each picture, always in batches of [`BATCH_SIZE`].
+///
+/// # Errors
+/// If a picture has not as many features as the network takes.
+pub(crate) fn logits_of(mlp: &Mlp, n_features: usize, pictures: &[&[f32]]) -> anyhow::Result<Vec<Vec<f32>>> {
+    let mut rows = Vec::with_capacity(pictures.len());
+    for pictures in pictures.chunks(BATCH_SIZE) {
+        let mut features = Vec::with_capacity(BATCH_SIZE * n_features);
+        for picture in pictures {
+            anyhow::ensure!(
+                picture.len() == n_features,
+                "the head takes {n_features} features, got {}",
+                picture.len()
+            );
+            features.extend_from_slice(picture);
+        }
+        features.resize(BATCH_SIZE * n_features, 0.0);
+        let features = Tensor::from_vec(features, (BATCH_SIZE, n_features), &Device::Cpu)?; // (32,D)
+        let logits = mlp.logits(&features)?; // (32,D) -> (32,K)
+        let n_classes = logits.len() / BATCH_SIZE;
+        rows.extend(logits.chunks_exact(n_classes).take(pictures.len()).map(<[f32]>::to_vec));
+    }
+    Ok(rows)
 }

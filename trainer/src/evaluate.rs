@@ -4,10 +4,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use data::commit;
-use data::features::{Features, Index};
+use data::features::{Features, Index, SplitFeatures};
 use data::head;
 use data::manifest::{Manifest, Split};
 use data::provenance::sha256_file;
@@ -15,6 +15,8 @@ use data::stage::{self, Manners, usage};
 use serde::Serialize;
 
 use crate::classifier::Classifier;
+use crate::imagenet::ImagenetHead;
+use crate::imagenet::baseline::{Baseline, BaselineSplit, Mask};
 use crate::metrics::{self, Metrics, Prediction, SplitMetrics, sizes_of};
 use crate::predictions;
 
@@ -33,6 +35,10 @@ pub struct EvaluateArgs {
     /// Parts of the data to measure on [default: valid, where it has pictures, and test]
     #[arg(long, value_delimiter = ',')]
     pub split: Vec<Split>,
+    /// Full weights file of VGG-16 (extractor --weights hub --full): its own head, restricted to the classes at
+    /// hand, is measured beside the trained one
+    #[arg(long, value_name = "FILE")]
+    pub imagenet: Option<PathBuf>,
 }
 
 /// Measures a head.
@@ -56,13 +62,25 @@ pub fn evaluate(args: &EvaluateArgs, manners: &Manners) -> anyhow::Result<Summar
         [] => &[Split::Test][..],
         asked => asked,
     };
-    let mut predicted = BTreeMap::new();
-    for &split in splits {
-        predicted.insert(split, predict(&classifier, &features, split, manifest.rows.len(), manners)?);
-    }
     let classes = &classifier.info().classes;
-    let splits = predicted.iter().map(|(split, p)| (*split, SplitMetrics::of(p, classes))).collect();
-    let metrics = Metrics { head_sha256: sha256_file(&args.model.join(head::FILE_NAME))?, splits };
+    let mask = Mask::of(classes);
+    let imagenet = imagenet_head(args, &mask, &features.index)?;
+    let mut predicted = BTreeMap::new();
+    let mut beside = BTreeMap::new();
+    for &split in splits {
+        let pictures = open_pictures(&features, split, manifest.rows.len())?;
+        let predictions = predict(&classifier, &pictures, manners)?;
+        if let Some(head) = &imagenet {
+            let baseline = predict_by_imagenet(head, &mask, &pictures, manners)?;
+            beside.extend(BaselineSplit::of(&baseline, &predictions).map(|figures| (split, figures)));
+        }
+        predicted.insert(split, predictions);
+    }
+    let metrics = Metrics {
+        head_sha256: sha256_file(&args.model.join(head::FILE_NAME))?,
+        imagenet: imagenet.is_some().then(|| baseline(args, mask, beside)),
+        splits: predicted.iter().map(|(split, p)| (*split, SplitMetrics::of(p, classes))).collect(),
+    };
     predictions::write(&args.model.join(predictions::FILE_NAME), &predicted, &manifest, classes)?;
     predictions::write_confusion(&args.model.join(predictions::CONFUSION_FILE_NAME), &predicted, classes)?;
     metrics.write(&args.model.join(metrics::FILE_NAME))?;
@@ -85,7 +103,7 @@ fn warn_of_replaced(manifest: &Manifest) {
 ///
 /// # Errors
 /// If it is missing, damaged or another one.
-pub(crate) fn manifest_of(path: &std::path::Path, index: &Index) -> anyhow::Result<Manifest> {
+pub(crate) fn manifest_of(path: &Path, index: &Index) -> anyhow::Result<Manifest> {
     let manifest = Manifest::read(path)?;
     anyhow::ensure!(
         manifest.sha256 == index.manifest_sha256,
@@ -123,13 +141,31 @@ fn first_difference(head: &[String], features: &[String]) -> String {
     format!("output {at} is {}, expected {}", name(head), name(features))
 }
 
-fn predict(
-    classifier: &Classifier,
-    features: &Features,
-    split: Split,
-    n_manifest_rows: usize,
-    manners: &Manners,
-) -> anyhow::Result<Vec<Prediction>> {
+/// ImageNet's head, if it was asked for and knows any of the classes.
+fn imagenet_head(args: &EvaluateArgs, mask: &Mask, index: &Index) -> anyhow::Result<Option<ImagenetHead>> {
+    let Some(path) = &args.imagenet else { return Ok(None) };
+    if mask.len() == 0 {
+        tracing::warn!(
+            "--imagenet: none of the {} classes bears the name of a breed of Stanford Dogs, so that ImageNet's head \
+             is not measured",
+            index.classes.len()
+        );
+        return Ok(None);
+    }
+    ImagenetHead::open(path, &index.layout.recipe).map(Some)
+}
+
+fn baseline(args: &EvaluateArgs, mask: Mask, splits: BTreeMap<Split, BaselineSplit>) -> Baseline {
+    let name = args.imagenet.as_deref().and_then(Path::file_name).unwrap_or_default();
+    Baseline {
+        weights: name.to_string_lossy().into_owned(),
+        n_classes: mask.len(),
+        left_out: mask.left_out,
+        splits,
+    }
+}
+
+fn open_pictures(features: &Features, split: Split, n_manifest_rows: usize) -> anyhow::Result<SplitFeatures> {
     let pictures = features.open_split(split)?;
     anyhow::ensure!(
         !pictures.is_empty(),
@@ -140,22 +176,61 @@ fn predict(
         pictures.rows().iter().all(|&row| (row as usize) < n_manifest_rows),
         "the {split} features are of rows that the manifest does not have; run the extractor again"
     );
+    Ok(pictures)
+}
+
+fn predict(
+    classifier: &Classifier,
+    pictures: &SplitFeatures,
+    manners: &Manners,
+) -> anyhow::Result<Vec<Prediction>> {
     let sizes = sizes_of(&classifier.info().classes);
-    let bar = stage::progress(manners, pictures.len() as u64, "pictures");
     let mut predictions = Vec::with_capacity(pictures.len());
+    in_batches(pictures, manners, |pictures, batch| {
+        for (&(row, label), log_probabilities) in pictures.iter().zip(classifier.log_probabilities(batch)?) {
+            predictions.push(Prediction::new(row, label, &log_probabilities, &sizes));
+        }
+        Ok(())
+    })?;
+    Ok(predictions)
+}
+
+/// Without the pictures of classes that ImageNet does not have.
+fn predict_by_imagenet(
+    head: &ImagenetHead,
+    mask: &Mask,
+    pictures: &SplitFeatures,
+    manners: &Manners,
+) -> anyhow::Result<Vec<Prediction>> {
+    let mut predictions = Vec::with_capacity(pictures.len());
+    in_batches(pictures, manners, |pictures, batch| {
+        for (&(row, label), logits) in pictures.iter().zip(head.logits(batch)?) {
+            predictions.extend(mask.predict(row, label, &logits));
+        }
+        Ok(())
+    })?;
+    Ok(predictions)
+}
+
+/// Hands `visit` the pictures batch by batch: (row of the manifest, label) of each, and its features.
+fn in_batches(
+    pictures: &SplitFeatures,
+    manners: &Manners,
+    mut visit: impl FnMut(&[(u32, usize)], &[&[f32]]) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let bar = stage::progress(manners, pictures.len() as u64, "pictures");
     let order: Vec<usize> = (0..pictures.len()).collect();
     for indices in order.chunks(crate::classifier::BATCH_SIZE) {
         stage::check_interrupted()?;
         let rows: Vec<Cow<[f32]>> = indices.iter().map(|&i| pictures.row(i)).collect();
         let rows: Vec<&[f32]> = rows.iter().map(AsRef::as_ref).collect();
-        for (&i, log_probabilities) in indices.iter().zip(classifier.log_probabilities(&rows)?) {
-            let (row, label) = (pictures.rows()[i], pictures.labels()[i] as usize);
-            predictions.push(Prediction::new(row, label, &log_probabilities, &sizes));
-        }
+        let named: Vec<_> =
+            indices.iter().map(|&i| (pictures.rows()[i], pictures.labels()[i] as usize)).collect();
+        visit(&named, &rows)?;
         bar.inc(indices.len() as u64);
     }
     bar.finish_and_clear();
-    Ok(predictions)
+    Ok(())
 }
 
 /// What was measured.
@@ -181,10 +256,22 @@ impl fmt::Display for Summary {
                 m.n_classes,
                 100.0 * m.majority_top1
             )?;
+            if let Some(beside) = self.metrics.imagenet.as_ref().and_then(|i| i.splits.get(split)) {
+                let [low, high] = beside.imagenet.top1_interval.map(|x| 100.0 * x);
+                writeln!(
+                    f,
+                    "{split}: ImageNet's own head, untrained on this, top-1 {:.1} % ({low:.1} to {high:.1}), top-5 \
+                     {:.1} %; the trained head on the same {} pictures {:.1} %",
+                    100.0 * beside.imagenet.top1,
+                    100.0 * beside.imagenet.top5,
+                    beside.n,
+                    100.0 * beside.head.top1
+                )?;
+            }
         }
         Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -15,6 +15,7 @@ pub mod compare;
 pub mod evaluate;
 pub mod fit;
 pub mod history;
+pub mod imagenet;
 pub mod metrics;
 pub mod predictions;
 pub mod report;

@@ -12,6 +12,8 @@ use data::manifest::Split;
 use data::provenance::canonical_json;
 use serde::{Deserialize, Serialize};
 
+use crate::imagenet::baseline::Baseline;
+
 /// Name of the metrics in a model directory.
 pub const FILE_NAME: &str = "metrics.json";
 /// Bins of the reliability diagram, over confidences from 0 to 1.
@@ -80,9 +82,38 @@ pub fn expected_size(probabilities: &[(usize, f64)], sizes: &[Option<usize>]) ->
 pub struct Metrics {
     /// Digest of the head that was measured.
     pub head_sha256: String,
+    /// ImageNet's own head on the same pictures, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imagenet: Option<Baseline>,
     /// Figures by split.
     #[serde(flatten)]
     pub splits: BTreeMap<Split, SplitMetrics>,
+}
+
+/// How often the actual class was named. Shares are from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hits {
+    /// Share whose most probable class is right.
+    pub top1: f64,
+    /// Wilson's interval for `top1` at 95 %.
+    pub top1_interval: [f64; 2],
+    /// Share whose class is among the 5 most probable (among all, where there are fewer).
+    pub top5: f64,
+}
+
+impl Hits {
+    /// Those of `predictions`, of which there is at least one.
+    pub fn of(predictions: &[Prediction]) -> Self {
+        let n = predictions.len();
+        let n_top1 = predictions.iter().filter(|p| p.predicted() == p.actual).count();
+        let n_top5 = predictions.iter().filter(|p| p.ranked.iter().any(|r| r.0 == p.actual)).count();
+        Self {
+            top1: rounded(ratio(n_top1, n)),
+            top1_interval: wilson_interval(n_top1, n).map(rounded),
+            top5: rounded(ratio(n_top5, n)),
+        }
+    }
 }
 
 /// Figures of one split. Shares are from 0 to 1.
@@ -149,10 +180,7 @@ impl SplitMetrics {
     /// The figures of `predictions`, of which there is at least one.
     pub fn of(predictions: &[Prediction], classes: &[String]) -> Self {
         let n = predictions.len();
-        let share = |n_hits: usize| rounded(ratio(n_hits, n));
-        let is_right = |p: &&Prediction| p.predicted() == p.actual;
-        let n_top1 = predictions.iter().filter(is_right).count();
-        let n_top5 = predictions.iter().filter(|p| p.ranked.iter().any(|r| r.0 == p.actual)).count();
+        let Hits { top1, top1_interval, top5 } = Hits::of(predictions);
         let counts = confusion(predictions, classes.len());
         let mut per_class = per_class(&counts, classes);
         let with_pictures: Vec<f64> = per_class.iter().filter(|c| c.support > 0).map(|c| c.f1).collect();
@@ -167,12 +195,12 @@ impl SplitMetrics {
         Self {
             n,
             n_classes: classes.len(),
-            top1: share(n_top1),
-            top1_interval: wilson_interval(n_top1, n).map(rounded),
-            top5: share(n_top5),
+            top1,
+            top1_interval,
+            top5,
             loss: rounded(predictions.iter().map(|p| p.loss).sum::<f64>() / n as f64),
             macro_f1,
-            majority_top1: share(per_class.iter().map(|c| c.support).max().unwrap_or(0)),
+            majority_top1: rounded(ratio(per_class.iter().map(|c| c.support).max().unwrap_or(0), n)),
             size_accuracy: size_accuracy(predictions, &sizes, by_breed),
             expected_size_accuracy: size_accuracy(predictions, &sizes, |p| p.expected_size),
             calibration_error: rounded(gaps.sum::<f64>() / n as f64),
@@ -343,7 +371,8 @@ mod tests {
         let path = dir.path().join(FILE_NAME);
         let figures =
             SplitMetrics::of(&[predict(1, &[0.6, 0.3, 0.1]), predict(0, &[0.7, 0.2, 0.1])], &names(3));
-        let metrics = Metrics { head_sha256: "ab".into(), splits: [(Split::Test, figures)].into() };
+        let metrics =
+            Metrics { head_sha256: "ab".into(), imagenet: None, splits: [(Split::Test, figures)].into() };
         metrics.write(&path).unwrap();
         assert_eq!(Metrics::read(&path).unwrap(), metrics);
         let json: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();

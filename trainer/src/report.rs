@@ -3,6 +3,7 @@
 //! It reads what `fit` and `evaluate` wrote, never features, and refuses files that do not belong
 //! together. Pictures are put in small, as data URIs.
 
+mod baseline;
 mod calibration;
 mod confusion;
 mod curves;

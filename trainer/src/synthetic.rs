@@ -1,5 +1,7 @@
 //! Feature sets, manifests and pictures for the tests: classes as noisy clouds around random centres.
 
+use std::fs::OpenOptions;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
@@ -23,6 +25,8 @@ pub(crate) struct Synthetic {
     pub(crate) noise: f64,
     pub(crate) image_size: u32,
     pub(crate) preset: &'static str,
+    /// Digest of the convolutions.
+    pub(crate) weights_sha256: String,
     /// Splits whose pictures are augmented copies in the place of their originals.
     pub(crate) replaced: Vec<Split>,
 }
@@ -36,6 +40,7 @@ impl Synthetic {
             noise: 1.0,
             image_size: 32,
             preset: "torchvision",
+            weights_sha256: "ab".repeat(32),
             replaced: Vec::new(),
         }
     }
@@ -44,7 +49,7 @@ impl Synthetic {
         Recipe {
             backbone: "vgg16".into(),
             weights: "seeded:42".into(),
-            weights_sha256: "ab".repeat(32),
+            weights_sha256: self.weights_sha256.clone(),
             image_size: self.image_size,
             preset: self.preset.into(),
             preprocessing_version: 1,
@@ -200,6 +205,51 @@ fn paint(path: &Path) -> [u8; 32] {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     picture.save(path).unwrap();
     from_hex(&sha256_file(path).unwrap()).unwrap()
+}
+
+/// A tensor of a weights file: its name, its shape, and its values; without values, zeros.
+pub(crate) type WeightsTensor<'a> = (&'a str, &'a [usize], Option<Vec<f32>>);
+
+/// Writes a safetensors file with these tensors; zeros are holes and take no room on the disk.
+pub(crate) fn write_weights(path: &Path, tensors: &[WeightsTensor<'_>]) {
+    let mut header = serde_json::Map::new();
+    let mut end = 0;
+    for (name, shape, _) in tensors {
+        let start = end;
+        end += 4 * shape.iter().product::<usize>();
+        let info = serde_json::json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, end] });
+        header.insert((*name).to_owned(), info);
+    }
+    let header = serde_json::Value::from(header).to_string();
+    let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(path).unwrap();
+    file.write_all(&(header.len() as u64).to_le_bytes()).unwrap();
+    file.write_all(header.as_bytes()).unwrap();
+    let mut at = 8 + header.len() as u64;
+    for (_, shape, values) in tensors {
+        if let Some(values) = values {
+            let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+            assert_eq!(values.len(), shape.iter().product::<usize>());
+            file.seek(SeekFrom::Start(at)).unwrap();
+            file.write_all(&bytes).unwrap();
+        }
+        at += 4 * shape.iter().product::<usize>() as u64;
+    }
+    file.set_len(at).unwrap();
+}
+
+/// VGG-16's dense layers of full size, all zeros but the last bias: every picture gets these logits (1000).
+pub(crate) fn write_constant_imagenet_head(path: &Path, logits: Vec<f32>) {
+    write_weights(
+        path,
+        &[
+            ("classifier.0.weight", &[4096, 25_088], None),
+            ("classifier.0.bias", &[4096], None),
+            ("classifier.3.weight", &[4096, 4096], None),
+            ("classifier.3.bias", &[4096], None),
+            ("classifier.6.weight", &[1000, 4096], None),
+            ("classifier.6.bias", &[1000], Some(logits)),
+        ],
+    );
 }
 
 /// The error of what must not work.

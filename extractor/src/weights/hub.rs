@@ -24,12 +24,13 @@ use std::time::Duration;
 use anyhow::Context;
 use data::provenance::{sha256_file, to_hex};
 use data::stage::{self, Exit, Manners};
+use data::weights::{Header, LENGTH_BYTES};
 use data::{commit, forecast};
 use fetch::Patience;
 use sha2::{Digest, Sha256};
 
 use super::Weights;
-use super::file::{Header, LENGTH_BYTES};
+use super::file::check_header;
 use super::slim::{self, Origin};
 use crate::vgg16::{LAYERS, Layer};
 use environment::Environment;
@@ -194,7 +195,7 @@ impl Hub<'_> {
     /// Fetches the whole file into the cache, as `huggingface_hub` lays it out.
     fn fetch_whole(&self, remote: &mut Remote<'_>) -> anyhow::Result<PathBuf> {
         let header = self.fetch_header(remote)?;
-        header.check_tensors(&remote.url(), self.pin.layers)?;
+        check_header(&remote.url(), self.pin.layers, &header)?;
         let parts = self.parts("whole");
         let range = 0..remote.size()?;
         forecast::ensure_space(&self.environment.cache, range.end, "the whole file of the weights")?;
@@ -275,7 +276,7 @@ impl Hub<'_> {
 
     fn fetch_convolutions(&self, remote: &mut Remote<'_>) -> anyhow::Result<Weights> {
         let header = self.fetch_header(remote)?;
-        header.check_tensors(&remote.url(), self.pin.layers)?;
+        check_header(&remote.url(), self.pin.layers, &header)?;
         let names = self.pin.layers.iter().flat_map(Layer::tensors).map(|(name, _)| name);
         let ranges = merged(names.map(|name| header.range(&name)).collect::<anyhow::Result<_>>()?);
         let parts = self.parts("convolutions");

@@ -6,11 +6,11 @@ use anyhow::Context;
 use data::commit;
 use data::draw;
 use data::provenance::{Provenance, canonical_json, sha256_file, sha256_hex};
+use data::weights::Header;
 use rayon::prelude::*;
 use safetensors::tensor::{Dtype, TensorView};
 
 use super::Weights;
-use super::file::Header;
 use super::slim::METADATA_KEY;
 use crate::vgg16::{LAYERS, Layer};
 

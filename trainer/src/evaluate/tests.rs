@@ -1,5 +1,5 @@
 use super::*;
-use crate::synthetic::{Synthetic, Workspace, message};
+use crate::synthetic::{Synthetic, Workspace, message, write_constant_imagenet_head};
 
 fn fitted() -> (tempfile::TempDir, Workspace) {
     let dir = tempfile::tempdir().unwrap();
@@ -72,4 +72,48 @@ fn without_test_pictures_it_says_so() {
     workspace.fit("--epochs 1").unwrap();
     assert!(message(workspace.evaluate("")).contains("there are no test pictures to measure on"));
     workspace.evaluate("--split valid").unwrap();
+}
+
+/// Features that ImageNet's dense layers take, of convolutions that are in no file.
+pub(crate) fn for_imagenet() -> Synthetic {
+    let weights_sha256 = data::weights::Digest::default().finish();
+    let per_class = [2, 1, 4];
+    Synthetic { n_features: 25_088, image_size: 224, weights_sha256, per_class, ..Synthetic::small() }
+}
+
+#[test]
+fn imagenets_own_head_is_measured_beside() {
+    let dir = tempfile::tempdir().unwrap();
+    let workspace = for_imagenet().write(dir.path());
+    workspace.fit("--epochs 1").unwrap();
+    let file = dir.path().join("full.safetensors");
+    // Always a papillon (157), then a beagle (162); tench (0), which is no class here, above all.
+    let mut logits = vec![0.0; 1000];
+    (logits[157], logits[162], logits[0]) = (4.0, 3.0, 9.0);
+    write_constant_imagenet_head(&file, logits);
+    workspace.evaluate(&format!("--imagenet {}", file.display())).unwrap();
+    let metrics = Metrics::read(&workspace.model().join(metrics::FILE_NAME)).unwrap();
+    let baseline = metrics.imagenet.unwrap();
+    assert_eq!((baseline.weights.as_str(), baseline.n_classes), ("full.safetensors", 2));
+    assert_eq!(baseline.left_out, ["not_a_dog"]);
+    let test = &baseline.splits[&Split::Test];
+    assert_eq!((test.n, test.n_left_out), (8, 4));
+    assert_eq!((test.imagenet.top1, test.imagenet.top5), (0.5, 1.0));
+    assert_eq!(baseline.splits[&Split::Valid].n, 2);
+    let rows = predictions::read(&workspace.model().join(predictions::FILE_NAME)).unwrap();
+    let judged = rows.iter().filter(|r| r.split == Split::Test && r.actual != "not_a_dog");
+    let n_right = judged.filter(|r| r.is_right()).count();
+    assert!((test.head.top1 - n_right as f64 / 8.0).abs() < 1e-6);
+    workspace.evaluate("").unwrap();
+    assert_eq!(Metrics::read(&workspace.model().join(metrics::FILE_NAME)).unwrap().imagenet, None);
+}
+
+#[test]
+fn classes_that_imagenet_does_not_have_are_no_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let classes = ["cat", "hamster"].map(str::to_owned).into();
+    let workspace = Synthetic { classes, ..Synthetic::small() }.write(dir.path());
+    workspace.fit("--epochs 1").unwrap();
+    workspace.evaluate("--imagenet nowhere.safetensors").unwrap();
+    assert_eq!(Metrics::read(&workspace.model().join(metrics::FILE_NAME)).unwrap().imagenet, None);
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::examples::{Examples, Pair};
 use super::material::Material;
 use super::pictures::Pictures;
-use super::{calibration, confusion, curves, flaws};
+use super::{baseline, calibration, confusion, curves, flaws};
 use crate::fit::Keep;
 use crate::metrics::ClassMetrics;
 use crate::predictions::PredictionRow;
@@ -32,6 +32,7 @@ pub(super) fn render(material: &Material, examples: &Examples, pictures: &Pictur
             body {
                 main {
                     (headline(material))
+                    (baseline::section(material))
                     (flaws::section(material))
                     (made_of(material))
                     section #training {

@@ -1,7 +1,8 @@
 use data::commit;
 
 use super::*;
-use crate::synthetic::{Synthetic, Workspace, damage, message};
+use crate::evaluate::tests::for_imagenet;
+use crate::synthetic::{Synthetic, Workspace, damage, message, write_constant_imagenet_head};
 
 fn evaluated(dir: &std::path::Path) -> Workspace {
     let set = Synthetic { noise: 2.5, ..Synthetic::small() };
@@ -148,4 +149,30 @@ fn each_flaw_is_named_where_the_artefacts_show_it_and_nowhere_else() {
         page.contains("The test pictures are augmented")
             && page.contains("it dropped the last, smaller batch")
     );
+}
+
+#[test]
+fn imagenets_own_head_stands_beside_the_trained_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let workspace = for_imagenet().write(dir.path());
+    workspace.fit("--epochs 1").unwrap();
+    workspace.evaluate("").unwrap();
+    workspace.report("").unwrap();
+    assert!(!page(&workspace).contains("ImageNet's own head"));
+    let file = dir.path().join("full.safetensors");
+    write_constant_imagenet_head(&file, vec![0.0; 1000]);
+    workspace.evaluate(&format!("--imagenet {}", file.display())).unwrap();
+    workspace.report("").unwrap();
+    let page = page(&workspace);
+    // Of equals the first: all are called beagle, and half of them are.
+    for expected in [
+        "id=\"baseline\"",
+        "2 of them are",
+        "same 8 test pictures",
+        "<td class=\"number\">50.0\u{a0}%</td>",
+        "4 pictures of classes",
+        "(not_a_dog)",
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
 }
