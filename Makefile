@@ -65,6 +65,9 @@ PRESET ?= torchvision
 IMAGE_SIZE ?= $(if $(filter sample,$(DATASET)),96)
 POOL ?= none
 DTYPE ?= f32
+# A full weights file: its own head, which knows the breeds and takes unpooled features of 224 px, is measured
+# beside the trained one.
+IMAGENET ?= $(if $(and $(FULL),$(filter hub,$(WEIGHTS)),$(filter none,$(POOL))),$(if $(filter-out 224,$(IMAGE_SIZE)),,$(W)/weights/vgg16.tv_in1k.safetensors))
 HIDDEN ?= 2056,1028
 DROPOUT ?= 0.2
 LEARNING_RATE ?= 0.01
@@ -102,6 +105,7 @@ args.extract = $(call flag,weights,$(WEIGHTS)) $(if $(FULL),--full) $(call flag,
 args.train = $(call flag,hidden,$(HIDDEN)) $(call flag,dropout,$(DROPOUT)) $(if $(STANDARDIZE),--standardize) \
   $(call flag,learning-rate,$(LEARNING_RATE)) $(call flag,epochs,$(EPOCHS)) $(call flag,batch-size,$(BATCH_SIZE)) \
   $(call flag,keep,$(KEEP)) $(call flag,patience,$(PATIENCE)) --seed $(SEED)
+args.evaluate = --manifest $(AUGMENT) $(call flag,imagenet,$(IMAGENET))
 args.match = $(call flag,profiles,$(PROFILES)) $(call flag,my-dog,$(MY_DOG)) $(call flag,rule,$(RULE)) --seed $(SEED)
 
 # ---------------------------------------------------------------------------------------------------
@@ -154,8 +158,8 @@ $(FEATURES): $(AUGMENT) $(W)/args/extract | build
 $(HEAD): $(FEATURES) $(W)/args/train | build
 	$(BIN)/trainer fit --features $(W)/features --out $(W)/model $(args.train) --threads $(THREADS)
 
-$(METRICS): $(HEAD) | build
-	$(BIN)/trainer evaluate --features $(W)/features --model $(W)/model --manifest $(AUGMENT) --threads $(THREADS)
+$(METRICS): $(HEAD) $(W)/args/evaluate | build
+	$(BIN)/trainer evaluate --features $(W)/features --model $(W)/model $(args.evaluate) --threads $(THREADS)
 
 $(REPORT): $(METRICS) | build
 	$(BIN)/trainer report --features $(W)/features --model $(W)/model --manifest $(AUGMENT) --split-dir $(W)/split --threads $(THREADS)
@@ -170,7 +174,7 @@ $(MATCHES): $(HEAD) $(W)/args/match $(SAMPLE) $(wildcard $(PROFILES)) | build
 # left as they are, so that the two heads can be compared.
 RECIPES    := $(W)/recipes
 COMPARISON := $(RECIPES)/comparison.html
-with_recipe = +@$(MAKE) --no-print-directory report RAW='$(subst ','\'',$(RAW))' BUILD=: COPIES=1
+with_recipe = +@$(MAKE) --no-print-directory report RAW='$(subst ','\'',$(RAW))' BUILD=: COPIES=1 IMAGENET=
 ifneq ($(and $(filter compare-recipes,$(MAKECMDGOALS)),$(filter-out default,$(RECIPE))),)
 $(error compare-recipes holds the other recipes against the default one: leave RECIPE out)
 endif
@@ -224,14 +228,14 @@ status: ## for each stage: up to date, or stale and because of what
 	    if [ -n "$$args" ] && [ "$$args" != "$$(cat $(W)/args/$$name 2>/dev/null)" ]; then why="$${why:+$$why, }its parameters changed"; fi; \
 	    if [ -n "$$stale" ]; then why="$${why:+$$why, }$$stale is stale"; fi; fi; \
 	  if [ -n "$$why" ]; then printf '%-9s stale: %s\n' "$$name" "$$why"; stale=$$name; else printf '%-9s up to date\n' "$$name"; fi; }; \
-	$(foreach s,sample split augment extract train match,args_$(s)='$(subst ','\'',$(args.$(s)))'; ) \
+	$(foreach s,sample split augment extract train evaluate match,args_$(s)='$(subst ','\'',$(args.$(s)))'; ) \
 	$(if $(SAMPLE),check sample $(SAMPLE) "$$args_sample";) $(if $(DOGS),check download $(DOGS) "";) \
 	check split $(SPLIT) "$$args_split" $$(find -L '$(RAW)' -maxdepth 1 -type d -newer $(SPLIT) 2>/dev/null | head -1); \
 	check augment $(AUGMENT) "$$args_augment" $(SPLIT); \
 	check extract $(FEATURES) "$$args_extract" $(AUGMENT); \
 	check train $(HEAD) "$$args_train" $(FEATURES); \
 	after_train=$$stale; \
-	check evaluate $(METRICS) "" $(HEAD); \
+	check evaluate $(METRICS) "$$args_evaluate" $(HEAD); \
 	check report $(REPORT) "" $(METRICS); \
 	stale=$$after_train; \
 	check match $(MATCHES) "$$args_match" $(HEAD) $(wildcard $(PROFILES))
@@ -263,9 +267,10 @@ peers: $(if $(PEERS_PYTHON),,$(PEERS_VENV)/.installed) | build ## time the extra
 	$(or $(PEERS_PYTHON),$(PEERS_VENV)/bin/python) tests/peers/stage.py $(call flag,photos,$(PEERS_PHOTOS)) $(PEERS_FLAGS)
 
 .PHONY: parity
-parity: $(if $(PEERS_PYTHON),,$(PEERS_VENV)/.installed) | build ## compare the features with torchvision's and Keras' (PEERS_PHOTOS=folder)
-	cargo build --release --locked -p extractor --example peer --example prepare
+parity: $(if $(PEERS_PYTHON),,$(PEERS_VENV)/.installed) | build ## compare the features and the full classifier with torchvision's and Keras' (PEERS_PHOTOS=folder)
+	cargo build --release --locked -p extractor -p trainer --example peer --example prepare --example imagenet
 	$(or $(PEERS_PYTHON),$(PEERS_VENV)/bin/python) tests/peers/parity.py $(call flag,photos,$(PEERS_PHOTOS))
+	$(or $(PEERS_PYTHON),$(PEERS_VENV)/bin/python) tests/peers/classifier.py $(call flag,photos,$(PEERS_PHOTOS))
 
 $(PEERS_VENV)/.installed: tests/peers/requirements.txt
 	python3 -m venv --clear $(PEERS_VENV)

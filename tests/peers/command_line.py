@@ -1,4 +1,4 @@
-"""What `engines.py` and `stage.py` have in common: flags, places in the repository, the file of raw times."""
+"""What the scripts have in common: flags, places in the repository, the file of raw times."""
 
 import argparse
 import json
@@ -29,6 +29,16 @@ def parser(description, rounds):
     flags.add_argument("--only", type=re.compile, default=re.compile(""), help="engines.py: a regex; our default always takes part")
     flags.add_argument("--photos", type=absolute, help="stage.py: folder with JPEGs somewhere below")
     flags.add_argument("--count", type=int, default=240, help="stage.py: how many of them [default: 240]")
+    return flags
+
+
+def photo_parser(description):
+    """A parser for scripts that compare numbers on photos."""
+    flags = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags.add_argument("--photos", type=absolute, required=True, help="folder with JPEGs somewhere below; with make: PEERS_PHOTOS=FOLDER")
+    flags.add_argument("--count", type=int, default=24, help="how many of them [default: 24]")
+    flags.add_argument("--seed", type=int, default=1, help="of the weights [default: 1]")
+    flags.add_argument("--out", type=absolute, default=HERE / "out", help="folder for what is made on the way")
     return flags
 
 

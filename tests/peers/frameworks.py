@@ -41,7 +41,8 @@ class Torchvision:
         names = [name for name in tensors if name.startswith("features.")]
         self.module.load_state_dict({name.removeprefix("features."): torch.from_numpy(tensors[name]) for name in names})
 
-    def input(self, image):
+    @staticmethod
+    def input(image):
         """A square picture -> (3, S, S)"""
         scale = transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
         return scale(transforms.ToTensor()(image)).numpy()

@@ -78,6 +78,12 @@ class Steps:
         if not met:
             self.missed.append(step)
 
+    def finish(self):
+        """Prints the table; ends the run if a bar was missed."""
+        print(markdown(["step", "found", "bar"], self.rows))
+        if self.missed:
+            raise SystemExit("error: over the bar: " + "; ".join(self.missed))
+
 
 def compare_pictures(steps, prepared, jpegs, pngs):
     n = len(jpegs)
@@ -108,13 +114,19 @@ def compare_features(steps, folder, weights, preset, peer, prepared, jpegs, pngs
         steps.features(f"{preset}: whole way, {name}", apart(ours, theirs), BARS[name])
 
 
-def compare(folder, arguments):
-    weights = folder / "weights.safetensors"
-    network.write_weights(weights, arguments.seed)
+def choose(arguments, folder):
+    """(photos, the same as PNGs of what Pillow decodes)"""
     jpegs = stage.choose(arguments.photos, arguments.count)
     pngs = [folder / f"{i:05}.png" for i in range(len(jpegs))]
     for jpeg, png in zip(jpegs, pngs):
         decode(jpeg).save(png, compress_level=1)
+    return jpegs, pngs
+
+
+def compare(folder, arguments):
+    weights = folder / "weights.safetensors"
+    network.write_weights(weights, arguments.seed)
+    jpegs, pngs = choose(arguments, folder)
     subprocess.run([command_line.program("examples", "prepare"), folder / "prepared.safetensors", *jpegs, *pngs], check=True)
     prepared = load_file(folder / "prepared.safetensors")
     steps = Steps()
@@ -122,17 +134,11 @@ def compare(folder, arguments):
     for preset, peer in zip(PRESETS, (Torchvision, Keras)):
         compare_features(steps, folder, weights, preset, peer(weights, network.SIDE), prepared, jpegs, pngs)
     print(f"{len(jpegs)} photos\n")
-    print(markdown(["step", "found", "bar"], steps.rows))
-    if steps.missed:
-        raise SystemExit("error: over the bar: " + "; ".join(steps.missed))
+    steps.finish()
 
 
 def main():
-    flags = command_line.parser(__doc__, rounds=1)
-    flags.set_defaults(count=24)
-    arguments = flags.parse_args()
-    if not arguments.photos:
-        raise SystemExit("error: --photos FOLDER, with JPEGs somewhere below it; with make: PEERS_PHOTOS=FOLDER")
+    arguments = command_line.photo_parser(__doc__).parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="parity-", dir=arguments.out))
     try:

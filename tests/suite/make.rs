@@ -63,6 +63,10 @@ fn status_says_what_is_stale_and_why_and_changes_nothing() {
     assert!(stale.contains("extract   up to date"), "{stale}");
     assert!(stale.contains("train     stale: its parameters changed"), "{stale}");
     assert!(stale.contains("match     stale: train is stale"), "{stale}");
+    let stale = work.make_ok(&["status", "IMAGENET=vgg16.safetensors"]).stdout;
+    assert!(stale.contains("train     up to date"), "{stale}");
+    assert!(stale.contains("evaluate  stale: its parameters changed"), "{stale}");
+    assert!(stale.contains("match     up to date"), "{stale}");
     assert_eq!(rerun_by(&work, &[]), [""; 0], "status must not have changed anything");
 }
 
@@ -90,6 +94,23 @@ fn a_failed_stage_stops_make_and_leaves_no_target() {
     assert!(work.path("W/augmented/manifest.csv").exists());
     assert!(!work.path("W/features/index.json").exists());
     work.make_ok(&["all"]);
+}
+
+#[test]
+fn imagenets_head_is_measured_where_the_features_are_made_for_it() {
+    let work = Work::new();
+    let full = ["-n", "evaluate", "DATASET=mine", "RAW=photos", "FULL=yes", "BUILD=:"];
+    let asked = |more: &[&str]| {
+        let ran = work.make_ok(&[&full, more].concat());
+        ran.stdout.contains(&format!("--imagenet '{}", work.path("W/weights").display()))
+    };
+    std::fs::create_dir(work.path("photos")).unwrap();
+    assert!(asked(&["IMAGE_SIZE="]) && asked(&["IMAGE_SIZE=224"]));
+    for other in ["IMAGE_SIZE=96", "POOL=avg", "WEIGHTS=my.safetensors", "FULL=", "IMAGENET="] {
+        assert!(!asked(&["IMAGE_SIZE=", other]), "{other}");
+    }
+    let ran = work.make(&["all", "IMAGENET=vgg16.safetensors"]);
+    assert!(ran.stderr.contains("run the extractor with --image-size 224 --pool none"), "{}", ran.stderr);
 }
 
 #[test]

@@ -15,8 +15,9 @@ pub(super) fn section(material: &Material) -> Markup {
             h2 { "Beside ImageNet's own head" }
             p {
                 "VGG-16 was published with a head for the 1000 classes of ImageNet; " (baseline.n_classes) " of them are "
-                "classes of this data. Restricted to those, and with no training at all, it names the same "
-                (figures.n) " " (material.split) " pictures like this: " (verdict(&figures.head, &figures.imagenet))
+                "classes of this data. Here it stands beside the trained head, restricted to those and with no training at "
+                "all. On the same " (figures.n) " " (material.split) " pictures "
+                (verdict(&figures.head, &figures.imagenet))
             }
             table.plain {
                 thead { tr { th { "head" } th.number { "top-1" } th.number { "95 %" } th.number { "top-5" } } }
@@ -53,9 +54,9 @@ fn row(name: &str, hits: &Hits) -> Markup {
 
 fn verdict(head: &Hits, imagenet: &Hits) -> &'static str {
     if head.top1_interval[0] > imagenet.top1_interval[1] {
-        "the training was worth it."
+        "the trained head is better: the training was worth it."
     } else if head.top1_interval[1] < imagenet.top1_interval[0] {
-        "the trained head is behind, and something in its making wants mending."
+        "the trained head is behind: something in its making wants mending."
     } else {
         "the two are too close for so few pictures to tell them apart."
     }

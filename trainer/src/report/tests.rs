@@ -168,7 +168,7 @@ fn imagenets_own_head_stands_beside_the_trained_one() {
     for expected in [
         "id=\"baseline\"",
         "2 of them are",
-        "same 8 test pictures",
+        "the same 8 test pictures",
         "<td class=\"number\">50.0\u{a0}%</td>",
         "4 pictures of classes",
         "(not_a_dog)",
