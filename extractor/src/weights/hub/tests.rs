@@ -440,12 +440,15 @@ fn too_many_requests_wait_as_long_as_asked() {
 
     // Too long, and without an end: exit code 75.
     let far = "Fri, 31 Dec 9999 23:59:59 GMT";
-    for (wait, expected, n_asked) in
-        [(Some("3"), "again in 3 s", 1), (Some(far), "again in 2", 1), (None, "again later", 4)]
-    {
+    for (status, wait, expected, n_asked) in [
+        (429, Some("3"), "again in 3 s", 1),
+        (503, Some("3"), "again in 3 s", 1),
+        (429, Some(far), "again in 2", 1),
+        (429, None, "again later", 4),
+    ] {
         let server = Server::new(move |_| {
-            let answer = Answer::new(429, b"");
-            wait.map_or_else(|| Answer::new(429, b""), |wait| answer.with("retry-after", wait))
+            let answer = Answer::new(status, b"");
+            wait.map_or_else(|| Answer::new(status, b""), |wait| answer.with("retry-after", wait))
         });
         let error = User::of(&server.address).get(false).unwrap_err();
         assert!(matches!(error.downcast_ref(), Some(Exit::TryAgain(m)) if m.contains(expected)), "{error:#}");
@@ -619,6 +622,14 @@ fn the_variables_are_read_in_their_order() {
         read(&[("XDG_CACHE_HOME", "/x"), ("HF_TOKEN", "t"), ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")]).unwrap();
     assert_eq!(none.cache, Path::new("/x/huggingface/hub"));
     assert_eq!(none.token, None);
+
+    let token = dir.path().join("token");
+    let named = [("HUGGINGFACE_HUB_CACHE", "~/hub"), ("HF_TOKEN_PATH", token.to_str().unwrap())];
+    let named = read(&named).unwrap();
+    assert_eq!(named.cache, std::env::home_dir().unwrap().join("hub"));
+    assert_eq!(named.token.as_deref(), Some("hf_stored"));
+    let both = read(&[("HUGGINGFACE_HUB_CACHE", "/old"), ("HF_HUB_CACHE", "/new")]).unwrap();
+    assert_eq!(both.cache, Path::new("/new"));
     assert!(read(&[("HF_ENDPOINT", "mirror.example")]).is_err());
     assert!(read(&[("HF_TOKEN", "two words")]).is_err());
 }

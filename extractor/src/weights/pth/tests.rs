@@ -76,3 +76,35 @@ fn damage_is_an_error_wherever_it_is() {
         }
     }
 }
+
+#[test]
+fn no_flipped_byte_is_a_panic() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut n_refused = 0;
+    for (name, bytes) in FILES {
+        let path = dir.path().join(name);
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.to_vec();
+            damaged[at] = !damaged[at];
+            commit::write_bytes(&path, &damaged).unwrap();
+            // A flipped value is another value; a flipped opcode may be anything but a crash.
+            n_refused += usize::from(read(&path, &LAYERS).is_err());
+        }
+    }
+    assert!(n_refused > 100, "{n_refused}");
+}
+
+#[test]
+fn a_damaged_result_of_an_earlier_run_is_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let (name, bytes) = FILES[0];
+    let path = dir.path().join(name);
+    commit::write_bytes(&path, bytes).unwrap();
+    let slim = convert(&path, dir.path(), &LAYERS).unwrap();
+    let right = std::fs::read(&slim).unwrap();
+    let mut damaged = right.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    commit::write_bytes(&slim, &damaged).unwrap();
+    convert(&path, dir.path(), &LAYERS).unwrap();
+    assert!(std::fs::read(&slim).unwrap() == right);
+}
