@@ -633,3 +633,15 @@ fn the_variables_are_read_in_their_order() {
     assert!(read(&[("HF_ENDPOINT", "mirror.example")]).is_err());
     assert!(read(&[("HF_TOKEN", "two words")]).is_err());
 }
+
+/// With FULL=yes make hands the whole file to `trainer evaluate`, by the name that it gets here.
+#[test]
+fn the_makefile_knows_the_whole_files_name() {
+    let makefile = include_str!("../../../../Makefile");
+    let manners = Manners { seed: 1, threads: 0, quiet: true, verbose: 0, json: false };
+    let environment = User::of("http://nobody.example").environment;
+    let weights_dir = Path::new("$(W)/weights");
+    let hub =
+        Hub { pin: &PINNED, environment: &environment, settings: &QUICK, manners: &manners, weights_dir };
+    assert!(makefile.contains(&format!("{}))\n", hub.placed().display())), "{}", hub.placed().display());
+}
