@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use data::current::Wanted;
 use data::manifest::MaxBad;
 use data::photo::Limits;
 use data::stage::{Manners, usage};
@@ -39,8 +40,8 @@ pub struct Config {
     pub contact_sheet: bool,
     /// How many rejected pictures are put up with.
     pub max_bad: MaxBad,
-    /// Whether to replace a manifest made with other parameters.
-    pub force: bool,
+    /// What to do about copies that are there already.
+    pub wanted: Wanted,
     /// Seed, threads, noise.
     pub manners: Manners,
 }
@@ -120,7 +121,7 @@ impl Config {
             },
             contact_sheet: cli.contact_sheet,
             max_bad: cli.max_bad,
-            force: cli.force,
+            wanted: cli.wanted,
             manners: cli.manners.clone(),
         })
     }
@@ -161,6 +162,8 @@ impl Config {
             "output-size": output_size,
             "format": format,
             "quality": quality,
+            "contact-sheet": self.contact_sheet,
+            "max-bad": self.max_bad.to_string(),
         });
         if let Some(replaced) = self.replaced {
             parameters["replace-originals"] = json!(replaced);

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use data::commit::Pending;
+use data::current::Job;
 use data::manifest::{Augmented, Crop, IN_PLACE, Row};
 use data::photo::Reject;
 use data::provenance::{from_hex, sha256_hex};
@@ -40,6 +41,7 @@ pub(crate) fn make(
     picture: &Path,
     source: &str,
     n: u32,
+    job: &Job,
 ) -> anyhow::Result<Result<Vec<Copy>, Reject>> {
     // Also where every copy is there already: a changed picture is found in any run.
     let bytes = match row.read(picture) {
@@ -55,7 +57,7 @@ pub(crate) fn make(
         let parameters = config.ranges.draw(config.manners.seed, &row.seen_sha256(), copy, to);
         let path = paths::of_copy(config, row, copy, &parameters);
         let place = config.out.join(&path);
-        let kept = place.is_file();
+        let kept = job.is_intact(&path)?;
         let copy_bytes = if kept {
             std::fs::read(&place).with_context(|| format!("cannot read {}", place.display()))?
         } else {

@@ -21,6 +21,7 @@ mod sheet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use data::current::Wanted;
 use data::forecast::PlanArgs;
 use data::manifest::{MaxBad, Split};
 use data::stage::Manners;
@@ -111,9 +112,9 @@ pub struct Cli {
     /// Pictures that may be rejected: a count or a share, as in 12 or 1%
     #[arg(long, value_name = "N|P%", default_value = "1%", value_parser = str::parse::<MaxBad>)]
     pub max_bad: MaxBad,
-    /// Replace a manifest that was made with other parameters
-    #[arg(long)]
-    pub force: bool,
+    /// What to do about copies that are there already
+    #[command(flatten)]
+    pub wanted: Wanted,
     /// What it would cost
     #[command(flatten)]
     pub plan: PlanArgs,

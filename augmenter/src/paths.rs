@@ -107,18 +107,6 @@ fn described(config: &Config, row: &Row, copy: u32, parameters: &Parameters) -> 
     )
 }
 
-/// Whether `name` has the form of a copy's file name: what is pruned when no row names it.
-pub(crate) fn is_copy_name(name: &str) -> bool {
-    let is_digest = |part: &str| part.len() == 8 && part.bytes().all(|b| b.is_ascii_hexdigit());
-    let Some((rest, "jpg" | "png")) = name.rsplit_once('.') else { return false };
-    let mut parts = rest.rsplitn(4, '-');
-    let (copy, digest, picture, stem) = (parts.next(), parts.next(), parts.next(), parts.next());
-    copy.is_some_and(|c| !c.is_empty() && c.bytes().all(|b| b.is_ascii_digit()))
-        && digest.is_some_and(is_digest)
-        && picture.is_some_and(is_digest)
-        && stem.is_some()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,21 +131,6 @@ mod tests {
         }
         for bad in ["", ".", "..", "a/b", "/etc", "a/", "a\\b", "a\0"] {
             assert!(check_class(bad).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn only_names_of_copies_are_pruned() {
-        for (name, expected) in [
-            ("dog.1-0123abcd-89efcdab-1.jpg", true),
-            ("a-b-0123abcd-89efcdab-12.png", true),
-            ("dog.1.jpg", false),
-            ("a-1.jpg", false),
-            ("dog-0123abcd-89efcda-1.jpg", false),
-            ("dog-0123abcd-89efcdab-x.jpg", false),
-            ("dog-0123abcd-89efcdab-1.txt", false),
-        ] {
-            assert_eq!(is_copy_name(name), expected, "{name}");
         }
     }
 }

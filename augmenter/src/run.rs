@@ -6,9 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use data::current::{Asked, Job, Place};
 use data::manifest::{self, Manifest, Row, Split};
 use data::photo::Reject;
-use data::provenance::{Provenance, sha256_file};
 use data::{commit, stage};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -22,6 +22,8 @@ const STAGE: &str = "augmenter";
 const PROVENANCE: &str = "provenance.json";
 const TRANSFORMS: &str = "transforms.csv";
 const CONTACT_SHEET: &str = "contact-sheet.jpg";
+/// What every run writes.
+const TABLES: [&str; 3] = [manifest::REJECTS_FILE_NAME, TRANSFORMS, manifest::FILE_NAME];
 
 /// Runs the stage.
 ///
@@ -33,33 +35,38 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
     if cli.plan.plan {
         return stage::print_summary(&config.manners, &cost::forecast(&config, &cli.plan)?);
     }
-    let split = read_split(&config)?;
+    let mut split = None;
+    let place = Place::new(&config.out, PROVENANCE, STAGE);
+    let job = place
+        .start(&config.wanted, &config.manners, || asked(&config, split.insert(read_split(&config)?)))?;
+    let (Some(mut job), Some(split)) = (job, split) else { return Ok(()) };
+    job.refuse_foreign(&[manifest::FILE_NAME])?;
     let _lock = commit::lock(&config.out, STAGE)?;
-    let mut provenance = Provenance::new(STAGE, &config.parameters())?;
-    provenance.inputs.insert(manifest::FILE_NAME.to_owned(), split.sha256.clone());
-    refuse_other_parameters(&config, &provenance)?;
 
     let sources = source_paths(&config, &split)?;
     let plan = plan::copies(&split.rows, config.amount, config.replaced, config.manners.seed);
-    let outcomes = make_copies(&config, &split, &sources, &plan)?;
+    let planned = split.rows.iter().zip(&plan).flat_map(|(row, &n)| {
+        let config = &config;
+        (1..=n).map(move |copy| paths::of_drawn(config, row, copy))
+    });
+    job.discard_changed()?;
+    job.plan(TABLES.map(str::to_owned).into_iter().chain([CONTACT_SHEET.to_owned()]).chain(planned))?;
+    let outcomes = make_copies(&config, &split, &sources, &plan, &job)?;
     let result = collect(&split, sources, outcomes);
     manifest::write_rejects(&config.out.join(manifest::REJECTS_FILE_NAME), &result.rejects)?;
     config.max_bad.check(split.rows.len(), &result.rejects)?;
 
     sync_directories(&config, &result.copies)?;
     write_transforms(&config.out.join(TRANSFORMS), &result.copies)?;
-    write_contact_sheet(&config, &result)?;
-    for name in [TRANSFORMS, manifest::REJECTS_FILE_NAME] {
-        provenance.outputs.insert(name.to_owned(), sha256_file(&config.out.join(name))?);
-    }
-    provenance.write(&config.out.join(PROVENANCE))?;
+    let has_sheet = write_contact_sheet(&config, &result)?;
     let is_replaced = |row: &Row| config.replaced.is_some_and(|replaced| replaced.contains(row.split));
     let originals = result.originals.iter().filter(|row| !is_replaced(row));
     let rows: Vec<Row> = originals.chain(result.copies.iter().map(|copy| &copy.row)).cloned().collect();
     manifest::write(&config.out.join(manifest::FILE_NAME), &rows, true)?;
+    let made = TABLES.into_iter().chain(has_sheet.then_some(CONTACT_SHEET)).map(str::to_owned);
+    let n_removed = job.finish(made.chain(result.copies.iter().map(|copy| copy.row.path.clone())))?;
 
-    let n_pruned = prune(&config.out, &result.copies)?;
-    let summary = Summary::new(&config, &split, &result, n_pruned);
+    let summary = Summary::new(&config, &split, &result, n_removed);
     anyhow::ensure!(
         summary.n_in == summary.n_ok + summary.n_rejected,
         "{} pictures came in, but {} and {} rejected came out",
@@ -68,6 +75,12 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
         summary.n_rejected
     );
     stage::print_summary(&config.manners, &summary)
+}
+
+/// What the copies depend on: the parameters, the split, and the pictures that it names.
+fn asked(config: &Config, split: &Manifest) -> anyhow::Result<Asked> {
+    let pictures = split.rows.iter().map(|row| (row.path.clone(), split.resolve(row)));
+    Ok(Asked::new(&config.parameters())?.file("the manifest", &config.manifest).files("pictures", pictures))
 }
 
 fn read_split(config: &Config) -> anyhow::Result<Manifest> {
@@ -95,20 +108,6 @@ fn directory_of(file: &Path) -> anyhow::Result<PathBuf> {
     fs::canonicalize(dir).with_context(|| format!("cannot look at {}", dir.display()))
 }
 
-fn refuse_other_parameters(config: &Config, provenance: &Provenance) -> anyhow::Result<()> {
-    let manifest = config.out.join(manifest::FILE_NAME);
-    if config.force || !manifest.exists() {
-        return Ok(());
-    }
-    let made = Provenance::read(&config.out.join(PROVENANCE))?;
-    anyhow::ensure!(
-        made.is_some_and(|made| made.parameters == provenance.parameters),
-        "{} was made with other parameters; use --force to replace it",
-        manifest.display()
-    );
-    Ok(())
-}
-
 /// The path of every row's picture, as the new manifest writes it.
 fn source_paths(config: &Config, split: &Manifest) -> anyhow::Result<Vec<String>> {
     let from = directory_of(&config.manifest)?;
@@ -123,6 +122,7 @@ fn make_copies(
     split: &Manifest,
     sources: &[String],
     plan: &[u32],
+    job: &Job,
 ) -> anyhow::Result<Vec<Result<Vec<Copy>, Reject>>> {
     let images = config.out.join(paths::IMAGES);
     anyhow::ensure!(
@@ -142,7 +142,7 @@ fn make_copies(
                 return Ok(Ok(Vec::new()));
             }
             stage::check_interrupted()?;
-            let outcome = copy::make(config, row, &split.resolve(row), source, n)?;
+            let outcome = copy::make(config, row, &split.resolve(row), source, n, job)?;
             bar.inc(1);
             Ok(outcome)
         })
@@ -227,45 +227,14 @@ fn write_transforms(path: &Path, copies: &[Copy]) -> anyhow::Result<()> {
     })
 }
 
-fn write_contact_sheet(config: &Config, result: &Outcome) -> anyhow::Result<()> {
-    let path = config.out.join(CONTACT_SHEET);
+/// Whether there is one.
+fn write_contact_sheet(config: &Config, result: &Outcome) -> anyhow::Result<bool> {
     if !config.contact_sheet || result.copies.is_empty() {
-        // One of an earlier run would show other copies.
-        return commit::remove(&path);
+        return Ok(false);
     }
     let rows = sheet::choose(&result.copies, config.manners.seed);
-    commit::write_bytes(&path, &sheet::draw(&config.out, &rows)?)
-}
-
-/// Removes the copies below `images/` that no row names.
-fn prune(out: &Path, copies: &[Copy]) -> anyhow::Result<usize> {
-    let named: BTreeSet<PathBuf> = copies.iter().map(|copy| out.join(&copy.row.path)).collect();
-    let images = out.join(paths::IMAGES);
-    if !images.is_dir() {
-        return Ok(0);
-    }
-    let listed = |dir: &Path| -> anyhow::Result<Vec<fs::DirEntry>> {
-        fs::read_dir(dir)
-            .and_then(Iterator::collect)
-            .with_context(|| format!("cannot list {}", dir.display()))
-    };
-    let mut n_pruned = 0;
-    for class in listed(&images)? {
-        if !class.file_type().is_ok_and(|kind| kind.is_dir()) {
-            continue;
-        }
-        for file in listed(&class.path())? {
-            let is_copy = file.file_name().to_str().is_some_and(paths::is_copy_name);
-            if is_copy && !named.contains(&file.path()) {
-                commit::remove(&file.path())?;
-                n_pruned += 1;
-            }
-        }
-        // Fails where something is left in it, which is then none of our business.
-        let _ = fs::remove_dir(class.path());
-    }
-    let _ = fs::remove_dir(&images);
-    Ok(n_pruned)
+    commit::write_bytes(&config.out.join(CONTACT_SHEET), &sheet::draw(&config.out, &rows)?)?;
+    Ok(true)
 }
 
 /// What the stage did.
@@ -276,7 +245,7 @@ struct Summary {
     n_rejected: usize,
     n_copies: usize,
     n_kept: usize,
-    n_pruned: usize,
+    n_removed: usize,
     n_train: usize,
     /// Whose originals the copies replace.
     replaced: Option<Replaced>,
@@ -287,14 +256,14 @@ struct Summary {
 }
 
 impl Summary {
-    fn new(config: &Config, split: &Manifest, result: &Outcome, n_pruned: usize) -> Self {
+    fn new(config: &Config, split: &Manifest, result: &Outcome, n_removed: usize) -> Self {
         let mut summary = Self {
             n_in: split.rows.len(),
             n_ok: result.originals.len(),
             n_rejected: result.rejects.len(),
             n_copies: result.copies.len(),
             n_kept: result.copies.iter().filter(|copy| copy.kept).count(),
-            n_pruned,
+            n_removed,
             n_train: match config.replaced {
                 Some(_) => result.copies.iter().filter(|copy| copy.row.split == Split::Train).count(),
                 None => {
@@ -338,8 +307,8 @@ impl fmt::Display for Summary {
                 "the copies replace all pictures, of test too: figures will be those of distorted pictures"
             )?,
         }
-        if self.n_pruned > 0 {
-            writeln!(f, "{} copies of an earlier run removed", self.n_pruned)?;
+        if self.n_removed > 0 {
+            writeln!(f, "{} files of an earlier run removed", self.n_removed)?;
         }
         if !self.left_alone.is_empty() {
             writeln!(f, "large enough and left alone: {}", self.left_alone.join(", "))?;

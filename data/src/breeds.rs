@@ -63,6 +63,23 @@ pub fn find(name: &str) -> Option<&'static Breed> {
     all().iter().find(|b| [&b.class_dir, &b.name, &b.akc_name].iter().any(|n| simplified(n) == wanted))
 }
 
+/// The three breeds whose names are most like `typed`: those that contain it first.
+pub fn nearest(typed: &str) -> Vec<&'static Breed> {
+    let wanted = simplified(typed);
+    let likeness = |breed: &&Breed| {
+        let of = |name: &str| {
+            let name = simplified(name);
+            let within = !wanted.is_empty() && name.contains(&wanted);
+            strsim::jaro_winkler(&wanted, &name) + f64::from(u8::from(within))
+        };
+        of(&breed.name).max(of(&breed.akc_name))
+    };
+    let mut breeds: Vec<&Breed> = all().iter().collect();
+    breeds.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)));
+    breeds.truncate(3);
+    breeds
+}
+
 /// A class's name as a person reads it: `n02085620-Chihuahua` becomes `Chihuahua`, `not_a_dog`
 /// becomes `not a dog`.
 pub fn readable(class: &str) -> String {
@@ -178,6 +195,19 @@ mod tests {
         assert_eq!(find("German Shepherd Dog").unwrap().name, "German_shepherd");
         assert!(find("").is_none());
         assert!(find(NOT_A_DOG).is_none());
+    }
+
+    #[test]
+    fn a_name_that_is_not_quite_right_leads_to_the_breed() {
+        for (typed, expected) in [
+            ("labrador", "Labrador_retriever"),
+            ("goldn retriever", "golden_retriever"),
+            ("shepherd", "German_shepherd"),
+            ("chiuaua", "Chihuahua"),
+        ] {
+            let names: Vec<&str> = nearest(typed).into_iter().map(|breed| breed.name.as_str()).collect();
+            assert!(names.contains(&expected), "{typed}: {names:?}");
+        }
     }
 
     #[test]

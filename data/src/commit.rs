@@ -193,15 +193,19 @@ pub struct Lock {
 /// # Errors
 /// [`Exit::TryAgain`] (exit code 75) if another process holds it, naming that process.
 pub fn lock(dir: &Path, stage: &str) -> anyhow::Result<Lock> {
+    let lock = hold(dir, stage)?;
+    sweep(dir)?;
+    Ok(lock)
+}
+
+/// [`lock`] without sweeping, for a directory below which others write, too.
+///
+/// # Errors
+/// As [`lock`].
+pub fn hold(dir: &Path, stage: &str) -> anyhow::Result<Lock> {
     fs::create_dir_all(dir).with_context(|| format!("cannot create directory {}", dir.display()))?;
     let path = dir.join(LOCK_NAME);
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .with_context(|| format!("cannot open {}", path.display()))?;
+    let mut file = open_lock(&path)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(fs::TryLockError::WouldBlock) => {
@@ -219,11 +223,45 @@ pub fn lock(dir: &Path, stage: &str) -> anyhow::Result<Lock> {
             return Err(e).with_context(|| format!("cannot lock {}", path.display()));
         }
     }
+    if !is_still_at(&file, &path) {
+        // [`remove_lock`] came in between.
+        return hold(dir, stage);
+    }
     file.set_len(0)
         .and_then(|()| writeln!(file, "{stage} (pid {})", std::process::id()))
         .with_context(|| format!("cannot write {}", path.display()))?;
-    sweep(dir)?;
     Ok(Lock { _file: file })
+}
+
+fn open_lock(path: &Path) -> anyhow::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .with_context(|| format!("cannot open {}", path.display()))
+}
+
+#[cfg(unix)]
+fn is_still_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let id = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    file.metadata().map(id).ok() == fs::metadata(path).map(id).ok()
+}
+
+#[cfg(not(unix))]
+fn is_still_at(_: &File, _: &Path) -> bool {
+    true
+}
+
+/// Removes the file of the lock of `dir`, for a directory from which everything is removed; to be called by the
+/// one who holds it.
+///
+/// # Errors
+/// If it cannot be removed.
+pub fn remove_lock(dir: &Path) -> anyhow::Result<()> {
+    remove(&dir.join(LOCK_NAME))
 }
 
 /// Removes the temporary files that a killed process left in `dir` and below; call it only under

@@ -10,6 +10,7 @@
 pub mod breeds;
 pub mod checkpoint;
 pub mod commit;
+pub mod current;
 pub mod draw;
 pub mod features;
 pub mod forecast;

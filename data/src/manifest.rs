@@ -359,6 +359,15 @@ impl FromStr for MaxBad {
     }
 }
 
+impl fmt::Display for MaxBad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MaxBad::Count(n) => write!(f, "{n}"),
+            MaxBad::Share(share) => write!(f, "{}%", 100.0 * share),
+        }
+    }
+}
+
 impl MaxBad {
     /// Whether `n_bad` of `n_in` pictures are few enough.
     pub fn allows(self, n_bad: usize, n_in: usize) -> bool {

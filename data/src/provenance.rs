@@ -28,10 +28,11 @@ pub struct Provenance {
     pub stage: String,
     /// The parameters that the result depends on, by flag name.
     pub parameters: Value,
-    /// sha256 of every input file, by a name that is stable across machines.
+    /// sha256 of every input, by what it is for; of many files, that of their names and digests.
     pub inputs: BTreeMap<String, String>,
-    /// sha256 of every output file listed, by name.
-    pub outputs: BTreeMap<String, String>,
+    /// sha256 of every file that was made, by its path relative to the stage's directory; `null` for one that
+    /// a run which did not end may have made.
+    pub outputs: BTreeMap<String, Option<String>>,
 }
 
 impl Provenance {
@@ -73,6 +74,12 @@ impl Provenance {
             serde_json::from_value(value).with_context(|| format!("{} is no provenance", path.display()))?;
         Ok(Some(provenance))
     }
+}
+
+/// The format version that the file at `path` states, if it is a JSON object with one.
+pub(crate) fn version_of(path: &Path) -> Option<u64> {
+    let value: Value = serde_json::from_str(&std::fs::read_to_string(path).ok()?).ok()?;
+    value.get("format_version")?.as_u64()
 }
 
 /// Refuses an artefact of another format version, naming it.

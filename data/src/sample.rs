@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -17,15 +16,17 @@ use image::codecs::jpeg::JpegEncoder;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::provenance::Provenance;
+use crate::current::{Asked, Place, Wanted};
 use crate::{breeds, commit, draw, stage};
 use builds::{BREEDS, Painted};
+use easel::Easel;
 use picture::Subject;
 
 mod builds;
 mod coats;
 mod colour;
 mod dog;
+mod easel;
 mod figure;
 mod finish;
 mod head;
@@ -66,6 +67,8 @@ struct Cli {
     #[arg(long, value_name = "PIXELS", default_value_t = 256)]
     size: u32,
     #[command(flatten)]
+    wanted: Wanted,
+    #[command(flatten)]
     manners: stage::Manners,
 }
 
@@ -76,20 +79,59 @@ pub fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
     let config = Config::new(cli)?;
-    let _lock = commit::lock(&config.out, "sample")?;
-    commit::remove(&config.out.join(PROVENANCE))?;
-    let bar = stage::progress(&cli.manners, (classes().len() * config.per_class) as u64, "pictures");
-    let n_pictures = write_pictures(&config, || bar.inc(1))?;
-    let photos = config.profiles.as_deref().map(|dir| write_profiles(&config, dir)).transpose()?;
-    bar.finish_and_clear();
-    Provenance::new("sample", &config.parameters())?.write(&config.out.join(PROVENANCE))?;
+    let pictures = paint_into(&config, cli, &config.out, "sample", |config, easel, done| {
+        write_pictures(config, easel, done)
+    });
+    // Both are answered, whatever the answer to the first.
+    let stale = |error: &anyhow::Error| matches!(error.downcast_ref(), Some(stage::Exit::Stale));
+    let profiles = match (&config.profiles, &pictures) {
+        (None, _) => Ok(None),
+        (Some(_), Err(error)) if !stale(error) => Ok(None),
+        (Some(dir), _) => paint_into(&config, cli, dir, "sample profiles", |config, easel, _| {
+            profiles::write(config, easel)
+        }),
+    };
+    let (pictures, photos) = (pictures?, profiles?);
+    if pictures.is_none() && photos.is_none() {
+        return Ok(());
+    }
     let summary = Summary {
         classes: classes().len(),
-        pictures: n_pictures,
+        pictures: pictures.unwrap_or(0),
         profiles: photos.map_or(0, |_| profiles::COUNT),
         photos: photos.unwrap_or(0),
     };
     stage::print_summary(&cli.manners, &summary)
+}
+
+/// Lets `paint` fill the folder `dir`, unless it is current; the number of pictures.
+fn paint_into(
+    config: &Config,
+    cli: &Cli,
+    dir: &Path,
+    what: &'static str,
+    paint: impl FnOnce(&Config, &Easel<'_>, &(dyn Fn() + Sync)) -> anyhow::Result<usize>,
+) -> anyhow::Result<Option<usize>> {
+    let place = Place::new(dir, PROVENANCE, what);
+    let Some(mut job) = place.start(&cli.wanted, &cli.manners, || Asked::new(&config.parameters()))? else {
+        return Ok(None);
+    };
+    let _lock = commit::lock(dir, "sample")?;
+    let names = if what == "sample" { picture_names(config) } else { profiles::names() };
+    let mut ours = Vec::new();
+    for name in names {
+        if job.owns(&name)? {
+            ours.push(name);
+        }
+    }
+    job.plan(ours)?;
+    let easel = Easel::new(dir, &job);
+    let bar = stage::progress(&cli.manners, (classes().len() * config.per_class) as u64, "pictures");
+    let n = paint(config, &easel, &|| bar.inc(1))?;
+    bar.finish_and_clear();
+    let made = easel.finish()?;
+    job.finish(made)?;
+    Ok(Some(n))
 }
 
 /// What was asked for, checked.
@@ -122,7 +164,6 @@ impl Config {
     fn parameters(&self) -> BTreeMap<&'static str, u64> {
         BTreeMap::from([
             ("per-class", self.per_class as u64),
-            ("profiles", self.profiles.as_ref().map_or(0, |_| profiles::COUNT as u64)),
             ("seed", self.seed),
             ("size", u64::from(self.size)),
         ])
@@ -168,26 +209,28 @@ fn classes() -> Vec<Class> {
     BREEDS.iter().map(dog).chain([thing]).collect()
 }
 
-fn write_pictures(config: &Config, done: impl Fn() + Sync) -> anyhow::Result<usize> {
+/// The path of a picture in the folder of the pictures.
+fn picture_name(class: Class, index: usize) -> String {
+    format!("{}/{}_{index:05}.jpg", class.dir, class.stem)
+}
+
+fn picture_names(config: &Config) -> Vec<String> {
+    let of_class = |class: Class| (0..config.per_class).map(move |index| picture_name(class, index));
+    classes().into_iter().flat_map(of_class).collect()
+}
+
+fn write_pictures(config: &Config, easel: &Easel<'_>, done: &(dyn Fn() + Sync)) -> anyhow::Result<usize> {
     let mut n_pictures = 0;
     for class in classes() {
-        let dir = config.out.join(class.dir);
         (0..config.per_class).into_par_iter().try_for_each(|index| {
             stage::check_interrupted()?;
-            let picture = paint(config, class, index);
-            write_picture(&dir.join(format!("{}_{index:05}.jpg", class.stem)), &jpeg(&picture)?)?;
+            easel.put(&picture_name(class, index), &jpeg(&paint(config, class, index))?)?;
             done();
             anyhow::Ok(())
         })?;
-        commit::sync_directory(&dir)?;
         n_pictures += config.per_class;
     }
     Ok(n_pictures)
-}
-
-fn write_profiles(config: &Config, dir: &Path) -> anyhow::Result<usize> {
-    let _lock = commit::lock(dir, "sample")?;
-    profiles::write(config, dir)
 }
 
 fn paint(config: &Config, class: Class, index: usize) -> RgbImage {
@@ -216,13 +259,6 @@ pub fn example(number: usize, width: u32, height: u32) -> anyhow::Result<Vec<u8>
     jpeg(&image::imageops::resize(&painted, width, height, image::imageops::FilterType::Triangle))
 }
 
-/// Durable once its directory has been synced.
-fn write_picture(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let mut file = commit::Pending::create(path)?;
-    file.write_all(bytes).with_context(|| format!("cannot write {}", path.display()))?;
-    file.commit_without_directory()
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -236,23 +272,45 @@ mod tests {
         Config { out: dir.join("raw"), profiles: Some(dir.join("profiles")), per_class, size: 64, seed: 7 }
     }
 
+    /// Runs the program but for its command line.
+    fn paint_all(config: &Config) {
+        use clap::Parser;
+        let out = config.out.to_str().unwrap();
+        let profiles = config.profiles.as_deref().unwrap().to_str().unwrap();
+        let (per_class, size, seed) =
+            (config.per_class.to_string(), config.size.to_string(), config.seed.to_string());
+        run(&Cli::parse_from([
+            "sample",
+            "--quiet",
+            "--out",
+            out,
+            "--profiles",
+            profiles,
+            "--per-class",
+            &per_class,
+            "--size",
+            &size,
+            "--seed",
+            &seed,
+        ]))
+        .unwrap();
+    }
+
     /// Paints everything on `threads` threads; gives the digest of every file by its path.
     fn digests(threads: usize) -> BTreeMap<String, String> {
         let dir = tempfile::tempdir().unwrap();
         let config = config(dir.path(), 2);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| {
-            assert_eq!(write_pictures(&config, || ()).unwrap(), 2 * classes().len());
-            profiles::write(&config, &dir.path().join("profiles")).unwrap();
-        });
+        pool.install(|| paint_all(&config));
         let mut found = BTreeMap::new();
         let mut pending = vec![dir.path().to_owned()];
         while let Some(folder) = pending.pop() {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
+                let hidden = path.file_name().unwrap().as_encoded_bytes().starts_with(b".");
                 if path.is_dir() {
                     pending.push(path);
-                } else {
+                } else if !hidden {
                     let name = path.strip_prefix(dir.path()).unwrap().to_str().unwrap().to_owned();
                     found.insert(name, sha256_file(&path).unwrap());
                 }
@@ -271,6 +329,59 @@ mod tests {
         }
         let different: BTreeSet<_> = one.values().collect();
         assert_eq!(different.len(), one.len(), "two pictures are the same");
+    }
+
+    #[test]
+    fn what_the_user_put_there_stays_and_what_was_painted_goes() {
+        use clap::Parser;
+        let dir = tempfile::tempdir().unwrap();
+        let one = config(dir.path(), 2);
+        let mine = one.out.join("my_rex/rex.jpg");
+        commit::write_bytes(&mine, b"my dog").unwrap();
+        paint_all(&one);
+        // A row of one's own in the table, one's own photo in the place of a painted one.
+        let table = dir.path().join("profiles/profiles.csv");
+        let mut rows = fs::read_to_string(&table).unwrap();
+        rows += "me,Me,30,male,48,8,photos/me.jpg\n";
+        commit::write_bytes(&table, rows.as_bytes()).unwrap();
+        let replaced = one.out.join(picture_name(classes()[0], 1));
+        commit::write_bytes(&replaced, b"another dog").unwrap();
+        let painted = one.out.join(picture_name(classes()[0], 0));
+        let before = sha256_file(&painted).unwrap();
+
+        let other = Config { seed: 8, ..config(dir.path(), 2) };
+        paint_all(&other);
+        assert_ne!(sha256_file(&painted).unwrap(), before, "what was painted is painted anew");
+        let untouched = || {
+            assert_eq!(fs::read(&mine).unwrap(), b"my dog");
+            assert_eq!(fs::read(&replaced).unwrap(), b"another dog");
+            assert_eq!(fs::read_to_string(&table).unwrap(), rows);
+        };
+        untouched();
+        let (raw, profiles) = (dir.path().join("raw"), dir.path().join("profiles"));
+        let flags = |flag: &'static str| {
+            let (raw, profiles) = (raw.to_str().unwrap(), profiles.to_str().unwrap());
+            run(&Cli::parse_from([
+                "sample",
+                "--quiet",
+                "--out",
+                raw,
+                "--profiles",
+                profiles,
+                "--seed",
+                "8",
+                "--size",
+                "64",
+                "--per-class",
+                "2",
+                flag,
+            ]))
+        };
+        flags("--check").unwrap();
+        flags("--clean").unwrap();
+        untouched();
+        assert!(!painted.exists());
+        assert_eq!(fs::read_dir(raw).unwrap().count(), 2, "my_rex and the class with the replaced picture");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //!
 //! stdout carries the result and nothing else; logs and progress go to stderr.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -35,7 +36,7 @@ pub struct Manners {
 
 /// Why a program ends with another code than 0 or 1.
 ///
-/// Codes: 0 done, 1 failed, 2 usage, 75 try again later, 130 and 143 interrupted by SIGINT and SIGTERM.
+/// Codes: 0 done, 1 failed (or the answer to `--check` is no), 2 usage, 75 try again later, 130 and 143 interrupted by SIGINT and SIGTERM.
 #[derive(Debug, thiserror::Error)]
 pub enum Exit {
     /// The arguments contradict each other or lie outside their ranges.
@@ -44,6 +45,9 @@ pub enum Exit {
     /// Nothing is wrong, but not now: the directory is locked, the service asks to wait.
     #[error("{0}")]
     TryAgain(String),
+    /// The answer to `--check` is no; it has been printed.
+    #[error("not up to date")]
+    Stale,
     /// A signal asked the program to end, and it did so cleanly.
     #[error("interrupted; run the same command again to go on")]
     Interrupted(usize),
@@ -52,6 +56,7 @@ pub enum Exit {
 impl Exit {
     fn code(&self) -> u8 {
         match self {
+            Exit::Stale => 1,
             Exit::Usage(_) => 2,
             Exit::TryAgain(_) => 75,
             Exit::Interrupted(signal) => 128u8.saturating_add(u8::try_from(*signal).unwrap_or(u8::MAX)),
@@ -76,8 +81,12 @@ pub fn main<C: clap::Parser>(
         // The reader has gone, as in `stage | head -1`: there is nobody to complain to.
         return ExitCode::SUCCESS;
     }
-    let _ = writeln!(io::stderr(), "error: {error:#}");
-    ExitCode::from(error.downcast_ref::<Exit>().map_or(1, Exit::code))
+    let exit = error.downcast_ref::<Exit>();
+    if !matches!(exit, Some(Exit::Stale)) {
+        // Where stderr is closed the exit code has to do.
+        let _ = writeln!(io::stderr(), "error: {}", printable(&format!("{error:#}")));
+    }
+    ExitCode::from(exit.map_or(1, Exit::code))
 }
 
 fn set_up(manners: &Manners) -> anyhow::Result<()> {
@@ -95,6 +104,8 @@ fn set_up(manners: &Manners) -> anyhow::Result<()> {
         .with_target(false)
         .without_time()
         .with_ansi(colour)
+        // A log that nobody can read any more is no reason to end, and certainly none to panic.
+        .log_internal_errors(false)
         .try_init();
     let _ = rayon::ThreadPoolBuilder::new().num_threads(manners.threads).build_global();
     watch_signals().context("cannot watch for signals")
@@ -171,7 +182,19 @@ pub fn print_summary<S: Serialize + fmt::Display>(manners: &Manners, summary: &S
 /// If stdout cannot be written.
 pub fn print_line(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()).context("cannot write to stdout")
+    writeln!(stdout, "{}", printable(text.trim_end()))
+        .and_then(|()| stdout.flush())
+        .context("cannot write to stdout")
+}
+
+/// `text` without the control characters that would make a terminal do something: file and class names may hold
+/// any. Line ends and tabs stay.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let acts = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if !text.contains(acts) {
+        return Cow::Borrowed(text);
+    }
+    text.chars().map(|c| if acts(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use data::current::Wanted;
 use data::features::Dtype;
 use data::forecast::PlanArgs;
 use data::manifest::MaxBad;
@@ -73,6 +74,9 @@ pub struct Cli {
     /// How many rejected pictures to put up with, as a count or a share
     #[arg(long, default_value = "1%")]
     pub max_bad: MaxBad,
+    /// What to do about features that are there already
+    #[command(flatten)]
+    pub wanted: Wanted,
     /// What it would cost
     #[command(flatten)]
     pub plan: PlanArgs,

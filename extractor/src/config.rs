@@ -5,10 +5,12 @@ use std::str::FromStr;
 
 use anyhow::Context;
 use candle_core::Device;
+use data::current::Asked;
 use data::features::Dtype;
-use data::manifest::MaxBad;
+use data::manifest::{Manifest, MaxBad};
 use data::recipe::{Pool, Recipe};
 use data::stage::usage;
+use serde_json::json;
 
 use crate::cli::Cli;
 use crate::feature_extractor::check_image_size;
@@ -18,6 +20,9 @@ use crate::weights::Source;
 
 /// More pictures than this in a batch gain nothing and take memory.
 const MAX_BATCH_SIZE: usize = 1024;
+
+/// The role of the weights among the inputs.
+pub(crate) const WEIGHTS: &str = "the weights";
 
 /// The parameters of a run, each within its range.
 #[derive(Debug)]
@@ -67,6 +72,34 @@ impl Config {
             device: cli.device,
             max_bad: cli.max_bad,
         })
+    }
+
+    /// What the features depend on: these parameters, the manifest, its pictures and the weights.
+    ///
+    /// # Errors
+    /// If the parameters are no JSON.
+    pub(crate) fn asked(&self, manifest: &Manifest, seed: u64) -> anyhow::Result<Asked> {
+        let weights = match &self.weights {
+            // What a file is called changes nothing: its content is an input.
+            Source::File(_) => "file".to_owned(),
+            other => other.name(seed),
+        };
+        let parameters = json!({
+            "weights": weights,
+            "full": self.weights == Source::Hub { full: true },
+            "preset": self.preset.name,
+            "preprocessing-version": preprocess::VERSION,
+            "image-size": self.image_size,
+            "pool": self.pool,
+            "dtype": self.dtype,
+            "device": format!("{:?}", self.device).to_lowercase(),
+            "max-bad": self.max_bad.to_string(),
+        });
+        let pictures = manifest.rows.iter().map(|row| (row.path.clone(), manifest.resolve(row)));
+        Ok(Asked::new(&parameters)?
+            .file("the manifest", &self.manifest)
+            .files("pictures", pictures)
+            .file(WEIGHTS, &self.weights.depends_on(seed, &self.weights_dir)))
     }
 
     /// The recipe of these parameters with the weights of that name and digest.

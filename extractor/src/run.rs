@@ -1,12 +1,12 @@
 //! The stage, from flags to summary.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
 use data::commit;
+use data::current::Place;
 use data::features::{Index, Layout, ShardEntry, shard_size};
 use data::forecast::{free_space, size};
 use data::manifest::{self, Manifest, REJECTS_FILE_NAME};
@@ -14,13 +14,16 @@ use data::stage;
 use serde::Serialize;
 
 use crate::cli::Cli;
-use crate::config::{Config, Part};
+use crate::config::{self, Config, Part};
 use crate::cost;
-use crate::extraction::{Job, Outcome, Task};
+use crate::extraction::{self, Outcome, Task};
 use crate::feature_extractor::FeatureExtractor;
 use crate::plan::{PlannedShard, plan, without_features};
 use crate::stored::Stored;
-use crate::weights::Weights;
+use crate::weights::{self, Weights};
+
+const STAGE: &str = "extractor";
+const PROVENANCE: &str = "provenance.json";
 
 /// Runs the stage.
 ///
@@ -31,24 +34,41 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
     if cli.plan.plan {
         return stage::print_summary(&cli.manners, &cost::forecast(&config, &cli.plan, cli.manners.seed)?);
     }
+    if cli.wanted.clean {
+        weights::remove_made(&config.weights_dir)?;
+    }
+    let seed = cli.manners.seed;
+    let mut manifest = None;
+    let place = Place::new(&config.out, PROVENANCE, STAGE);
+    let job = place.start(&cli.wanted, &cli.manners, || {
+        config.asked(manifest.insert(Manifest::read(&config.manifest)?), seed)
+    })?;
+    let (Some(mut job), Some(manifest)) = (job, manifest) else { return Ok(()) };
+
     let device = config.device.open()?;
-    let manifest = Manifest::read(&config.manifest)?;
     let shards = plan(&manifest)?;
-    let weights = Weights::read(&config.weights.provide(&cli.manners, &config.weights_dir)?)?;
-    let recipe = config.recipe(config.weights.name(cli.manners.seed), weights.sha256.clone());
+    let file = config.weights.provide(&cli.manners, &config.weights_dir)?;
+    job.provided(config::WEIGHTS, &config.weights.depends_on(seed, &config.weights_dir))?;
+    let weights = Weights::read(&file)?;
+    let recipe = config.recipe(config.weights.name(seed), weights.sha256.clone());
     tracing::info!("{recipe}");
     let extractor = FeatureExtractor::with_weights(recipe.clone(), &weights, &device)?;
     drop(weights);
 
-    let _lock = commit::lock(&config.out, "extractor")?;
+    let _lock = commit::lock(&config.out, STAGE)?;
     let layout = Layout { recipe, dtype: config.dtype, shape: extractor.feature_shape() };
-    let stored = Stored::open(&config.out, &layout)?;
+    let stored = if job.from_scratch() { Stored::none(&layout) } else { Stored::open(&config.out, &layout)? };
     let tasks = tasks(&manifest, &shards, config.part, &stored);
     ensure_space(&config.out, n_bytes_to_write(&manifest, &tasks, &stored, &layout)?)?;
 
+    let outputs = || {
+        let lists = [Index::FILE_NAME, REJECTS_FILE_NAME].map(str::to_owned);
+        lists.into_iter().chain(shards.iter().map(|shard| shard.file.clone()))
+    };
+    job.plan(outputs())?;
     let n_to_compute: usize = tasks.iter().map(|task| task.to_compute.len()).sum();
     let bar = stage::progress(&cli.manners, n_to_compute as u64, "pictures");
-    let job = Job {
+    let work = extraction::Job {
         manifest: &manifest,
         extractor: &extractor,
         layout: &layout,
@@ -57,13 +77,13 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
         batch_size: config.batch_size,
         max_bad: config.max_bad,
     };
-    let outcome = job.run(&tasks, |n| bar.inc(n as u64))?;
+    let outcome = work.run(&tasks, |n| bar.inc(n as u64))?;
     bar.finish_and_clear();
 
     manifest::write_rejects(&config.out.join(REJECTS_FILE_NAME), &outcome.rejects)?;
     let indexed = write_index(&config.out, &manifest, &shards, &stored, &layout, &outcome)?;
     if indexed {
-        remove_stale(&config.out, &shards, &stored)?;
+        job.finish(outputs())?;
     }
     stage::print_summary(&cli.manners, &summarise(&config.out, &tasks, &layout, &outcome, indexed)?)
 }
@@ -160,16 +180,6 @@ fn write_index(
     );
     index.write(out)?;
     Ok(true)
-}
-
-/// Removes shards of earlier manifests, now that no index lists them.
-fn remove_stale(out: &Path, shards: &[PlannedShard], stored: &Stored) -> anyhow::Result<()> {
-    let current: BTreeSet<&str> = shards.iter().map(|shard| shard.file.as_str()).collect();
-    for file in stored.files.iter().filter(|file| !current.contains(file.as_str())) {
-        tracing::info!("removing {file}, which the manifest no longer asks for");
-        commit::remove(&out.join(file))?;
-    }
-    Ok(())
 }
 
 /// What the user sees in the end.

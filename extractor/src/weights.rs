@@ -18,6 +18,7 @@ use data::weights::Digest;
 
 use crate::vgg16::{LAYERS, Layer};
 pub use seeded::write_seeded;
+pub(crate) use slim::remove_made;
 
 /// One convolution's weights.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,6 +112,16 @@ impl Source {
             Source::File(path) => path.clone(),
         };
         path.exists().then_some(path)
+    }
+
+    /// What a run depends on for its weights, whether or not it is there yet: the file that is named, or the one
+    /// that [`Source::provide`] makes.
+    pub fn depends_on(&self, seed: u64, weights_dir: &Path) -> PathBuf {
+        match self {
+            Source::Seeded => seeded::seeded_path(seed, weights_dir),
+            Source::Hub { .. } => hub::slim_path(&hub::PINNED, weights_dir),
+            Source::File(path) => path.clone(),
+        }
     }
 
     /// What a recipe calls them.

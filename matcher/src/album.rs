@@ -21,6 +21,11 @@ impl Album {
         Ok(Self { root: file.parent().unwrap_or(Path::new("/")).to_owned() })
     }
 
+    /// Where `photo`, a path as it stands in a profile, lies; `None` where [`Album::read`] would not look.
+    pub(crate) fn place(&self, photo: &str) -> Option<PathBuf> {
+        Some(self.root.join(checked(photo).ok()?))
+    }
+
     /// The bytes of `photo`, a path as it stands in a profile.
     ///
     /// Nothing outside the album is opened: the path must be relative and without `..`, its directories

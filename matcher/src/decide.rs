@@ -6,24 +6,29 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use data::provenance::{Provenance, sha256_file};
-use data::stage::{Manners, check_interrupted, progress, usage};
-use data::{commit, head};
+use data::commit;
+use data::current::{Asked, Place, Wanted};
+use data::provenance::sha256_hex;
+use data::stage::{Manners, check_interrupted, print_line, progress, usage};
 use indicatif::ProgressBar;
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::album::Album;
 use crate::decisions::{Decided, FILE_NAME, REJECTED_FILE_NAME, Table};
-use crate::filters::{Filters, Place};
+use crate::filters::{Filters, Place as Home};
 use crate::gallery::{self, Gallery};
 use crate::model::{BATCH_SIZE, Model, ModelArgs, ModelConfig, Seen};
-use crate::my_dog::MyDog;
+use crate::my_dog::{self, MyDog};
 use crate::profiles::{Profile, Profiles, RejectedRow};
+use crate::resume::SeenBefore;
 use crate::rules::{self, Answer, Decision, Looked, Rule, Wish};
 
 /// A group is full with so many photos to look at, or so many rows.
 const GROUP_PHOTOS: usize = 2 * BATCH_SIZE;
 const GROUP_ROWS: usize = 1024;
+/// What a run writes.
+const OUTPUTS: [&str; 3] = [FILE_NAME, REJECTED_FILE_NAME, gallery::FILE_NAME];
 /// Rejected rows that are logged; all are in the file.
 const LOGGED_REJECTS: usize = 20;
 
@@ -46,6 +51,9 @@ pub struct DecideArgs {
     /// The table: id,name,age,gender,latitude,longitude,photos; photos lie beside it
     #[arg(long)]
     profiles: PathBuf,
+    /// Where there is no such table, there is nobody to match with, and that is no error
+    #[arg(long)]
+    if_any: bool,
     /// Directory for the decisions
     #[arg(long)]
     out: PathBuf,
@@ -73,6 +81,8 @@ pub struct DecideArgs {
     /// Greatest distance to look at, kilometres
     #[arg(long, requires = "latitude", help_heading = "Filters")]
     max_distance_km: Option<f64>,
+    #[command(flatten)]
+    wanted: Wanted,
 }
 
 /// Those arguments, checked.
@@ -80,10 +90,12 @@ pub struct DecideArgs {
 pub struct Config {
     model: ModelConfig,
     profiles: PathBuf,
+    if_any: bool,
     out: PathBuf,
     my_dog: Option<String>,
     rule: Rule,
     filters: Filters,
+    wanted: Wanted,
 }
 
 impl Config {
@@ -102,7 +114,7 @@ impl Config {
             return Err(usage("--max-distance-km must be a number, not negative"));
         }
         let home = match (args.latitude, args.longitude) {
-            (Some(latitude), Some(longitude)) => Some(Place::new(latitude, longitude).ok_or_else(|| {
+            (Some(latitude), Some(longitude)) => Some(Home::new(latitude, longitude).ok_or_else(|| {
                 usage(format!(
                     "--latitude {latitude} --longitude {longitude} is no place, expected -90 to 90 and -180 to 180"
                 ))
@@ -119,11 +131,57 @@ impl Config {
         Ok(Self {
             model: ModelConfig::new(&args.model)?,
             profiles: args.profiles.clone(),
+            if_any: args.if_any,
             out: args.out.clone(),
             my_dog: args.my_dog.clone(),
             rule: args.rule,
             filters,
+            wanted: args.wanted,
         })
+    }
+}
+
+impl Config {
+    /// What the decisions depend on.
+    ///
+    /// # Errors
+    /// If the profiles cannot be read.
+    fn asked(&self) -> anyhow::Result<Asked> {
+        let filters = &self.filters;
+        let photo_of_my_dog = self.my_dog.as_deref().map(Path::new).filter(|path| my_dog::names_a_file(path));
+        let parameters = serde_json::json!({
+            "rule": self.rule.to_string(),
+            "my-dog": match photo_of_my_dog {
+                // What the file is called changes nothing: its content is an input.
+                Some(_) => Some("a photo"),
+                None => self.my_dog.as_deref(),
+            },
+            "min-age": filters.min_age,
+            "max-age": filters.max_age,
+            "gender": filters.genders,
+            "max-distance-km": filters.max_distance_km,
+        });
+        let mut asked = Asked::new(&parameters)?
+            .file("the profiles", &self.profiles)
+            .files("photos", self.photos()?)
+            // By its digest alone: the record says nobody where I am.
+            .value("where I am", &filters.home)?;
+        if let Some(photo) = photo_of_my_dog {
+            asked = asked.file("the photo of my dog", photo);
+        }
+        self.model.add_to(asked)
+    }
+
+    /// Every photo that a profile names, and where it lies.
+    fn photos(&self) -> anyhow::Result<Vec<(String, PathBuf)>> {
+        let album = Album::beside(&self.profiles)?;
+        let mut profiles = Profiles::open(&self.profiles)?;
+        let mut photos = Vec::new();
+        while let Some(row) = profiles.next_row()? {
+            let named = row.into_iter().flat_map(|profile| profile.photos);
+            photos.extend(named.filter_map(|photo| album.place(&photo).map(|place| (photo, place))));
+        }
+        Ok(photos)
     }
 }
 
@@ -142,6 +200,8 @@ pub struct Summary {
     pub n_passed: usize,
     /// Photos looked at.
     pub n_photos: usize,
+    /// Photos among them that an earlier run, which did not end, had looked at.
+    pub n_photos_seen_before: usize,
     /// Photos among them that could not be read.
     pub n_photos_unreadable: usize,
     /// The page to look at.
@@ -155,22 +215,39 @@ impl fmt::Display for Summary {
             "{} profiles in = {} decided + {} rejected: {} liked, {} passed",
             self.n_in, self.n_ok, self.n_rejected, self.n_liked, self.n_passed
         )?;
-        writeln!(f, "{} photos looked at, {} of them unreadable", self.n_photos, self.n_photos_unreadable)?;
+        write!(f, "{} photos looked at, {} of them unreadable", self.n_photos, self.n_photos_unreadable)?;
+        if self.n_photos_seen_before > 0 {
+            write!(f, ", {} by an earlier run that did not end", self.n_photos_seen_before)?;
+        }
+        writeln!(f)?;
         write!(f, "{}", self.page.display())
     }
 }
 
-/// Decides about every profile and writes the decisions and the page.
+/// Decides about every profile and writes the decisions and the page; `None` if they are current, or only that was
+/// asked.
 ///
 /// # Errors
 /// If the table or the model cannot be used, nothing in the table is a profile, an output cannot be
 /// written, or the user interrupts; no decisions appear then.
-pub fn decide(config: &Config, manners: &Manners) -> anyhow::Result<Summary> {
+pub fn decide(config: &Config, manners: &Manners) -> anyhow::Result<Option<Summary>> {
+    let nobody = config.if_any && !config.wanted.clean && !config.profiles.exists();
+    if nobody {
+        print_line(&format!("no {}: nobody to match with yet", config.profiles.display()))?;
+        return Ok(None);
+    }
+    let place = Place::new(&config.out, "provenance.json", "matcher decide");
+    let job = place.start(&config.wanted, manners, || config.asked())?;
+    if config.wanted.clean || config.wanted.force {
+        SeenBefore::forget(&config.out)?;
+    }
+    let Some(mut job) = job else { return Ok(None) };
     let n_rows = Profiles::count(&config.profiles)?;
     let model = Model::open(&config.model)?;
     let my_dog = config.my_dog.as_ref().map(|d| MyDog::find(d, &model, config.model.min_dog)).transpose()?;
     let wish = my_dog.as_ref().map_or(Ok(Wish::AnyDog), |dog| dog.wish(config.rule, &model))?;
     let _lock = commit::lock(&config.out, "matcher")?;
+    job.plan(OUTPUTS.map(str::to_owned))?;
 
     let mut run = Run {
         config,
@@ -180,6 +257,7 @@ pub fn decide(config: &Config, manners: &Manners) -> anyhow::Result<Summary> {
         decisions: Table::decisions(&config.out)?,
         rejected: Table::rejected(&config.out)?,
         gallery: Gallery::new(),
+        seen_before: SeenBefore::open(&config.out, &model.identity(&config.model)?),
         summary: Summary::new(config.out.join(gallery::FILE_NAME)),
     };
     let mut profiles = Profiles::open(&config.profiles)?;
@@ -198,10 +276,11 @@ pub fn decide(config: &Config, manners: &Manners) -> anyhow::Result<Summary> {
         config.out.join(REJECTED_FILE_NAME).display()
     );
     decisions.commit()?;
-    provenance(config, &model)?.write(&config.out.join("provenance.json"))?;
     let page = gallery.page(&model, my_dog.as_ref(), config.rule, summary.n_rejected);
     commit::write_bytes(&summary.page, page.as_bytes())?;
-    Ok(summary)
+    job.finish(OUTPUTS.map(str::to_owned))?;
+    SeenBefore::forget(&config.out)?;
+    Ok(Some(summary))
 }
 
 /// A run in the middle of the table.
@@ -213,6 +292,7 @@ struct Run<'a> {
     decisions: Table,
     rejected: Table,
     gallery: Gallery,
+    seen_before: SeenBefore,
     summary: Summary,
 }
 
@@ -230,7 +310,7 @@ impl Run<'_> {
         let group = self.read_group(profiles)?;
         let inside = group.iter().filter_map(|row| if let Row::Inside(p) = row { Some(p) } else { None });
         let photos: Vec<&str> = inside.flat_map(|p| p.photos.iter().map(String::as_str)).collect();
-        let mut seen = self.model.look(&photos, |photo| self.album.read(photo))?.into_iter();
+        let mut seen = self.look(&photos)?.into_iter();
         for row in &group {
             self.summary.n_in += 1;
             match row {
@@ -249,6 +329,31 @@ impl Run<'_> {
             bar.inc(1);
         }
         Ok(!group.is_empty())
+    }
+
+    /// What `photos` show; those that an earlier run has looked at are not looked at again.
+    fn look(&mut self, photos: &[&str]) -> anyhow::Result<Vec<Seen>> {
+        let digest = |photo: &&str| self.album.read(photo).ok().map(|bytes| sha256_hex(&bytes));
+        let digests: Vec<Option<String>> = photos.par_iter().map(digest).collect();
+        let mut seen: Vec<Option<Seen>> = Vec::with_capacity(photos.len());
+        for sha256 in &digests {
+            let known = sha256.as_ref().and_then(|sha256| self.seen_before.get(sha256));
+            seen.push(known.map(|(probabilities, thumbnail)| self.model.judge(probabilities, thumbnail)));
+        }
+        let new: Vec<usize> = (0..photos.len()).filter(|&i| seen[i].is_none()).collect();
+        self.summary.n_photos_seen_before += photos.len() - new.len();
+        let unseen: Vec<&str> = new.iter().map(|&i| photos[i]).collect();
+        for (&i, looked) in new.iter().zip(self.model.look(&unseen, |photo| self.album.read(photo))?) {
+            seen[i] = Some(looked);
+        }
+        let kept = new.iter().filter_map(|&i| {
+            let Seen { looked: Ok(verdict), thumbnail: Some(thumbnail) } = seen[i].as_ref()? else {
+                return None;
+            };
+            Some((digests[i].as_deref()?, verdict.probabilities.as_slice(), thumbnail))
+        });
+        self.seen_before.keep(kept)?;
+        Ok(seen.into_iter().flatten().collect())
     }
 
     fn read_group(&self, profiles: &mut Profiles) -> anyhow::Result<Vec<Row>> {
@@ -305,6 +410,7 @@ impl Summary {
             n_liked: 0,
             n_passed: 0,
             n_photos: 0,
+            n_photos_seen_before: 0,
             n_photos_unreadable: 0,
             page,
         }
@@ -322,31 +428,4 @@ impl Summary {
         );
         Ok(())
     }
-}
-
-/// What the decisions were made of.
-fn provenance(config: &Config, model: &Model) -> anyhow::Result<Provenance> {
-    let filters = &config.filters;
-    let parameters = serde_json::json!({
-        "rule": config.rule.to_string(),
-        // The file's name alone: the same work gives the same bytes wherever the photo lies.
-        "my-dog": config.my_dog.as_deref().and_then(|typed| Path::new(typed).file_name()?.to_str()),
-        "min-dog": config.model.min_dog,
-        "size-thresholds": config.model.size_thresholds.kg,
-        "not-a-dog": config.model.not_a_dog,
-        "min-age": filters.min_age,
-        "max-age": filters.max_age,
-        "gender": filters.genders,
-        "max-distance-km": filters.max_distance_km,
-        "weights": model.info().recipe.weights_sha256,
-    });
-    let mut provenance = Provenance::new("matcher", &parameters)?;
-    provenance.inputs.insert("profiles.csv".to_owned(), sha256_file(&config.profiles)?);
-    let head = config.model.model.join(head::FILE_NAME);
-    provenance.inputs.insert(head::FILE_NAME.to_owned(), sha256_file(&head)?);
-    if let Some(photo) = config.my_dog.as_deref().map(Path::new).filter(|p| p.is_file()) {
-        provenance.inputs.insert("my-dog".to_owned(), sha256_file(photo)?);
-    }
-    provenance.outputs.insert(FILE_NAME.to_owned(), sha256_file(&config.out.join(FILE_NAME))?);
-    Ok(provenance)
 }

@@ -6,10 +6,34 @@
 use data::breeds::{self, Breed};
 use data::stage::usage;
 
-/// Classes that are never a dog, whatever else is named.
-const NO_DOGS: [&str; 2] = [breeds::NOT_A_DOG, "cat"];
+/// Words that make a class one without a dog: the other animal in the many sets of cats and dogs, and what people
+/// call the folder of everything else.
+const NO_DOGS: [&str; 20] = [
+    "cat",
+    "cats",
+    "kitten",
+    "kittens",
+    "kitty",
+    "background",
+    "backgrounds",
+    "negative",
+    "negatives",
+    "other",
+    "others",
+    "nothing",
+    "none",
+    "empty",
+    "people",
+    "person",
+    "persons",
+    "human",
+    "humans",
+    "landscape",
+];
+/// What stands before `dog` in a class without one, as in `not_a_dog`.
+const NEGATIONS: [&str; 9] = ["not", "nota", "notany", "no", "non", "without", "withouta", "isnota", "isnot"];
 /// Classes that are a dog without being a breed.
-const SOME_DOGS: [&str; 2] = ["dog", "dogs"];
+const SOME_DOGS: [&str; 6] = ["dog", "dogs", "puppy", "puppies", "otherdog", "otherdogs"];
 
 /// What a class stands for.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,8 +79,8 @@ impl Classes {
             )));
         }
         let kind = |class: &String| {
-            let named = |among: &[&str]| among.iter().any(|n| same_name(class, n));
-            if named(&NO_DOGS) || not_a_dog.iter().any(|n| same_name(class, n)) {
+            let named = |among: &[&str]| among.contains(&simple(class).as_str());
+            if says_no_dog(class) || not_a_dog.iter().any(|n| same_name(class, n)) {
                 Kind::NotADog
             } else if named(&SOME_DOGS) {
                 Kind::SomeDog
@@ -65,6 +89,17 @@ impl Classes {
             }
         };
         let kinds: Vec<Kind> = names.iter().map(kind).collect();
+        let unknown: Vec<&String> = names
+            .iter()
+            .zip(&kinds)
+            .filter_map(|(name, kind)| matches!(kind, Kind::OtherBreed(_)).then_some(name))
+            .collect();
+        if !unknown.is_empty() {
+            tracing::warn!(
+                "taken for breeds of unknown weight: {}; if one of them is no dog, name it with --not-a-dog",
+                listed(&unknown.into_iter().cloned().collect::<Vec<_>>())
+            );
+        }
         if kinds.iter().all(|k| *k == Kind::NotADog) {
             return Err(usage(format!("no class of the model is a dog: {}", listed(names))));
         }
@@ -124,9 +159,25 @@ impl Classes {
     }
 }
 
-/// Whether two names of a class differ in nothing but case, spaces and underscores.
+/// Whether a class's name says that its pictures show no dog.
+fn says_no_dog(class: &str) -> bool {
+    let simple = simple(class);
+    let negated = simple.strip_suffix('s').unwrap_or(&simple).strip_suffix("dog");
+    let mut words = class.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let is_breed = breeds::find(class).is_some();
+    !is_breed
+        && (negated.is_some_and(|before| NEGATIONS.contains(&before))
+            || words.next().is_some_and(|word| NO_DOGS.contains(&word.to_lowercase().as_str()))
+                && !words.any(|word| word.to_lowercase().starts_with("dog")))
+}
+
+/// A name without what people write differently: case, and everything but letters and digits.
+fn simple(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Whether two names of a class are the same to a person.
 fn same_name(class: &str, name: &str) -> bool {
-    let simple = |s: &str| s.trim().replace('_', " ").to_lowercase();
     simple(class) == simple(name) || simple(&breeds::readable(class)) == simple(name)
 }
 
@@ -165,6 +216,20 @@ mod tests {
         ];
         for (i, kind) in expected.iter().enumerate() {
             assert_eq!(classes.kind(i), kind, "{}", names[i]);
+        }
+    }
+
+    #[test]
+    fn a_class_without_dogs_is_known_by_any_of_its_names() {
+        let no_dogs = "not-a-dog no_dog NoDogs Not_Dog not_dogs notadog non-dog Without_Dogs cat Cats CAT_photos kittens \
+                       background other others none people";
+        let dogs =
+            "beagle dog Dogs other_dogs no_name cattle_dog African_hunting_dog Norwich_terrier nothound";
+        for (names, expected) in [(no_dogs, true), (dogs, false)] {
+            for name in names.split_whitespace() {
+                let classes = classes(&[name, "pug"], &[]).unwrap();
+                assert_eq!(*classes.kind(0) == Kind::NotADog, expected, "{name}");
+            }
         }
     }
 

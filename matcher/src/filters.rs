@@ -5,7 +5,7 @@
 use crate::profiles::Profile;
 
 /// A place on the Earth, degrees.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Place {
     latitude: f64,
     longitude: f64,

@@ -21,6 +21,7 @@ pub mod gallery;
 pub mod model;
 pub mod my_dog;
 pub mod profiles;
+mod resume;
 pub mod rules;
 pub mod verdict;
 
@@ -69,7 +70,9 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
     match &cli.command {
         Command::Classify(args) => classify::classify(&classify::Config::new(args)?, manners),
         Command::Decide(args) => {
-            print_summary(manners, &decide::decide(&decide::Config::new(args)?, manners)?)
+            let made = decide::decide(&decide::Config::new(args)?, manners)?;
+            // Nothing was made where everything is current; that has been said.
+            made.map_or(Ok(()), |summary| print_summary(manners, &summary))
         }
     }
 }

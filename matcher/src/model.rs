@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use candle_core::Device;
 use data::breeds::SizeThresholds;
-use data::head::HeadInfo;
+use data::current::Asked;
+use data::head::{self, HeadInfo};
 use data::photo::{self, Limits, Reject};
+use data::provenance::sha256_file;
 use data::recipe::Recipe;
 use data::stage::{check_interrupted, usage};
 use extractor::FeatureExtractor;
@@ -60,6 +62,21 @@ pub struct ModelConfig {
 }
 
 impl ModelConfig {
+    /// What a model's answers depend on: the head, the weights, and how the answers are read.
+    ///
+    /// # Errors
+    /// If the weights are in a directory that cannot be listed.
+    pub(crate) fn add_to(&self, asked: Asked) -> anyhow::Result<Asked> {
+        let asked = asked
+            .file("the head", &self.model.join(head::FILE_NAME))
+            .value("how answers are read", &(self.min_dog, self.size_thresholds.kg, &self.not_a_dog))?;
+        if !self.weights.is_dir() {
+            return Ok(asked.file("the weights", &self.weights));
+        }
+        let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(asked.files("the weights", weights_in(&self.weights)?.into_iter().map(|path| (name(&path), path))))
+    }
+
     /// # Errors
     /// A usage error if `--min-dog` is no probability.
     pub fn new(args: &ModelArgs) -> anyhow::Result<Self> {
@@ -77,7 +94,7 @@ impl ModelConfig {
 }
 
 /// What looking at a photo gave.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Seen {
     /// A verdict, or why there is none.
     pub looked: Looked,
@@ -95,6 +112,15 @@ pub struct Model {
 }
 
 impl Model {
+    /// Tells this model from others, whatever its files are called: the digests of the head and of the weights.
+    ///
+    /// # Errors
+    /// If the head cannot be read.
+    pub(crate) fn identity(&self, config: &ModelConfig) -> anyhow::Result<String> {
+        let head = sha256_file(&config.model.join(head::FILE_NAME))?;
+        Ok(format!("{head} {}", self.info().recipe.weights_sha256))
+    }
+
     /// Loads the head and the weights that it was trained with.
     ///
     /// # Errors
@@ -164,13 +190,18 @@ impl Model {
                             "the model gives a probability that is no number; the weights or the head are \
                              unusable"
                         );
-                        let verdict = Verdict::new(probabilities, &self.classes, &self.size_thresholds);
-                        Seen { looked: Ok(verdict), thumbnail: Some(prepared.thumbnail) }
+                        self.judge(probabilities, prepared.thumbnail)
                     }
                 });
             }
         }
         Ok(all)
+    }
+
+    /// What `probabilities`, one a class, say of the photo that is `thumbnail` in small.
+    pub(crate) fn judge(&self, probabilities: Vec<f32>, thumbnail: RgbImage) -> Seen {
+        let verdict = Verdict::new(probabilities, &self.classes, &self.size_thresholds);
+        Seen { looked: Ok(verdict), thumbnail: Some(thumbnail) }
     }
 
     /// Decodes and shrinks at once, so that a batch of large photos is never in memory together.
@@ -207,16 +238,7 @@ fn find_weights(path: &Path, recipe: &Recipe) -> anyhow::Result<PathBuf> {
     if !path.is_dir() {
         return Ok(path.to_owned());
     }
-    let entries = path.read_dir().with_context(|| format!("cannot list {}", path.display()))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        let file = entry.with_context(|| format!("cannot list {}", path.display()))?.path();
-        if file.extension().is_some_and(|e| e == "safetensors") {
-            files.push(file);
-        }
-    }
-    files.sort();
-    for file in files {
+    for file in weights_in(path)? {
         match Weights::read(&file) {
             Ok(weights) if weights.sha256 == recipe.weights_sha256 => return Ok(file),
             Ok(_) => {}
@@ -230,4 +252,18 @@ fn find_weights(path: &Path, recipe: &Recipe) -> anyhow::Result<PathBuf> {
         recipe.weights_sha256,
         recipe.weights
     )
+}
+
+/// The safetensors files in `dir`, sorted.
+fn weights_in(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = dir.read_dir().with_context(|| format!("cannot list {}", dir.display()))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let file = entry.with_context(|| format!("cannot list {}", dir.display()))?.path();
+        if file.extension().is_some_and(|e| e == "safetensors") {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
 }

@@ -1,5 +1,6 @@
 //! My dog: given by a photo or by the name of a breed, and what a rule compares of it.
 
+use std::io;
 use std::path::Path;
 
 use data::breeds;
@@ -42,7 +43,7 @@ impl MyDog {
     /// A usage error if it is none of these; an error if the photo cannot be read, or shows a dog with
     /// less than `min_dog`.
     pub fn find(typed: &str, model: &Model, min_dog: f64) -> anyhow::Result<Self> {
-        if Path::new(typed).is_file() {
+        if names_a_file(Path::new(typed)) {
             Self::of_photo(typed, model, min_dog)
         } else {
             Self::of_name(typed, model)
@@ -76,9 +77,14 @@ impl MyDog {
             (Some(class), _) => classes.kind(class).clone(),
             (None, Some(breed)) => Kind::Breed(breed),
             (None, None) => {
+                let near: Vec<String> = breeds::nearest(typed)
+                    .into_iter()
+                    .map(|breed| breeds::readable(&breed.class_dir))
+                    .collect();
                 return Err(usage(format!(
-                    "--my-dog: {typed:?} is neither a photo nor a breed; the model knows {}, and any other of \
-                     the 120 breeds of Stanford Dogs has a size",
+                    "--my-dog: {typed:?} is neither a photo nor a breed; did you mean {}? The model knows {}, and \
+                     any other of the 120 breeds of Stanford Dogs has a size",
+                    near.join(", "),
                     classes.dogs()
                 )));
             }
@@ -125,8 +131,16 @@ impl MyDog {
     }
 }
 
+/// Whether what was typed for my dog is meant as a file: there is one, or it looks like a path.
+pub(crate) fn names_a_file(typed: &Path) -> bool {
+    typed.exists() || typed.components().count() > 1 || typed.extension().is_some()
+}
+
 /// The bytes of a photo that the user named; unlike in a profile, a link is followed.
 pub(crate) fn read_named(path: &Path) -> Result<Vec<u8>, Reject> {
-    let target = path.canonicalize().map_err(|e| Reject::new(Reason::Unreadable, e))?;
+    let target = path.canonicalize().map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => Reject::new(Reason::Unreadable, "no such file"),
+        _ => Reject::new(Reason::Unreadable, e),
+    })?;
     photo::read(&target, &Limits::STANDARD)
 }

@@ -12,12 +12,10 @@ use std::path::Path;
 
 use anyhow::Context;
 use data::manifest::Crop;
-use data::provenance::to_hex;
 use data::stage::check_interrupted;
 use quick_xml::de;
 use rayon::prelude::*;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use crate::inspect::Picture;
 
@@ -28,15 +26,6 @@ const MAX_BYTES: u64 = 1 << 20;
 const SHAPE_TOLERANCE: f64 = 0.02;
 /// So many pictures without a usable annotation are named.
 const N_NAMED: usize = 5;
-
-/// The boxes of all pictures.
-#[derive(Debug)]
-pub(crate) struct Boxes {
-    /// In the order of the pictures.
-    pub(crate) of_pictures: Vec<Option<Crop>>,
-    /// Digest over them.
-    pub(crate) sha256: String,
-}
 
 #[derive(Debug, Deserialize)]
 struct Annotation {
@@ -65,11 +54,15 @@ struct Bounds {
     ymax: f64,
 }
 
-/// Looks up the annotations of `pictures` below `annotations`.
+/// Looks up the annotations of `pictures` below `annotations`; the boxes are in the order of the pictures.
 ///
 /// # Errors
 /// If no picture at all has a usable one.
-pub(crate) fn find(annotations: &Path, classes: &[String], pictures: &[Picture]) -> anyhow::Result<Boxes> {
+pub(crate) fn find(
+    annotations: &Path,
+    classes: &[String],
+    pictures: &[Picture],
+) -> anyhow::Result<Vec<Option<Crop>>> {
     let found: Vec<anyhow::Result<Crop>> = pictures
         .par_iter()
         .map(|picture| {
@@ -96,14 +89,7 @@ pub(crate) fn find(annotations: &Path, classes: &[String], pictures: &[Picture])
     }
     bad.iter().skip(N_NAMED).for_each(|line| tracing::debug!("stays whole: {line}"));
 
-    let of_pictures: Vec<Option<Crop>> = found.into_iter().map(Result::ok).collect();
-    let mut digest = Sha256::new();
-    for (picture, crop) in pictures.iter().zip(&of_pictures) {
-        digest.update(picture.sha256);
-        digest.update(crop.map(|crop| crop.to_string()).unwrap_or_default());
-        digest.update([0]);
-    }
-    Ok(Boxes { of_pictures, sha256: to_hex(&digest.finalize().into()) })
+    Ok(found.into_iter().map(Result::ok).collect())
 }
 
 /// The text of the annotation of the picture called `name`.

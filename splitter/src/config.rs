@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
+use data::current::Wanted;
 use data::manifest::MaxBad;
 use data::stage::{Manners, usage};
 use serde_json::{Value, json};
 
 use crate::assign::Rule;
-use crate::{Check, Cli, Duplicates, Tree, places};
+use crate::{Cli, Duplicates, Inspect, Tree, places};
 
 /// How far from 1 a ratio may sum: 0.333,0.333,0.334 is meant well, 0.33,0.33,0.33 is not.
 const RATIO_TOLERANCE: f64 = 1e-6;
@@ -28,9 +28,9 @@ pub(crate) struct Config {
     pub(crate) duplicates: Duplicates,
     /// Folder of the annotations with the boxes.
     pub(crate) annotations: Option<PathBuf>,
-    pub(crate) check: Check,
+    pub(crate) inspect: Inspect,
     pub(crate) max_bad: MaxBad,
-    pub(crate) force: bool,
+    pub(crate) wanted: Wanted,
     pub(crate) dry_run: bool,
     pub(crate) manners: Manners,
 }
@@ -66,27 +66,26 @@ impl Config {
             tree: cli.tree,
             duplicates: cli.duplicates,
             annotations: cli.crop_to_box.clone(),
-            check: cli.check,
+            inspect: cli.inspect,
             max_bad: cli.max_bad,
-            force: cli.force,
+            wanted: cli.wanted,
             dry_run: cli.dry_run,
             manners: cli.manners.clone(),
         })
     }
 
-    /// What the files of `--out` depend on, by flag name, for their provenance.
-    pub(crate) fn parameters(&self) -> anyhow::Result<Value> {
+    /// What the files of `--out` depend on beside files, by flag name.
+    pub(crate) fn parameters(&self) -> Value {
         let mut parameters = json!({
+            "images": self.prefix,
             "seed": self.rule.seed,
             "tree": self.tree,
             "duplicates": self.duplicates,
             "allow-small": self.rule.allow_small,
-            "check": self.check,
+            "inspect": self.inspect,
+            "max-bad": self.max_bad.to_string(),
+            "crop-to-box": self.annotations.is_some(),
         });
-        if self.annotations.is_some() {
-            // The directory differs between machines; the boxes' digest is among the inputs.
-            parameters["crop-to-box"] = json!(true);
-        }
         match &self.rule.plan {
             Plan::Ratio(ratio) => parameters["ratio"] = json!(ratio),
             Plan::Unshuffled(ratio) => {
@@ -94,18 +93,12 @@ impl Config {
                 parameters["unshuffled"] = json!(true);
             }
             Plan::Fixed { n_valid, n_test } => parameters["fixed"] = json!([n_valid, n_test]),
-            Plan::Listed { train, test, valid_share } => {
-                // The directory differs between machines; the content's digest is among the inputs.
-                let name = |list: &PathBuf| -> anyhow::Result<String> {
-                    let name =
-                        list.file_name().with_context(|| format!("{} names no file", list.display()))?;
-                    Ok(name.to_string_lossy().into_owned())
-                };
-                parameters["split-list"] = json!([name(train)?, name(test)?]);
+            Plan::Listed { valid_share, .. } => {
+                parameters["split-list"] = json!(true);
                 parameters["valid-share"] = json!(valid_share);
             }
         }
-        Ok(parameters)
+        parameters
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
+use data::manifest::Split;
 use data::photo::{self, Limits, Reason, Reject};
 use data::stage::{self, Exit};
-use data::{manifest::Split, provenance};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::Check;
+use crate::Inspect;
 use crate::config::Config;
 use crate::scan::{Candidate, Listing};
 
@@ -91,19 +91,19 @@ fn look(config: &Config, class: &str, candidate: &Candidate) -> Result<(Box<str>
     let Some(name) = candidate.name.to_str() else {
         return Err(Reject::new(Reason::BadName, "the name is no UTF-8; rename the file"));
     };
-    let facts = facts(&config.images.join(class).join(name), config.check)?;
+    let facts = facts(&config.images.join(class).join(name), config.inspect)?;
     Ok((name.into(), facts))
 }
 
-fn facts(path: &Path, check: Check) -> Result<Facts, Reject> {
+fn facts(path: &Path, inspect: Inspect) -> Result<Facts, Reject> {
     let limits = &Limits::STANDARD;
     let bytes = photo::read(path, limits)?;
-    let (width, height, animated) = match check {
-        Check::Decode => {
+    let (width, height, animated) = match inspect {
+        Inspect::Decode => {
             let photo = photo::decode(&bytes, limits)?;
             (photo.rgb.width(), photo.rgb.height(), photo.animated)
         }
-        Check::Header => {
+        Inspect::Header => {
             let (width, height) = photo::dimensions(&bytes, limits)?;
             (width, height, false)
         }
@@ -119,25 +119,4 @@ fn escaped(name: &[u8]) -> String {
         text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
     }
     text
-}
-
-impl Inspection {
-    /// One digest over what was found, for the provenance: names and contents, and what was rejected.
-    pub(crate) fn digest(&self, classes: &[String]) -> String {
-        let mut digest = Sha256::new();
-        for picture in &self.pictures {
-            // No file name holds a zero byte or a slash: the parts cannot run into each other.
-            digest.update(&classes[picture.class as usize]);
-            digest.update(b"/");
-            digest.update(picture.name.as_bytes());
-            digest.update([0]);
-            digest.update(picture.sha256);
-        }
-        for (path, reject) in &self.rejects {
-            digest.update(path);
-            digest.update([0]);
-            digest.update(reject.reason.name());
-        }
-        provenance::to_hex(&digest.finalize().into())
-    }
 }

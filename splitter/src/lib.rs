@@ -25,12 +25,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
+use data::current::{Job, Place, Wanted};
 use data::manifest;
 use data::stage::{self, Manners};
 use serde::Serialize;
 
 use crate::config::Config;
 use crate::lists::Selection;
+use crate::scan::Listing;
 use crate::summary::Summary;
 
 /// Splits class folders of pictures into train, valid and test.
@@ -102,17 +104,17 @@ pub struct Cli {
     pub allow_small: bool,
     /// How pictures are checked: decode each in full, or look at its header only, which is faster and
     /// misses damage further down
-    #[arg(long, value_enum, default_value_t = Check::Decode)]
-    pub check: Check,
+    #[arg(long, value_enum, default_value_t = Inspect::Decode)]
+    pub inspect: Inspect,
     /// Give up if more pictures than this are bad: a count or a share
     #[arg(long, value_name = "N|N%", default_value = "50%")]
     pub max_bad: manifest::MaxBad,
-    /// Replace a manifest that was made with other parameters
-    #[arg(long)]
-    pub force: bool,
     /// Do everything but write
     #[arg(long)]
     pub dry_run: bool,
+    /// What to do about a split that is there already
+    #[command(flatten)]
+    pub wanted: Wanted,
     /// The flags that every program has
     #[command(flatten)]
     pub manners: Manners,
@@ -145,7 +147,7 @@ pub enum Duplicates {
 /// How much of a picture is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Check {
+pub enum Inspect {
     /// All of it
     Decode,
     /// Its header
@@ -163,29 +165,45 @@ pub fn main() -> ExitCode {
 /// [`stage::Exit::Usage`] for flags that contradict each other, [`stage::Exit::TryAgain`] if another
 /// process writes into `--out`; anything else names the file or the class. Nothing is written then.
 pub fn run(cli: &Cli) -> anyhow::Result<()> {
+    let place = Place::new(&cli.out, output::PROVENANCE, output::STAGE);
+    if cli.wanted.clean {
+        // Also where the pictures are no longer there.
+        return place.clean();
+    }
     let config = Config::check(cli)?;
-    let mut listing = scan::list(&config.images)?;
-    let selection = lists::select(&config, &mut listing)?;
+    if config.dry_run {
+        return split(&config, scan::list(&config.images)?, None);
+    }
+    let mut listing = None;
+    let job = place.start(&config.wanted, &config.manners, || {
+        let listing = listing.insert(scan::list(&config.images)?);
+        output::asked(&config, listing)
+    })?;
+    let (Some(job), Some(listing)) = (job, listing) else { return Ok(()) };
+    split(&config, listing, Some(job))
+}
+
+/// Splits what was listed; without a job, writes nothing.
+fn split(config: &Config, mut listing: Listing, mut job: Option<Job>) -> anyhow::Result<()> {
+    let selection = lists::select(config, &mut listing)?;
     assign::check_class_sizes(&config.rule, &listing)?;
-    let _lock = output::claim(&config)?;
+    let _lock = job.as_ref().map(|job| output::claim(config, job)).transpose()?;
 
-    let Selection { absent, n_unlisted, digests: mut inputs } = selection;
+    let Selection { absent, n_unlisted } = selection;
     let n_in = listing.candidates.len() + absent.len();
-    let inspection = inspect::inspect(&config, &listing, absent)?;
+    let inspection = inspect::inspect(config, &listing, absent)?;
     config.max_bad.check(n_in, &inspection.rejects)?;
-    inputs.insert("pictures".to_owned(), inspection.digest(&listing.classes));
 
-    let settled = duplicates::settle(&config, &listing.classes, inspection);
+    let settled = duplicates::settle(config, &listing.classes, inspection);
     let splits = assign::assign(&config.rule, &listing.classes, &settled)?;
     let boxes = config.annotations.as_deref();
     let boxes = boxes.map(|dir| boxes::find(dir, &listing.classes, &settled.pictures)).transpose()?;
-    inputs.extend(boxes.iter().map(|boxes| ("boxes".to_owned(), boxes.sha256.clone())));
-    let rows = output::rows(&config, &listing.classes, &settled.pictures, &splits, boxes.as_ref());
+    let rows = output::rows(config, &listing.classes, &settled.pictures, &splits, boxes.as_deref());
 
-    let summary = Summary::new(&config, n_in, n_unlisted, listing.ignored, &settled, &rows);
+    let summary = Summary::new(config, n_in, n_unlisted, listing.ignored, &settled, &rows);
     summary.check_counts()?;
-    if !config.dry_run {
-        output::write(&config, &rows, &settled.rejects, inputs)?;
+    if let Some(job) = job.take() {
+        output::write(config, &rows, &settled.rejects, job)?;
     }
     stage::print_summary(&config.manners, &summary)
 }

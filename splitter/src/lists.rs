@@ -3,14 +3,12 @@
 //! A list is a MATLAB file with the cell array `file_list`, as Stanford Dogs has them, or text with one
 //! `class/picture` a line; the picture's extension may be missing.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use data::manifest::Split;
 use data::photo::{Reason, Reject};
-use data::provenance;
 
 use crate::config::{Config, Plan};
 use crate::mat;
@@ -29,8 +27,6 @@ pub(crate) struct Selection {
     pub(crate) absent: Vec<(String, Reject)>,
     /// Pictures that no list names.
     pub(crate) n_unlisted: usize,
-    /// sha256 of each list, by its role.
-    pub(crate) digests: BTreeMap<String, String>,
 }
 
 /// Marks the candidates that the lists name and forgets the others; without lists, keeps all.
@@ -43,7 +39,6 @@ pub(crate) fn select(config: &Config, listing: &mut Listing) -> anyhow::Result<S
     let mut selection = Selection::default();
     for (path, split) in [(train, Split::Train), (test, Split::Test)] {
         let bytes = read(path)?;
-        selection.digests.insert(format!("{split}_list"), provenance::sha256_hex(&bytes));
         let entries = entries(path, &bytes).with_context(|| format!("the list {}", path.display()))?;
         ensure!(!entries.is_empty(), "the list {} names no picture", path.display());
         mark(config, listing, path, &entries, split, &mut selection.absent)?;

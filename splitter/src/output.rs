@@ -1,84 +1,56 @@
 //! What lies in `--out`: whether this run may write there, and the writing.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::Context;
 use data::commit::{self, Lock};
-use data::manifest::{self, Row, Split};
+use data::current::{Asked, Job};
+use data::manifest::{self, Crop, Row, Split};
 use data::photo::Reject;
-use data::provenance::Provenance;
-use serde_json::Value;
 
-use crate::boxes::Boxes;
-use crate::config::Config;
+use crate::config::{Config, Plan};
 use crate::inspect::Picture;
+use crate::scan::Listing;
 use crate::tree;
 
-const STAGE: &str = "splitter";
-const PROVENANCE: &str = "provenance.json";
+pub(crate) const STAGE: &str = "splitter";
+pub(crate) const PROVENANCE: &str = "provenance.json";
 
-/// Takes the lock of `--out`, if anything is to be written, and refuses to replace what this program did
-/// not make, or made with other parameters.
+/// What the split depends on: the parameters, every file that may be a picture, the lists and the annotations.
+///
+/// # Errors
+/// If the parameters are no JSON.
+pub(crate) fn asked(config: &Config, listing: &Listing) -> anyhow::Result<Asked> {
+    let pictures = listing.candidates.iter().map(|candidate| {
+        let class = &listing.classes[candidate.class as usize];
+        let name = format!("{class}/{}", candidate.name.to_string_lossy());
+        (name, config.images.join(class).join(&*candidate.name))
+    });
+    let mut asked = Asked::new(&config.parameters())?.files("pictures", pictures);
+    // Also the empty ones.
+    asked = asked.value("class folders", &listing.classes)?;
+    if let Plan::Listed { train, test, .. } = &config.rule.plan {
+        asked = asked.file("the train list", train).file("the test list", test);
+    }
+    if let Some(dir) = &config.annotations {
+        let annotations = listing.candidates.iter().flat_map(|candidate| {
+            let class = &listing.classes[candidate.class as usize];
+            let stem =
+                Path::new(&*candidate.name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            [format!("{class}/{stem}"), format!("{class}/{stem}.xml")]
+                .map(|name| (name.clone(), dir.join(name)))
+        });
+        asked = asked.files("annotations", annotations);
+    }
+    Ok(asked)
+}
+
+/// Takes the lock of `--out`, and refuses to replace what this program did not make.
 ///
 /// # Errors
 /// Says what is there, and that `--force` replaces it.
-pub(crate) fn claim(config: &Config) -> anyhow::Result<Option<Lock>> {
-    if config.dry_run {
-        return Ok(None);
-    }
-    refuse_foreign_tree(&config.out)?;
-    let lock = commit::lock(&config.out, STAGE)?;
-    if !config.force {
-        refuse_other_parameters(&config.out, &config.parameters()?)?;
-    }
-    Ok(Some(lock))
-}
-
-/// Files below train, valid and test are replaced and removed without asking, so they must be ours.
-fn refuse_foreign_tree(out: &Path) -> anyhow::Result<()> {
-    // The first file of a run, written before the tree.
-    if out.join(manifest::REJECTS_FILE_NAME).exists() {
-        return Ok(());
-    }
-    for split in Split::ALL {
-        let folder = out.join(split.name());
-        anyhow::ensure!(
-            folder.symlink_metadata().is_err(),
-            "{} exists and was not made by the splitter; choose an empty --out",
-            folder.display()
-        );
-    }
-    Ok(())
-}
-
-fn refuse_other_parameters(out: &Path, parameters: &Value) -> anyhow::Result<()> {
-    let path = out.join(manifest::FILE_NAME);
-    if !path.exists() {
-        return Ok(());
-    }
-    let shown = path.display();
-    let before = Provenance::read(&out.join(PROVENANCE))
-        .with_context(|| format!("{shown} exists, made by something else; use --force to replace it"))?
-        .with_context(|| {
-            format!("{shown} exists, and no {PROVENANCE} says how it was made; use --force to replace it")
-        })?
-        .parameters;
-    if before == *parameters {
-        return Ok(());
-    }
-    anyhow::bail!(
-        "{shown} exists with {}, and this run has {}; use --force to replace it, or another --out",
-        differing(&before, parameters),
-        differing(parameters, &before)
-    )
-}
-
-/// The entries of `of` that `from` has not, as `seed=1 ratio=[0.7,0.15,0.15]`.
-fn differing(of: &Value, from: &Value) -> String {
-    let Some(entries) = of.as_object() else { return of.to_string() };
-    let differing = entries.iter().filter(|(key, value)| from.get(key) != Some(value));
-    differing.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+pub(crate) fn claim(config: &Config, job: &Job) -> anyhow::Result<Lock> {
+    job.refuse_foreign(&[manifest::FILE_NAME, "train", "valid", "test"])?;
+    commit::lock(&config.out, STAGE)
 }
 
 /// The manifest's rows, sorted by the bytes of their paths.
@@ -87,7 +59,7 @@ pub(crate) fn rows(
     classes: &[String],
     pictures: &[Picture],
     splits: &[Split],
-    boxes: Option<&Boxes>,
+    boxes: Option<&[Option<Crop>]>,
 ) -> Vec<Row> {
     let row = |(i, (picture, &split)): (usize, (&Picture, &Split))| {
         let class = &classes[picture.class as usize];
@@ -98,7 +70,7 @@ pub(crate) fn rows(
             sha256: picture.sha256,
             width: picture.width,
             height: picture.height,
-            crop: boxes.and_then(|boxes| boxes.of_pictures[i]),
+            crop: boxes.and_then(|boxes| boxes[i]),
             augmented: None,
         }
     };
@@ -108,7 +80,7 @@ pub(crate) fn rows(
     rows
 }
 
-/// Writes everything; the manifest, for which the next stage waits, is last.
+/// Writes everything; the manifest, for which the next stage waits, is the last of the outputs.
 ///
 /// # Errors
 /// Names the file.
@@ -116,12 +88,21 @@ pub(crate) fn write(
     config: &Config,
     rows: &[Row],
     rejects: &[(String, Reject)],
-    inputs: BTreeMap<String, String>,
+    mut job: Job,
 ) -> anyhow::Result<()> {
     let out = &config.out;
+    let placed = tree::names(rows, config.tree);
+    let outputs = || {
+        let tables = [manifest::REJECTS_FILE_NAME, manifest::FILE_NAME].map(str::to_owned);
+        tables.into_iter().chain(placed.iter().cloned())
+    };
+    // First out with the old: a picture that has moved must not stand in two splits, however this ends.
+    job.remove_old(|name| {
+        Split::ALL.iter().any(|split| name.starts_with(&format!("{split}/"))) && !placed.contains(name)
+    })?;
+    job.plan(outputs())?;
     manifest::write_rejects(&out.join(manifest::REJECTS_FILE_NAME), rejects)?;
     tree::write(out, rows, config.tree)?;
-    let provenance = Provenance { inputs, ..Provenance::new(STAGE, &config.parameters()?)? };
-    provenance.write(&out.join(PROVENANCE))?;
-    manifest::write(&out.join(manifest::FILE_NAME), rows, false)
+    manifest::write(&out.join(manifest::FILE_NAME), rows, false)?;
+    job.finish(outputs()).map(drop)
 }

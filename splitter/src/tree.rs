@@ -1,8 +1,6 @@
 //! The folders `train`, `valid` and `test` below `--out`, for people and for tools that want folders.
-//!
-//! All that lies below these three belongs to the tree: what the manifest does not name is removed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -15,71 +13,39 @@ use data::{provenance, stage};
 
 use crate::Tree;
 
-/// Makes the tree below `out` hold exactly `rows`; with [`Tree::None`], removes it.
+/// The names, relative to `--out`, of all that the tree holds.
+pub(crate) fn names(rows: &[Row], tree: Tree) -> BTreeSet<String> {
+    let rows = rows.iter().filter(|_| tree != Tree::None);
+    rows.map(|row| format!("{}/{}/{}", row.split, row.class, name(row))).collect()
+}
+
+/// Places `rows` in the tree below `out`.
 ///
 /// # Errors
 /// Names the picture that could not be placed.
 pub(crate) fn write(out: &Path, rows: &[Row], tree: Tree) -> anyhow::Result<()> {
-    let mut folders: BTreeMap<(Split, &str), BTreeMap<&str, &Row>> = BTreeMap::new();
-    if tree != Tree::None {
-        for row in rows {
-            folders.entry((row.split, &row.class)).or_default().insert(name(row), row);
-        }
+    if tree == Tree::None {
+        return Ok(());
     }
-    // First out with the old: a picture that has moved must not stand in two splits, however this ends.
-    for split in Split::ALL {
-        let classes: BTreeSet<&str> = folders.keys().filter(|(s, _)| *s == split).map(|(_, c)| *c).collect();
-        remove_others(&out.join(split.name()), &classes, tree == Tree::None)?;
-    }
-    for (&(split, class), pictures) in &folders {
+    let mut folders = BTreeSet::new();
+    for row in rows {
         stage::check_interrupted()?;
-        let folder = out.join(split.name()).join(class);
-        remove_others(&folder, &pictures.keys().copied().collect(), false)?;
-        fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        for (name, row) in pictures {
-            place(out, row, &folder.join(name), tree)?;
+        let folder = out.join(row.split.name()).join(&row.class);
+        if folders.insert(folder.clone()) {
+            fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         }
-        commit::sync_directory(&folder)?;
+        place(out, row, &folder.join(name(row)), tree)?;
     }
-    for split in Split::ALL.map(|split| out.join(split.name())) {
-        if split.exists() {
-            commit::sync_directory(&split)?;
-        }
-    }
-    Ok(())
+    let splits = Split::ALL.map(|split| out.join(split.name()));
+    folders
+        .iter()
+        .chain(splits.iter().filter(|split| split.exists()))
+        .try_for_each(|dir| commit::sync_directory(dir))
 }
 
 /// The picture's own name: the last part of its path.
 fn name(row: &Row) -> &str {
     row.path.rsplit('/').next().unwrap_or(&row.path)
-}
-
-/// Removes from `folder` what `wanted` does not name, and `folder` itself if nothing is wanted at all.
-fn remove_others(folder: &Path, wanted: &BTreeSet<&str>, and_folder: bool) -> anyhow::Result<()> {
-    let named = || format!("cannot remove old parts of the tree {}", folder.display());
-    match fs::symlink_metadata(folder) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        metadata => anyhow::ensure!(
-            metadata.with_context(named)?.is_dir(),
-            "{} is no folder; remove it, or choose another --out",
-            folder.display()
-        ),
-    }
-    if and_folder {
-        return fs::remove_dir_all(folder).with_context(named);
-    }
-    for entry in fs::read_dir(folder).with_context(named)? {
-        let entry = entry.with_context(named)?;
-        if entry.file_name().to_str().is_some_and(|name| wanted.contains(name)) {
-            continue;
-        }
-        if entry.file_type().with_context(named)?.is_dir() {
-            fs::remove_dir_all(entry.path()).with_context(named)?;
-        } else {
-            commit::remove(&entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 fn place(out: &Path, row: &Row, target: &Path, tree: Tree) -> anyhow::Result<()> {

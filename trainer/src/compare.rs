@@ -15,8 +15,9 @@ use std::str::FromStr;
 
 use anyhow::Context;
 use data::commit;
+use data::current::{Asked, Place, Wanted};
 use data::manifest::Split;
-use data::stage::usage;
+use data::stage::{Manners, usage};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -36,6 +37,9 @@ pub struct CompareArgs {
     /// The page to write
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+    /// What to do about a page that is there already
+    #[command(flatten)]
+    pub wanted: Wanted,
 }
 
 /// A run under a name.
@@ -58,12 +62,18 @@ impl FromStr for NamedRun {
     }
 }
 
-/// Compares runs.
+/// Compares runs; `None` if the page is current, or only that was asked.
 ///
 /// # Errors
 /// If there are fewer than two, a run is not complete (names the file and what to run), has no figures on
 /// test, or the page cannot be written.
-pub fn compare(args: &CompareArgs) -> anyhow::Result<Summary> {
+pub fn compare(args: &CompareArgs, manners: &Manners) -> anyhow::Result<Option<Summary>> {
+    let name = args.out.file_name().with_context(|| format!("--out {} names no file", args.out.display()))?;
+    let name = name.to_string_lossy().into_owned();
+    let dir = args.out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let place = Place::new(dir, &format!(".{name}.json"), "trainer compare");
+    let Some(mut job) = place.start(&args.wanted, manners, || asked(args))? else { return Ok(None) };
+    job.plan([name.clone()])?;
     let runs = args.run.iter().map(Run::open).collect::<anyhow::Result<Vec<_>>>()?;
     let Some((first, others)) = runs.split_first().filter(|(_, others)| !others.is_empty()) else {
         return Err(usage("--run is given once, expected two runs or more"));
@@ -75,7 +85,26 @@ pub fn compare(args: &CompareArgs) -> anyhow::Result<Summary> {
         out: args.out.display().to_string(),
     };
     commit::write_bytes(&args.out, page::render(&summary, &runs).as_bytes())?;
-    Ok(summary)
+    job.finish([name])?;
+    Ok(Some(summary))
+}
+
+/// What the page depends on: the names, and the files of each run.
+fn asked(args: &CompareArgs) -> anyhow::Result<Asked> {
+    let names: Vec<&str> = args.run.iter().map(|run| run.name.as_str()).collect();
+    let files = [
+        "split/rejects.csv",
+        "split/provenance.json",
+        "augmented/manifest.csv",
+        "augmented/provenance.json",
+        "features/index.json",
+        "model/head.safetensors",
+        "model/history.csv",
+        "model/metrics.json",
+        "model/predictions.csv",
+    ];
+    let of_run = |run: &NamedRun| files.map(|file| (format!("{}/{file}", run.name), run.dir.join(file)));
+    Ok(Asked::new(&serde_json::json!({ "run": names }))?.files("runs", args.run.iter().flat_map(of_run)))
 }
 
 /// A run that has been read.
@@ -94,6 +123,7 @@ impl Run {
             model: dir.join("model"),
             manifest: manifest.clone(),
             split_dir: Some(dir.join("split")),
+            wanted: Wanted::default(),
         })
         .with_context(|| format!("the run {name}"))?;
         anyhow::ensure!(

@@ -7,12 +7,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use data::commit;
+use data::current::{Asked, Place, Wanted};
 use data::features::{Features, Index, SplitFeatures};
 use data::head;
 use data::manifest::{Manifest, Split};
 use data::provenance::sha256_file;
 use data::stage::{self, Manners, usage};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::classifier::Classifier;
 use crate::imagenet::ImagenetHead;
@@ -39,18 +41,27 @@ pub struct EvaluateArgs {
     /// hand, is measured beside the trained one
     #[arg(long, value_name = "FILE")]
     pub imagenet: Option<PathBuf>,
+    /// What to do about figures that are there already
+    #[command(flatten)]
+    pub wanted: Wanted,
 }
 
-/// Measures a head.
+/// What evaluate leaves.
+const OUTPUTS: [&str; 3] = [predictions::FILE_NAME, predictions::CONFUSION_FILE_NAME, metrics::FILE_NAME];
+
+/// Measures a head; `None` if the figures are current, or only that was asked.
 ///
 /// # Errors
 /// If features, head and manifest do not belong together, a split has no pictures, or a file cannot be
 /// written.
-pub fn evaluate(args: &EvaluateArgs, manners: &Manners) -> anyhow::Result<Summary> {
+pub fn evaluate(args: &EvaluateArgs, manners: &Manners) -> anyhow::Result<Option<Summary>> {
     if args.split.contains(&Split::Train) {
         return Err(usage("--split train: a head is not measured on what it was trained on"));
     }
+    let place = Place::new(&args.model, "provenance-evaluate.json", "trainer evaluate");
+    let Some(mut job) = place.start(&args.wanted, manners, || asked(args))? else { return Ok(None) };
     let _lock = commit::lock(&args.model, "trainer")?;
+    job.plan(OUTPUTS.map(str::to_owned))?;
     let features = Features::open(&args.features)?;
     let manifest = manifest_of(&args.manifest, &features.index)?;
     let classifier = Classifier::open(&args.model)?;
@@ -84,7 +95,21 @@ pub fn evaluate(args: &EvaluateArgs, manners: &Manners) -> anyhow::Result<Summar
     predictions::write(&args.model.join(predictions::FILE_NAME), &predicted, &manifest, classes)?;
     predictions::write_confusion(&args.model.join(predictions::CONFUSION_FILE_NAME), &predicted, classes)?;
     metrics.write(&args.model.join(metrics::FILE_NAME))?;
-    Ok(Summary { metrics })
+    job.finish(OUTPUTS.map(str::to_owned))?;
+    Ok(Some(Summary { metrics }))
+}
+
+/// What the figures depend on.
+fn asked(args: &EvaluateArgs) -> anyhow::Result<Asked> {
+    let splits: Vec<&str> = args.split.iter().map(|split| split.name()).collect();
+    let asked = Asked::new(&json!({ "split": splits }))?
+        .files("features", Index::files(&args.features, &[Split::Valid, Split::Test])?)
+        .file("the manifest", &args.manifest)
+        .file("the head", &args.model.join(head::FILE_NAME));
+    Ok(match &args.imagenet {
+        Some(path) => asked.file("ImageNet's head", path),
+        None => asked,
+    })
 }
 
 /// Says which figures will be of augmented pictures.

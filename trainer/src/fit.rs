@@ -13,16 +13,22 @@ mod tests;
 use std::fmt;
 
 use data::commit;
+use data::current::Place;
+use data::head;
 use data::stage::{self, Manners};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::batches::{self, Rows};
+use crate::history;
 use crate::loss::{Loss, Objective};
 use crate::mlp::Mlp;
 pub use config::{ClassWeights, Config, FitArgs, Hidden, Keep, Optimizer, Parameters};
 use run::Run;
 use splits::Splits;
+
+/// What a run leaves, beside its last checkpoint.
+const OUTPUTS: [&str; 2] = [history::FILE_NAME, head::FILE_NAME];
 
 /// The weights ran away: there is nothing to go on from.
 #[derive(Debug, thiserror::Error)]
@@ -34,15 +40,22 @@ struct Diverged {
     place: String,
 }
 
-/// Trains a head.
+/// Trains a head, going on from the newest checkpoint of the same run where there is one; `None` if the head is
+/// current, or only that was asked.
 ///
 /// # Errors
-/// If the features are not fit to train on, the model directory holds another run that is to be resumed,
-/// the loss stops being a finite number, or a file cannot be written.
-pub fn fit(config: &Config, manners: &Manners) -> anyhow::Result<Summary> {
+/// If the features are not fit to train on, the loss stops being a finite number, or a file cannot be written.
+pub fn fit(config: &Config, manners: &Manners) -> anyhow::Result<Option<Summary>> {
+    let place = Place::new(&config.out, "provenance-fit.json", "trainer fit");
+    let job = place.start(&config.wanted, manners, || config.asked())?;
+    if config.wanted.clean {
+        Run::remove_unfinished(&config.out)?;
+    }
+    let Some(mut job) = job else { return Ok(None) };
     let _lock = commit::lock(&config.out, "trainer")?;
     let splits = Splits::open(config)?;
-    let mut run = Run::start_or_resume(config, &splits)?;
+    job.plan(OUTPUTS.map(str::to_owned))?;
+    let mut run = Run::start_or_resume(config, &splits, job.from_scratch())?;
     let objective = splits.objective(&config.parameters);
     let bar = stage::progress(manners, (config.epochs * splits.train.len()) as u64, "samples");
     bar.set_position((run.epoch() * splits.train.len()) as u64);
@@ -55,7 +68,9 @@ pub fn fit(config: &Config, manners: &Manners) -> anyhow::Result<Summary> {
         run.save_if_due()?;
     }
     bar.finish_and_clear();
-    run.finish()
+    let summary = run.finish()?;
+    job.finish(OUTPUTS.map(str::to_owned))?;
+    Ok(Some(summary))
 }
 
 fn train_epoch(

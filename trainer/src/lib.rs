@@ -6,9 +6,11 @@
 //!
 //! This crate knows features, not networks; only the report looks at pictures, to show them.
 
+use std::fmt;
 use std::process::ExitCode;
 
 use data::stage::{self, Manners, print_summary};
+use serde::Serialize;
 
 pub mod classifier;
 pub mod compare;
@@ -76,13 +78,17 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
     let manners = &cli.manners;
     match &cli.command {
         Command::Fit(args) => {
-            let config = fit::Config::new(args, manners.seed)?;
-            print_summary(manners, &fit::fit(&config, manners)?)
+            print_if_made(manners, fit::fit(&fit::Config::new(args, manners.seed)?, manners)?)
         }
-        Command::Evaluate(args) => print_summary(manners, &evaluate::evaluate(args, manners)?),
-        Command::Report(args) => print_summary(manners, &report::report(args)?),
-        Command::Compare(args) => print_summary(manners, &compare::compare(args)?),
+        Command::Evaluate(args) => print_if_made(manners, evaluate::evaluate(args, manners)?),
+        Command::Report(args) => print_if_made(manners, report::report(args, manners)?),
+        Command::Compare(args) => print_if_made(manners, compare::compare(args, manners)?),
     }
+}
+
+/// Nothing was made where everything is current; that has been said.
+fn print_if_made<S: Serialize + fmt::Display>(manners: &Manners, summary: Option<S>) -> anyhow::Result<()> {
+    summary.map_or(Ok(()), |summary| print_summary(manners, &summary))
 }
 
 // The synthetic data also serves the tests of the program, where this crate has a name.

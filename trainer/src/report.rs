@@ -19,6 +19,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use data::commit;
+use data::current::{Place, Wanted};
+use data::stage::Manners;
 use serde::Serialize;
 
 use examples::Examples;
@@ -43,26 +45,35 @@ pub struct ReportArgs {
     /// Directory of the splitter, for what it rejected and how it split
     #[arg(long)]
     pub split_dir: Option<PathBuf>,
+    /// What to do about a report that is there already
+    #[command(flatten)]
+    pub wanted: Wanted,
 }
 
-/// Writes the report.
+/// Writes the report; `None` if it is current, or only that was asked.
 ///
 /// # Errors
 /// If a file is missing or damaged, the files do not belong together, or the report cannot be written. A
 /// picture that cannot be read is no error: the report says so in its place.
-pub fn report(args: &ReportArgs) -> anyhow::Result<Summary> {
+pub fn report(args: &ReportArgs, manners: &Manners) -> anyhow::Result<Option<Summary>> {
+    let place = Place::new(&args.model, "provenance-report.json", "trainer report");
+    let Some(mut job) = place.start(&args.wanted, manners, || material::asked(args))? else {
+        return Ok(None);
+    };
     let _lock = commit::lock(&args.model, "trainer")?;
+    job.plan([FILE_NAME.to_owned()])?;
     let material = Material::gather(args)?;
     let examples = Examples::choose(&material);
     let pictures = Pictures::load(&material.manifest, &examples.paths());
     let page = page::render(&material, &examples, &pictures);
     let path = args.model.join(FILE_NAME);
     commit::write_bytes(&path, page.as_bytes())?;
-    Ok(Summary {
+    job.finish([FILE_NAME.to_owned()])?;
+    Ok(Some(Summary {
         report: path.display().to_string(),
         pictures: pictures.n_read(),
         unreadable: pictures.n_unreadable(),
-    })
+    }))
 }
 
 /// What was written.

@@ -93,7 +93,7 @@ impl Work {
                     pending.push(path);
                 } else if path.file_name().unwrap() != ".lock" {
                     let modified = fs::metadata(&path).unwrap().modified().unwrap();
-                    tree.insert(path.clone(), (sha256_file(&path).unwrap(), modified));
+                    tree.insert(path.clone(), (data::provenance::sha256_file(&path).unwrap(), modified));
                 }
             }
         }
@@ -120,7 +120,10 @@ fn train_rows_get_copies_and_the_others_pass_unchanged() {
         let from = row.augmented.as_ref().unwrap();
         let source = work.rows.iter().find(|r| r.path == from.source).unwrap();
         assert_eq!((source.split, &source.class), (Split::Train, &row.class));
-        assert_eq!(sha256_file(&result.resolve(row)).unwrap(), data::provenance::to_hex(&row.sha256));
+        assert_eq!(
+            data::provenance::sha256_file(&result.resolve(row)).unwrap(),
+            data::provenance::to_hex(&row.sha256)
+        );
         let bytes = fs::read(result.resolve(row)).unwrap();
         let picture = data::photo::decode(&bytes, &data::photo::Limits::STANDARD).unwrap().rgb;
         assert_eq!(picture.dimensions(), (row.width, row.height));

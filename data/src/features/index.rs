@@ -1,7 +1,7 @@
 //! `index.json`: written last, so that what it lists is there and whole.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,17 @@ impl Index {
             n_rejected: 0,
             shards: Split::ALL.into_iter().map(|split| (split, Vec::new())).collect(),
         }
+    }
+
+    /// The index in `dir` and the shards of `splits` that it lists, each with its name.
+    ///
+    /// # Errors
+    /// As [`Index::read`].
+    pub fn files(dir: &Path, splits: &[Split]) -> anyhow::Result<Vec<(String, PathBuf)>> {
+        let index = Self::read(dir)?;
+        let shards = splits.iter().filter_map(|split| index.shards.get(split)).flatten();
+        let names = shards.map(|shard| shard.file.clone()).chain([Self::FILE_NAME.to_owned()]);
+        Ok(names.map(|name| (name.clone(), dir.join(name))).collect())
     }
 
     /// Writes the index into `dir`.

@@ -1,18 +1,17 @@
 //! The sample's profiles: people to swipe on, with and without dogs, and what real profiles have
 //! wrong with them.
 
-use std::path::Path;
-
 use anyhow::Context;
 use rayon::prelude::*;
 use serde::Serialize;
 
 use super::builds::BREEDS;
+use super::easel::Easel;
 use super::picture::{self, Subject};
 use super::shapes::between;
 use super::{Config, jpeg};
 use crate::draw::{self, Stream};
-use crate::{commit, stage};
+use crate::stage;
 
 /// The profiles live around this point (Freiburg im Breisgau), degrees north and east.
 pub(super) const CENTRE: (f64, f64) = (47.9959, 7.8522);
@@ -95,49 +94,64 @@ const PEOPLE: [(&str, &str, Album); 30] = [
 /// How many profiles are written.
 pub(super) const COUNT: usize = PEOPLE.len();
 
+const TABLE: &str = "profiles.csv";
+
+/// The names of all files that [`write`] puts into the folder of the profiles.
+pub(super) fn names() -> Vec<String> {
+    let photos = PEOPLE
+        .iter()
+        .enumerate()
+        .flat_map(|(i, (_, _, album))| (1..=subjects(*album).len()).map(move |n| photo_name(&id(i), n)));
+    photos.chain([TABLE.to_owned()]).collect()
+}
+
+fn id(i: usize) -> String {
+    format!("p{:03}", i + 1)
+}
+
+fn photo_name(id: &str, n: usize) -> String {
+    format!("photos/{id}_{n}.jpg")
+}
+
 /// Writes `photos/` and, last, `profiles.csv`; gives the number of photos.
-pub(super) fn write(config: &Config, dir: &Path) -> anyhow::Result<usize> {
+pub(super) fn write(config: &Config, easel: &Easel<'_>) -> anyhow::Result<usize> {
     let made: Vec<(Row, usize)> = PEOPLE
         .par_iter()
         .enumerate()
         .map(|(i, person)| {
             stage::check_interrupted()?;
-            write_one(config, dir, i, person)
+            write_one(config, easel, i, person)
         })
         .collect::<anyhow::Result<_>>()?;
-    let photos = dir.join("photos");
-    commit::sync_directory(&photos)?;
-    commit::write(&dir.join("profiles.csv"), |file| {
-        let mut table = csv::Writer::from_writer(file);
-        for (row, _) in &made {
-            table.serialize(row)?;
-        }
-        table.flush().context("cannot write profiles.csv")
-    })?;
+    let mut table = csv::Writer::from_writer(Vec::new());
+    for (row, _) in &made {
+        table.serialize(row)?;
+    }
+    easel.put(TABLE, &table.into_inner().context("cannot write the profiles")?)?;
     Ok(made.iter().map(|(_, n_photos)| n_photos).sum())
 }
 
 fn write_one(
     config: &Config,
-    dir: &Path,
+    easel: &Easel<'_>,
     i: usize,
     &(name, gender, album): &(&'static str, &'static str, Album),
 ) -> anyhow::Result<(Row, usize)> {
-    let id = format!("p{:03}", i + 1);
+    let id = id(i);
     let mut draws = draw::stream(config.seed, "sample profile", &id);
     let subjects = subjects(album);
     let mut names = Vec::new();
     for (n, &subject) in subjects.iter().enumerate() {
-        let name = format!("photos/{id}_{}.jpg", n + 1);
+        let name = photo_name(&id, n + 1);
         let mut bytes = jpeg(&picture::paint(subject, config.size, &mut draws))?;
         if let Broken(_) = album {
             bytes.truncate(bytes.len() * 2 / 5);
         }
-        super::write_picture(&dir.join(&name), &bytes)?;
+        easel.put(&name, &bytes)?;
         names.push(name);
     }
     if let Missing = album {
-        names.push(format!("photos/{id}_1.jpg"));
+        names.push(photo_name(&id, 1));
     }
     let (latitude, longitude) = place(&mut draws);
     let row = Row {
@@ -183,8 +197,11 @@ mod tests {
     #[test]
     fn the_profiles_hold_what_real_ones_do_wrong() {
         let dir = tempfile::tempdir().unwrap();
-        let config = Config { out: dir.path().join("raw"), profiles: None, per_class: 1, size: 48, seed: 3 };
-        let n_photos = write(&config, dir.path()).unwrap();
+        let (raw, profiles) = (dir.path().join("raw"), dir.path());
+        let (raw, profiles) = (raw.to_str().unwrap(), profiles.to_str().unwrap());
+        let args = ["sample", "-q", "--out", raw, "--profiles", profiles, "--per-class", "1", "--size", "48"];
+        crate::sample::run(&clap::Parser::parse_from(args)).unwrap();
+        let n_photos = super::names().len() - 1;
 
         let mut table = csv::Reader::from_path(dir.path().join("profiles.csv")).unwrap();
         let header = ["id", "name", "age", "gender", "latitude", "longitude", "photos"];

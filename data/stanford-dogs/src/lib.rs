@@ -2,7 +2,7 @@
 //!
 //! 20,580 pictures of 120 breeds (Khosla and others, 2011) come in three archives: the pictures, the boxes
 //! around the dogs, and the official split. Whatever interrupts this program, the next run goes on there;
-//! `OUT/raw/.stanford-dogs.json` is written last and says that everything stands.
+//! `OUT/raw/.stanford-dogs.json` lists what was unpacked.
 //!
 //! It is a program of its own so that no stage needs an HTTP client.
 
@@ -19,16 +19,18 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use data::current::{Asked, Place, Wanted};
 use data::stage::{self, Manners};
 use data::{commit, forecast};
 use fetch::Patience;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::json;
 
 pub use crate::archives::{Archive, Layout, pinned};
 use crate::download::{Client, PATIENCE};
 
-/// Written last, in the folder of the pictures; the splitter passes over names with a dot.
-const TARGET: &str = "raw/.stanford-dogs.json";
+/// What was unpacked, in the folder of the pictures; the splitter passes over names with a dot.
+const RECORD: &str = "raw/.stanford-dogs.json";
 
 /// Fetches the Stanford Dogs data set.
 #[derive(Debug, Clone, clap::Parser)]
@@ -48,16 +50,17 @@ pub struct Cli {
     /// Where images.tar, annotation.tar and lists.tar are fetched from
     #[arg(long, value_name = "URL", default_value = archives::HOME)]
     pub mirror: String,
+    /// What to do about a data set that is there already
+    #[command(flatten)]
+    pub wanted: Wanted,
     /// The flags that every program has
     #[command(flatten)]
     pub manners: Manners,
 }
 
-/// What stands in `OUT`, as the target file says it.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What stands in `OUT`.
+#[derive(Debug, PartialEq, Eq, Serialize)]
 struct Inventory {
-    /// sha256 of each archive.
-    archives: BTreeMap<String, String>,
     pictures: usize,
     classes: usize,
 }
@@ -87,16 +90,16 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
 /// # Errors
 /// As [`run`].
 pub fn run_with(cli: &Cli, archives: &[Archive]) -> anyhow::Result<()> {
-    let inventory = make(cli, archives, &PATIENCE)?;
-    stage::print_summary(&cli.manners, &inventory)
+    let made = make(cli, archives, &PATIENCE)?;
+    // Nothing was made where everything is current; that has been said.
+    made.map_or(Ok(()), |inventory| stage::print_summary(&cli.manners, &inventory))
 }
 
-fn make(cli: &Cli, archives: &[Archive], patience: &Patience) -> anyhow::Result<Inventory> {
-    let digests: BTreeMap<_, _> = archives.iter().map(|a| (a.name.to_owned(), a.sha256.clone())).collect();
-    let target = cli.out.join(TARGET);
-    if let Some(inventory) = finished(&target)?.filter(|i| i.archives == digests) {
-        return Ok(inventory);
-    }
+fn make(cli: &Cli, archives: &[Archive], patience: &Patience) -> anyhow::Result<Option<Inventory>> {
+    let digests: BTreeMap<_, _> = archives.iter().map(|a| (a.name, &a.sha256)).collect();
+    let place = Place::new(&cli.out, RECORD, "stanford-dogs");
+    let job = place.start(&cli.wanted, &cli.manners, || Asked::new(&json!({ "archives": digests })))?;
+    let Some(mut job) = job else { return Ok(None) };
     // Not of OUT itself: the stages write below it, and a lock sweeps what it takes for left behind.
     let folders = ["download"].into_iter().chain(archives.iter().map(|a| a.folder));
     let _locks: Vec<_> = folders
@@ -105,26 +108,19 @@ fn make(cli: &Cli, archives: &[Archive], patience: &Patience) -> anyhow::Result<
     ensure_space(&cli.out, archives)?;
 
     let client = Client::new(cli, patience);
-    let mut inventory = Inventory { archives: digests, pictures: 0, classes: 0 };
+    let mut inventory = Inventory { pictures: 0, classes: 0 };
+    let mut made = Vec::new();
     for archive in archives {
         let file = client.fetch(archive)?;
-        let unpacked = unpack::unpack(cli, archive, &file)
+        let unpacked = unpack::unpack(cli, archive, &file, &mut job)
             .with_context(|| format!("cannot unpack {}", file.display()))?;
         if archive.folder == "raw" {
             (inventory.pictures, inventory.classes) = (unpacked.n_files, unpacked.n_folders);
         }
+        made.extend(unpacked.names);
     }
-    commit::write_bytes(&target, serde_json::to_string_pretty(&inventory)?.as_bytes())?;
-    Ok(inventory)
-}
-
-fn finished(target: &Path) -> anyhow::Result<Option<Inventory>> {
-    let text = match fs::read(target) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        read => read.with_context(|| format!("cannot read {}", target.display()))?,
-    };
-    let inventory = serde_json::from_slice(&text);
-    inventory.map(Some).with_context(|| format!("{} is damaged; remove it and run again", target.display()))
+    job.finish(made)?;
+    Ok(Some(inventory))
 }
 
 /// Refuses a disk that the rest of the archives and all of their files will not fit on.

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use data::commit;
+use data::current::Job;
 use data::stage::{self, check_interrupted};
 use tar::EntryType;
 
@@ -22,8 +23,11 @@ const MAX_ENTRIES: usize = 100_000;
 const MAX_BYTES: u64 = 64 << 20;
 
 /// What an archive held.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Unpacked {
+    /// The files that stand there as the archive has them, relative to `--out`.
+    pub(crate) names: Vec<String>,
+    /// With those that somebody changed, or put there before: they stay as they are.
     pub(crate) n_files: usize,
     pub(crate) n_folders: usize,
 }
@@ -33,13 +37,48 @@ pub(crate) struct Unpacked {
 ///
 /// # Errors
 /// If an entry is refused, naming it; if the counts are not the known ones; or if the disk is full.
-pub(crate) fn unpack(cli: &Cli, archive: &Archive, file: &Path) -> anyhow::Result<Unpacked> {
-    let to = cli.out.join(archive.folder);
+pub(crate) fn unpack(cli: &Cli, archive: &Archive, file: &Path, job: &mut Job) -> anyhow::Result<Unpacked> {
+    let mut planned = Vec::new();
+    for_each_file(cli, archive, file, |name, _| {
+        // What stands there already and is not ours is no part of the plan.
+        if job.owns(name)? {
+            planned.push(name.to_owned());
+        }
+        Ok(())
+    })?;
+    job.plan(planned)?;
+
+    let (mut names, mut folders, mut n_files) = (Vec::new(), BTreeSet::new(), 0);
+    for_each_file(cli, archive, file, |name, entry| {
+        let target = cli.out.join(name);
+        let mut bytes = Vec::with_capacity(entry.size() as usize);
+        entry.read_to_end(&mut bytes).with_context(|| format!("the entry {name} is damaged"))?;
+        folders.extend(target.parent().map(Path::to_owned));
+        n_files += 1;
+        if write_unless_there(&target, &bytes, job.owns(name)?)? {
+            names.push(name.to_owned());
+        } else {
+            tracing::warn!("{} is not what the archive has, and stays as it is", target.display());
+        }
+        Ok(())
+    })?;
+    folders.iter().try_for_each(|folder| commit::sync_directory(folder))?;
+    let unpacked = Unpacked { names, n_files, n_folders: folders.len() };
+    check_counts(archive, &unpacked)?;
+    Ok(unpacked)
+}
+
+/// Hands `visit` the files of the archive `file`, each with its name relative to `--out`.
+fn for_each_file(
+    cli: &Cli,
+    archive: &Archive,
+    file: &Path,
+    mut visit: impl FnMut(&str, &mut tar::Entry<'_, BufReader<File>>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let bar = stage::progress_of_bytes(&cli.manners, archive.size).with_message(archive.folder);
     let mut tar = tar::Archive::new(BufReader::with_capacity(1 << 20, File::open(file)?));
     let mut seen = HashSet::new();
-    let mut folders = BTreeSet::new();
-    for (n, entry) in tar.entries()?.enumerate() {
+    for (n, entry) in tar.entries_with_seek()?.enumerate() {
         check_interrupted()?;
         ensure!(n < MAX_ENTRIES, "it has more than {MAX_ENTRIES} entries");
         let mut entry = entry.context("it is damaged")?;
@@ -52,11 +91,11 @@ pub(crate) fn unpack(cli: &Cli, archive: &Archive, file: &Path) -> anyhow::Resul
         else {
             continue;
         };
-        let folder = class.map_or_else(|| to.clone(), |class| to.join(class));
-        let target = folder.join(name);
+        let within = class.map_or_else(String::new, |class| format!("{class}/"));
+        let target = format!("{}/{within}{name}", archive.folder);
         // Names that differ in case only are one file on the disks of Macs and Windows.
         ensure!(
-            seen.insert(target.to_string_lossy().to_ascii_lowercase()),
+            seen.insert(target.to_ascii_lowercase()),
             "the entry {shown:?} is refused: there is one of this name already"
         );
         ensure!(
@@ -64,17 +103,9 @@ pub(crate) fn unpack(cli: &Cli, archive: &Archive, file: &Path) -> anyhow::Resul
             "the entry {shown:?} is refused: {} bytes, expected at most {MAX_BYTES}",
             entry.size()
         );
-        let mut bytes = Vec::with_capacity(entry.size() as usize);
-        entry.read_to_end(&mut bytes).with_context(|| format!("the entry {shown:?} is damaged"))?;
-        write_unless_there(&target, &bytes)?;
-        folders.insert(folder);
+        visit(&target, &mut entry)?;
     }
-    for folder in &folders {
-        commit::sync_directory(folder)?;
-    }
-    let unpacked = Unpacked { n_files: seen.len(), n_folders: folders.len() };
-    check_counts(archive, &unpacked)?;
-    Ok(unpacked)
+    Ok(())
 }
 
 /// Class and name of a file to be written; `None` for folders and what archivers leave behind.
@@ -110,20 +141,29 @@ fn is_plain(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
 }
 
-fn write_unless_there(target: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+/// Whether the file stands there then; what is not `ours` is not replaced.
+fn write_unless_there(target: &Path, bytes: &[u8], ours: bool) -> anyhow::Result<bool> {
     let same_length = fs::metadata(target).is_ok_and(|m| m.len() == bytes.len() as u64);
     if same_length && fs::read(target).is_ok_and(|found| found == bytes) {
-        return Ok(());
+        return Ok(true);
+    }
+    if !ours {
+        return Ok(false);
     }
     let mut pending = commit::Pending::create(target)?;
     std::io::Write::write_all(&mut pending, bytes)
         .with_context(|| format!("cannot write {}", target.display()))?;
-    pending.commit_without_directory()
+    pending.commit_without_directory().map(|()| true)
 }
 
 fn check_counts(archive: &Archive, unpacked: &Unpacked) -> anyhow::Result<()> {
     let Some((n_files, n_folders)) = archive.counts else { return Ok(()) };
-    let expected = Unpacked { n_files, n_folders };
-    ensure!(*unpacked == expected, "it holds {unpacked:?}, expected {expected:?}");
+    let found = (unpacked.n_files, unpacked.n_folders);
+    ensure!(
+        found == (n_files, n_folders),
+        "it holds {} files in {} folders, expected {n_files} in {n_folders}",
+        found.0,
+        found.1
+    );
     Ok(())
 }

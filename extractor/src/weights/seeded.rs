@@ -20,7 +20,7 @@ use crate::vgg16::{LAYERS, Layer};
 /// # Errors
 /// If the file cannot be written.
 pub fn write_seeded(seed: u64, dir: &Path) -> anyhow::Result<PathBuf> {
-    let path = dir.join(format!("vgg16-seeded-{seed}.safetensors"));
+    let path = seeded_path(seed, dir);
     let bytes = seeded_file(seed)?;
     if path.exists() {
         if sha256_file(&path)? == sha256_hex(&bytes) {
@@ -30,6 +30,11 @@ pub fn write_seeded(seed: u64, dir: &Path) -> anyhow::Result<PathBuf> {
     }
     commit::write_bytes(&path, &bytes)?;
     Ok(path)
+}
+
+/// Where [`write_seeded`] puts them.
+pub(super) fn seeded_path(seed: u64, dir: &Path) -> PathBuf {
+    dir.join(format!("vgg16-seeded-{seed}.safetensors"))
 }
 
 impl Weights {

@@ -66,3 +66,28 @@ pub(super) fn recorded_sha256(header: &Metadata) -> Option<String> {
     let made_by: Provenance = serde_json::from_str(text).ok()?;
     Some(made_by.parameters.get("weights_sha256")?.as_str()?.to_owned())
 }
+
+/// Removes from `dir` the weights files that this program made: they say so themselves.
+///
+/// # Errors
+/// If one cannot be removed.
+pub(crate) fn remove_made(dir: &Path) -> anyhow::Result<()> {
+    let Ok(entries) = dir.read_dir() else { return Ok(()) };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let is_link = path.is_symlink();
+        let made = !is_link
+            && data::weights::File::open(&path).is_ok_and(|file| {
+                let text =
+                    file.header.tensors.metadata().as_ref().and_then(|metadata| metadata.get(METADATA_KEY));
+                text.and_then(|text| serde_json::from_str::<Provenance>(text).ok())
+                    .is_some_and(|p| p.stage == "extractor")
+            });
+        if made {
+            commit::remove(&path)?;
+        }
+    }
+    // Fails where something is left in it.
+    let _ = std::fs::remove_dir(dir);
+    Ok(())
+}

@@ -5,6 +5,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context;
+use data::current::{Asked, Wanted};
+use data::features::Index;
+use data::manifest::Split;
 use data::stage::usage;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -64,10 +67,9 @@ pub struct FitArgs {
     /// Seconds between two checkpoints at least; 0 means one after each epoch. The result does not depend on it
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub checkpoint_every: u64,
-    /// Go on from the newest checkpoint, or start where there is none. Without it a run starts afresh and
-    /// removes the checkpoints of an earlier one
-    #[arg(long)]
-    pub resume: bool,
+    /// What to do about a head that is there already
+    #[command(flatten)]
+    pub wanted: Wanted,
 }
 
 /// Units of the hidden layers, first to last; empty for a linear probe.
@@ -176,11 +178,22 @@ pub struct Config {
     pub epochs: usize,
     /// Time between two checkpoints at least.
     pub checkpoint_every: Duration,
-    /// Go on where a checkpoint is.
-    pub resume: bool,
+    /// What to do about a head that is there already.
+    pub wanted: Wanted,
 }
 
 impl Config {
+    /// What the head depends on.
+    ///
+    /// # Errors
+    /// If there are no complete features.
+    pub(super) fn asked(&self) -> anyhow::Result<Asked> {
+        let mut parameters = self.parameters.by_flag()?;
+        parameters.insert("epochs".to_owned(), self.epochs.into());
+        let features = Index::files(&self.features, &[Split::Train, Split::Valid])?;
+        Ok(Asked::new(&parameters)?.files("features", features))
+    }
+
     /// Checks the flags.
     ///
     /// # Errors
@@ -235,7 +248,7 @@ impl Config {
             },
             epochs: args.epochs,
             checkpoint_every: Duration::from_secs(args.checkpoint_every),
-            resume: args.resume,
+            wanted: args.wanted,
         })
     }
 }

@@ -4,10 +4,11 @@
 //! `head.safetensors` is written last, so that a head is always that of a run that ended. None of the three
 //! depends on when checkpoints were written, nor on how often the run was killed and resumed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use data::checkpoint::{self, Checkpoint, EpochFigures};
+use data::current;
 use data::head::{Dense, FILE_NAME, Head, HeadInfo};
 use serde_json::{Map, Value, json};
 
@@ -39,16 +40,17 @@ struct Saved {
 }
 
 impl<'a> Run<'a> {
-    /// Goes on from the newest checkpoint where that is wanted and there is one, or starts.
-    pub(super) fn start_or_resume(config: &'a Config, splits: &'a Splits) -> anyhow::Result<Self> {
-        let found = if config.resume { Checkpoint::read_newest(&config.out)? } else { None };
+    /// Goes on from the newest checkpoint of this run, or starts.
+    pub(super) fn start_or_resume(
+        config: &'a Config,
+        splits: &'a Splits,
+        from_scratch: bool,
+    ) -> anyhow::Result<Self> {
         let identity = identity(&config.parameters, splits)?;
+        let found = if from_scratch { None } else { checkpoint_of(&identity, config)? };
         let is_new = found.is_none();
         let state = match found {
-            Some(checkpoint) => {
-                ensure_same_run(&checkpoint, &identity, config)?;
-                checkpoint
-            }
+            Some(checkpoint) => checkpoint,
             None => {
                 checkpoint::keep_newest(&config.out, 0)?;
                 start(config, splits, &identity)
@@ -67,6 +69,11 @@ impl<'a> Run<'a> {
             run.checkpoint()?.write(&config.out)?;
         }
         Ok(run)
+    }
+
+    /// Removes the checkpoints in `out`.
+    pub(super) fn remove_unfinished(out: &Path) -> anyhow::Result<()> {
+        if out.is_dir() { checkpoint::keep_newest(out, 0) } else { Ok(()) }
     }
 
     /// Epochs that have ended.
@@ -235,30 +242,29 @@ fn identity(parameters: &Parameters, splits: &Splits) -> anyhow::Result<Map<Stri
     Ok(identity)
 }
 
-fn ensure_same_run(found: &Checkpoint, run: &Map<String, Value>, config: &Config) -> anyhow::Result<()> {
+/// The newest checkpoint, if it is one of this run. One of another run, or of more epochs than are asked for, is
+/// of no use; the log says so.
+fn checkpoint_of(run: &Map<String, Value>, config: &Config) -> anyhow::Result<Option<Checkpoint>> {
+    let found = match Checkpoint::read_newest(&config.out) {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::warn!("{error:#}; starting afresh");
+            return Ok(None);
+        }
+    };
+    let Some(found) = found else { return Ok(None) };
+    let mut differences = current::differences(&json!(found.run), &json!(run));
+    if found.epoch() > config.epochs {
+        differences.push(format!(
+            "it has {} epochs behind it, {} are asked for",
+            found.epoch(),
+            config.epochs
+        ));
+    }
+    if differences.is_empty() {
+        return Ok(Some(found));
+    }
     let file = checkpoint::path(&config.out, found.epoch());
-    let absent = Value::Null;
-    let mut names: Vec<&String> = found.run.keys().chain(run.keys()).collect();
-    names.sort();
-    names.dedup();
-    let differences: Vec<String> = names
-        .into_iter()
-        .map(|name| (name, found.run.get(name).unwrap_or(&absent), run.get(name).unwrap_or(&absent)))
-        .filter(|(_, then, now)| then != now)
-        .map(|(name, then, now)| format!("{name} was {then}, is {now}"))
-        .collect();
-    anyhow::ensure!(
-        differences.is_empty(),
-        "{} is of another run: {}; run trainer fit without --resume to start afresh",
-        file.display(),
-        differences.join("; ")
-    );
-    anyhow::ensure!(
-        found.epoch() <= config.epochs,
-        "{} has {} epochs behind it, --epochs asks for {}; run trainer fit without --resume to start afresh",
-        file.display(),
-        found.epoch(),
-        config.epochs
-    );
-    Ok(())
+    tracing::info!("{} is of another run ({}); starting afresh", file.display(), differences.join("; "));
+    Ok(None)
 }

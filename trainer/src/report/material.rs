@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use data::checkpoint::EpochFigures;
+use data::current::Asked;
 use data::features::Index;
 use data::head::{self, Head, HeadInfo};
 use data::manifest::{Manifest, REJECTS_FILE_NAME, Split};
@@ -36,6 +37,28 @@ pub(crate) struct Material {
     pub(crate) made_with: Vec<(String, Value)>,
     /// Pictures that the splitter rejected, by reason; `None` where that is not known.
     pub(crate) rejected_by_splitter: Option<BTreeMap<String, usize>>,
+}
+
+/// What the report depends on: everything that [`Material::gather`] reads, and the pictures.
+pub(super) fn asked(args: &ReportArgs) -> anyhow::Result<Asked> {
+    let manifest = Manifest::read(&args.manifest)?;
+    let pictures: Vec<_> =
+        manifest.rows.iter().map(|row| (row.path.clone(), manifest.resolve(row))).collect();
+    let dirs = [args.split_dir.as_deref(), args.manifest.parent()];
+    let model = |name: &str| args.model.join(name);
+    let mut asked = Asked::new(&json!({}))?
+        .file("the manifest", &args.manifest)
+        .files("pictures", pictures)
+        .file("the index of the features", &args.features.join(Index::FILE_NAME))
+        .file("the head", &model(head::FILE_NAME))
+        .file("the history", &model(history::FILE_NAME))
+        .file("the metrics", &model(metrics::FILE_NAME))
+        .file("the predictions", &model(predictions::FILE_NAME))
+        .value("how the pictures were split and augmented", &made_with(&dirs)?)?;
+    if let Some(dir) = &args.split_dir {
+        asked = asked.file("the splitter's rejects", &dir.join(REJECTS_FILE_NAME));
+    }
+    Ok(asked)
 }
 
 impl Material {
@@ -117,8 +140,7 @@ impl Material {
 
     /// Which epoch gave the head, and why.
     pub(crate) fn kept_epoch(&self) -> (usize, Keep) {
-        let keep = keep_of(&self.head);
-        (history::kept_epoch(&self.history, keep).unwrap_or(0), keep)
+        (best_epoch(&self.head), keep_of(&self.head))
     }
 
     /// Pictures of a split.
@@ -142,20 +164,25 @@ fn keep_of(head: &HeadInfo) -> Keep {
 fn history_of(model: &Path, head: &HeadInfo) -> anyhow::Result<Vec<EpochFigures>> {
     let path = model.join(history::FILE_NAME);
     let history = history::read(&path)?;
-    let kept = history::kept_epoch(&history, keep_of(head));
+    // Which epoch it was is decided once, by fit, from the figures in full.
+    let figures = best_epoch(head).checked_sub(1).and_then(|epoch| history.get(epoch));
     let told = |name: &str| head.training.get(name).and_then(Value::as_str).map(str::to_owned);
-    let loss = kept.map(|epoch| history::cell(history[epoch - 1][2]));
-    let top1 = kept.map(|epoch| history::cell(history[epoch - 1][3]));
     anyhow::ensure!(
-        kept.is_some()
-            && head.training["best_epoch"] == json!(kept)
-            && loss == told("valid_loss")
-            && top1 == told("valid_top1"),
+        figures.is_some_and(|[_, _, loss, top1, ..]| {
+            Some(history::cell(*loss)) == told("valid_loss")
+                && Some(history::cell(*top1)) == told("valid_top1")
+        }),
         "{} is not the history of {}; run trainer fit again",
         path.display(),
         head::FILE_NAME
     );
     Ok(history)
+}
+
+/// The epoch that the head is of, from 1; 0 if it does not say.
+fn best_epoch(head: &HeadInfo) -> usize {
+    let told = head.training.get("best_epoch").and_then(Value::as_u64);
+    told.and_then(|epoch| usize::try_from(epoch).ok()).unwrap_or(0)
 }
 
 /// Parameters of the stages whose provenance lies in `dirs`.
@@ -165,7 +192,10 @@ fn made_with(dirs: &[Option<&Path>]) -> anyhow::Result<Vec<(String, Value)>> {
         if let Some(p) = Provenance::read(&dir.join("provenance.json"))?
             && !found.iter().any(|(stage, _)| *stage == p.stage)
         {
-            found.push((p.stage, p.parameters));
+            let mut parameters = p.parameters;
+            // It says what would have been refused, and nothing about what is there.
+            parameters.as_object_mut().map(|flags| flags.remove("max-bad"));
+            found.push((p.stage, parameters));
         }
     }
     Ok(found)

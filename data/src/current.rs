@@ -1,0 +1,479 @@
+//! Whether what a stage made is still what it would make: the one definition of "current".
+//!
+//! A stage says what it is asked for ([`Asked`]): its parameters and the files that it reads. This module
+//! compares that with the provenance beside its outputs: the format version, the parameters, the content of
+//! every input, and the content of every output. If all of it is equal, the stage is *current*: it says so,
+//! touches nothing and ends. Otherwise it says because of what, and runs.
+//!
+//! Names and time stamps decide nothing. That a file has not changed since its digest was taken is known
+//! from what the file system says about it ([`mod@digests`]), so that asking takes milliseconds.
+//!
+//! The provenance also lists every file that the stage made, beginning before the first one is written:
+//! what is removed, by a rerun or by `--clean`, is on that list and has the content that the stage gave it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::Serialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::commit;
+use crate::provenance::{self, Provenance, canonical_json, to_hex};
+use crate::stage::{Exit, Manners, print_summary, usage};
+use digests::{Content, Digests};
+
+mod digests;
+mod reasons;
+#[cfg(test)]
+mod tests;
+
+/// Reasons that are logged before a run; `--check` prints all.
+const N_LOGGED: usize = 5;
+
+/// What to do about outputs that are there already.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+#[command(next_help_heading = "Up to date")]
+pub struct Wanted {
+    /// Say whether the outputs are up to date, and if not because of what; exit code 0 or 1. Does nothing else
+    #[arg(long, conflicts_with_all = ["force", "clean"])]
+    pub check: bool,
+    /// Run even if the outputs are up to date, and from the beginning
+    #[arg(long, conflicts_with = "clean")]
+    pub force: bool,
+    /// Remove what this program made here, and nothing else
+    #[arg(long)]
+    pub clean: bool,
+}
+
+/// Where a stage's outputs lie, and the record of how they were made.
+#[derive(Debug, Clone)]
+pub struct Place {
+    dir: PathBuf,
+    /// The provenance, relative to `dir`.
+    record: String,
+    stage: &'static str,
+}
+
+/// What a stage's result depends on.
+#[derive(Debug, Default)]
+pub struct Asked {
+    parameters: Value,
+    inputs: BTreeMap<&'static str, Input>,
+}
+
+#[derive(Debug)]
+enum Input {
+    /// One file, whatever it is called. A link is followed.
+    File(PathBuf),
+    /// Many files, each by a name that is the same on every machine. A link counts as a link.
+    Files(Vec<(String, PathBuf)>),
+    /// Something that is no file.
+    Value(String),
+}
+
+impl Asked {
+    /// For these parameters, a JSON object by flag name.
+    ///
+    /// # Errors
+    /// If they are no JSON object.
+    pub fn new(parameters: &impl Serialize) -> anyhow::Result<Self> {
+        let parameters = serde_json::to_value(parameters).context("parameters are no JSON")?;
+        anyhow::ensure!(parameters.is_object(), "parameters are {parameters}, expected a JSON object");
+        Ok(Self { parameters, inputs: BTreeMap::new() })
+    }
+
+    /// Adds a file. One that is not there is an input too: that it is not.
+    #[must_use]
+    pub fn file(mut self, role: &'static str, path: &Path) -> Self {
+        self.inputs.insert(role, Input::File(path.to_owned()));
+        self
+    }
+
+    /// Adds files, each with its name; their order is nothing.
+    #[must_use]
+    pub fn files(mut self, role: &'static str, files: impl IntoIterator<Item = (String, PathBuf)>) -> Self {
+        let mut files: Vec<_> = files.into_iter().collect();
+        files.sort();
+        files.dedup();
+        self.inputs.insert(role, Input::Files(files));
+        self
+    }
+
+    /// Adds what is known without looking at a file.
+    ///
+    /// # Errors
+    /// If it is no JSON.
+    pub fn value(mut self, role: &'static str, value: &impl Serialize) -> anyhow::Result<Self> {
+        self.inputs.insert(role, Input::Value(canonical_json(value)?));
+        Ok(self)
+    }
+}
+
+/// The answer to `--check`, and what a current stage says.
+#[derive(Debug, Serialize)]
+struct Answer {
+    stage: &'static str,
+    current: bool,
+    because: Vec<String>,
+}
+
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.current {
+            return write!(f, "{}: up to date", self.stage);
+        }
+        let lines: Vec<String> =
+            self.because.iter().map(|reason| format!("{}: stale: {reason}", self.stage)).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+impl Place {
+    /// The outputs of `stage` in `dir`, recorded in the file `record` there.
+    pub fn new(dir: &Path, record: &str, stage: &'static str) -> Self {
+        Self { dir: dir.to_owned(), record: record.to_owned(), stage }
+    }
+
+    /// Answers `--check`, does `--clean`, or says that the outputs are current; in these cases there is
+    /// nothing left to do, and the result is `None`. Otherwise the stage is to run.
+    ///
+    /// `asked` is called once, but not for `--clean`.
+    ///
+    /// # Errors
+    /// [`Exit::Stale`] for `--check` of outputs that are not current; what `asked` fails with; an interruption.
+    pub fn start(
+        &self,
+        wanted: &Wanted,
+        manners: &Manners,
+        asked: impl FnOnce() -> anyhow::Result<Asked>,
+    ) -> anyhow::Result<Option<Job>> {
+        if wanted.clean {
+            return self.clean().map(|()| None);
+        }
+        let recorded = self.recorded();
+        let state = asked().and_then(|asked| {
+            let mut digests = Digests::open(&self.digests_path());
+            let inputs =
+                asked.inputs.into_iter().map(|(role, input)| Ok((role, digests.of_input(role, &input)?)));
+            let inputs: BTreeMap<&str, String> = inputs.collect::<anyhow::Result<_>>()?;
+            let because = reasons::why(self, &recorded, &asked.parameters, &inputs, &mut digests)?;
+            Ok((asked.parameters, inputs, digests, because))
+        });
+        if wanted.check {
+            let because = state.map(|(.., because)| because);
+            return self.answer(manners, because.or_else(could_not_tell)?).map(|()| None);
+        }
+        let (parameters, inputs, digests, because) = state?;
+        if because.is_empty() && !wanted.force {
+            print_summary(manners, &Answer { stage: self.stage, current: true, because })?;
+            return Ok(None);
+        }
+        self.log(&because);
+        let mut provenance = Provenance::new(self.stage, &parameters)?;
+        provenance.inputs = inputs.into_iter().map(|(role, digest)| (role.to_owned(), digest)).collect();
+        let has_record = match &recorded {
+            Ok(found) => found.is_some(),
+            // One of another version is a record, too; what makes no sense is not.
+            Err(_) => provenance::version_of(&self.record_path()).is_some(),
+        };
+        let made_before = recorded.ok().flatten().map(|p| p.outputs).unwrap_or_default();
+        let place = self.clone();
+        Ok(Some(Job { place, provenance, made_before, has_record, digests, from_scratch: wanted.force }))
+    }
+
+    fn answer(&self, manners: &Manners, because: Vec<String>) -> anyhow::Result<()> {
+        let current = because.is_empty();
+        print_summary(manners, &Answer { stage: self.stage, current, because })?;
+        if current { Ok(()) } else { Err(Exit::Stale.into()) }
+    }
+
+    fn log(&self, because: &[String]) {
+        for reason in because.iter().take(N_LOGGED) {
+            tracing::info!("{}: {reason}", self.stage);
+        }
+        if because.len() > N_LOGGED {
+            tracing::info!("{}: and {} reasons more", self.stage, because.len() - N_LOGGED);
+        }
+    }
+
+    fn record_path(&self) -> PathBuf {
+        self.dir.join(&self.record)
+    }
+
+    /// The cache of digests: beside the record, hidden.
+    fn digests_path(&self) -> PathBuf {
+        let record = self.record_path();
+        let stem = record.file_stem().unwrap_or_default().to_string_lossy();
+        record.with_file_name(format!(".{}.digests", stem.trim_start_matches('.')))
+    }
+
+    /// What the record says; `None` without one.
+    fn recorded(&self) -> anyhow::Result<Option<Provenance>> {
+        Provenance::read(&self.record_path())
+    }
+
+    /// Removes what the record lists, and the record: `--clean`.
+    ///
+    /// # Errors
+    /// [`Exit::TryAgain`] if another process writes there; or if something cannot be removed.
+    pub fn clean(&self) -> anyhow::Result<()> {
+        let record = self.record_path();
+        let outputs = match self.recorded() {
+            Ok(None) => return Ok(()),
+            Ok(Some(provenance)) => provenance.outputs,
+            Err(error) => {
+                tracing::warn!("{error:#}; what it lists cannot be told and stays");
+                BTreeMap::new()
+            }
+        };
+        let _lock = commit::hold(&self.dir, self.stage)?;
+        let mut digests = Digests::open(&self.digests_path());
+        let n_removed = self.remove(&outputs, &mut digests)?;
+        for path in [&record, &self.digests_path()] {
+            commit::remove(path)?;
+        }
+        tracing::info!("{}: removed {n_removed} files below {}", self.stage, self.dir.display());
+        commit::remove_lock(&self.dir)?;
+        remove_empty(&self.dir);
+        Ok(())
+    }
+
+    /// Removes the files of `outputs` that still are what the stage made, and directories that become empty.
+    fn remove(
+        &self,
+        outputs: &BTreeMap<String, Option<String>>,
+        digests: &mut Digests,
+    ) -> anyhow::Result<usize> {
+        let mut dirs = BTreeSet::new();
+        let mut n_removed = 0;
+        for (name, made) in outputs {
+            let path = self.dir.join(name);
+            match (digests.of_output(&path)?, made) {
+                (Content::Absent, _) => {}
+                (Content::Other(what), _) => tracing::warn!("{} is {what}, and stays", path.display()),
+                (found, Some(made)) if found.text() != made => {
+                    tracing::warn!("{} was changed since it was made, and stays", path.display());
+                }
+                _ => {
+                    commit::remove(&path)?;
+                    n_removed += 1;
+                    let above = path.ancestors().skip(1).take_while(|dir| **dir != self.dir);
+                    dirs.extend(above.map(Path::to_owned));
+                }
+            }
+        }
+        // The deepest first.
+        dirs.iter().rev().for_each(|dir| remove_empty(dir));
+        Ok(n_removed)
+    }
+}
+
+/// Removes a directory in which nothing is left.
+fn remove_empty(dir: &Path) {
+    // Fails where something is left in it, which is then none of our business.
+    let _ = fs::remove_dir(dir);
+}
+
+/// For `--check`: what keeps a stage from saying what it is asked for, such as a missing input, makes it stale.
+/// Wrong usage, and an interruption, stay what they are.
+fn could_not_tell(error: anyhow::Error) -> anyhow::Result<Vec<String>> {
+    match error.downcast_ref::<Exit>() {
+        Some(Exit::Usage(_) | Exit::Interrupted(_)) => Err(error),
+        _ => Ok(vec![format!("{error:#}")]),
+    }
+}
+
+/// A run of a stage whose outputs are not current.
+#[derive(Debug)]
+pub struct Job {
+    place: Place,
+    provenance: Provenance,
+    made_before: BTreeMap<String, Option<String>>,
+    has_record: bool,
+    digests: Digests,
+    from_scratch: bool,
+}
+
+impl Job {
+    /// Whether the run is to begin anew, although something may be left of an earlier one.
+    pub fn from_scratch(&self) -> bool {
+        self.from_scratch
+    }
+
+    /// What earlier runs made, by name, with the digest; `None` where that run did not end.
+    pub fn made_before(&self) -> &BTreeMap<String, Option<String>> {
+        &self.made_before
+    }
+
+    /// Refuses to write `names` where something stands under one of them that no record of this stage speaks of.
+    ///
+    /// # Errors
+    /// Names it, and says that `--force` replaces it.
+    pub fn refuse_foreign(&self, names: &[&str]) -> anyhow::Result<()> {
+        if self.has_record || self.from_scratch {
+            return Ok(());
+        }
+        let there =
+            names.iter().map(|name| self.place.dir.join(name)).find(|path| path.symlink_metadata().is_ok());
+        there.map_or(Ok(()), |path| {
+            anyhow::bail!(
+                "{} exists, and no {} says that the {} made it; use --force to replace it, or another --out",
+                path.display(),
+                self.place.record,
+                self.place.stage
+            )
+        })
+    }
+
+    /// Whether the file `name` in the stage's directory may be replaced or removed: it is not there, or it is
+    /// what this stage made, or began to make.
+    ///
+    /// # Errors
+    /// If the run is interrupted.
+    pub fn owns(&self, name: &str) -> anyhow::Result<bool> {
+        Ok(match (self.digests.of_output(&self.place.dir.join(name))?, self.made_before.get(name)) {
+            (Content::Absent, _) => true,
+            (Content::File(_) | Content::Link(_), Some(None)) => true,
+            (found, Some(Some(made))) => found.text() == made,
+            _ => false,
+        })
+    }
+
+    /// Digests the input `role` again, which this run itself has provided.
+    ///
+    /// # Errors
+    /// If the run is interrupted.
+    pub fn provided(&mut self, role: &'static str, path: &Path) -> anyhow::Result<()> {
+        let digest = self.digests.of_input(role, &Input::File(path.to_owned()))?;
+        self.provenance.inputs.insert(role.to_owned(), digest);
+        Ok(())
+    }
+
+    /// Whether the file `name` stands there as an earlier run made it, so that it need not be made again. Never
+    /// under `--force`.
+    ///
+    /// # Errors
+    /// If the run is interrupted.
+    pub fn is_intact(&self, name: &str) -> anyhow::Result<bool> {
+        let Some(made) = self.made_before.get(name).filter(|_| !self.from_scratch) else { return Ok(false) };
+        let Content::File(found) = self.digests.of_output(&self.place.dir.join(name))? else {
+            return Ok(false);
+        };
+        // Files appear whole: one of a run that did not end is what that run made.
+        Ok(made.as_ref().is_none_or(|made| *made == found))
+    }
+
+    /// Removes the files that an earlier run made and that were changed since: they would not be made again
+    /// by a stage that keeps what [`Job::is_intact`]. To be called before [`Job::plan`].
+    ///
+    /// # Errors
+    /// If one cannot be removed.
+    pub fn discard_changed(&self) -> anyhow::Result<()> {
+        for (name, made) in &self.made_before {
+            let path = self.place.dir.join(name);
+            let Content::File(found) = self.digests.of_output(&path)? else { continue };
+            if made.as_ref().is_some_and(|made| *made != found) {
+                commit::remove(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what earlier runs made under the names that `is_old` picks, before anything new is made.
+    ///
+    /// # Errors
+    /// If something cannot be removed.
+    pub fn remove_old(&mut self, is_old: impl Fn(&str) -> bool) -> anyhow::Result<()> {
+        let old: BTreeMap<_, _> = self
+            .made_before
+            .iter()
+            .filter(|(name, _)| is_old(name))
+            .map(|(n, d)| (n.clone(), d.clone()))
+            .collect();
+        self.place.remove(&old, &mut self.digests)?;
+        self.made_before.retain(|name, _| !old.contains_key(name));
+        Ok(())
+    }
+
+    /// Says what will be made, before any of it is; the record lists it from now on, whenever the run ends.
+    /// To be called under the lock of the directory.
+    ///
+    /// # Errors
+    /// If the record cannot be written.
+    pub fn plan(&mut self, names: impl IntoIterator<Item = String>) -> anyhow::Result<()> {
+        for name in names {
+            self.made_before.insert(name, None);
+        }
+        let mut record = self.provenance.clone();
+        record.outputs.clone_from(&self.made_before);
+        // At least one without a digest: that is what tells a run that has not ended.
+        record.outputs.insert(self.place.record.clone(), None);
+        record.write(&self.place.record_path())
+    }
+
+    /// Records that `names`, relative to the stage's directory, were made, and removes what earlier runs made
+    /// and this one did not; the number of these.
+    ///
+    /// # Errors
+    /// If an output is not there, or the record cannot be written.
+    pub fn finish(self, names: impl IntoIterator<Item = String>) -> anyhow::Result<usize> {
+        let Self { place, mut provenance, made_before, mut digests, .. } = self;
+        let names: Vec<String> = names.into_iter().collect();
+        digests.forget_outputs();
+        let outputs = digests.of_outputs(&place.dir, &names)?;
+        provenance.outputs = outputs.into_iter().map(|(name, digest)| (name, Some(digest))).collect();
+        let stale: BTreeMap<_, _> =
+            made_before.into_iter().filter(|(name, _)| !provenance.outputs.contains_key(name)).collect();
+        let n_removed = place.remove(&stale, &mut digests)?;
+        digests.write(&place.digests_path())?;
+        provenance.write(&place.record_path())?;
+        Ok(n_removed)
+    }
+}
+
+/// Refuses flags that only make sense together with files.
+///
+/// # Errors
+/// A usage error that names the flag.
+pub fn refuse(wanted: &Wanted, because: &str) -> anyhow::Result<()> {
+    for (flag, given) in [("--check", wanted.check), ("--force", wanted.force), ("--clean", wanted.clean)] {
+        if given {
+            return Err(usage(format!("{flag}: {because}")));
+        }
+    }
+    Ok(())
+}
+
+/// One digest over names and contents, in order.
+fn digest_of_list<'a>(list: impl Iterator<Item = (&'a str, &'a Content)>) -> String {
+    let mut digest = Sha256::new();
+    for (name, content) in list {
+        // No file name holds a zero byte: the parts cannot run into each other.
+        digest.update(name);
+        digest.update([0]);
+        digest.update(content.text());
+        digest.update([0]);
+    }
+    to_hex(&digest.finalize().into())
+}
+
+/// The differences between two JSON objects of parameters, a line each.
+pub fn differences(then: &Value, now: &Value) -> Vec<String> {
+    let empty = serde_json::Map::new();
+    let (then, now) = (then.as_object().unwrap_or(&empty), now.as_object().unwrap_or(&empty));
+    let names: BTreeSet<&String> = then.keys().chain(now.keys()).collect();
+    let shown = |value: Option<&Value>| match value {
+        None | Some(Value::Null) => "not set".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    let null = json!(null);
+    names
+        .into_iter()
+        .filter(|name| then.get(*name).unwrap_or(&null) != now.get(*name).unwrap_or(&null))
+        .map(|name| format!("{name} was {}, is {}", shown(then.get(name)), shown(now.get(name))))
+        .collect()
+}

@@ -1,0 +1,67 @@
+//! Where the painter puts its files, beside those of the user.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::Context;
+
+use crate::commit;
+use crate::current::Job;
+
+/// Where files are put: never over one that this program did not make, or that was changed since.
+#[derive(Debug)]
+pub(super) struct Easel<'a> {
+    dir: &'a Path,
+    job: &'a Job,
+    made: Mutex<Vec<String>>,
+    foreign: Mutex<Vec<String>>,
+}
+
+impl<'a> Easel<'a> {
+    pub(super) fn new(dir: &'a Path, job: &'a Job) -> Self {
+        Self { dir, job, made: Mutex::default(), foreign: Mutex::default() }
+    }
+
+    /// Puts `bytes` under `name`, which is relative to the folder. Durable once [`Easel::finish`] has run.
+    pub(super) fn put(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        let path = self.dir.join(name);
+        let as_painted = path.is_file() && fs::read(&path).is_ok_and(|found| found == bytes);
+        let ours = as_painted || self.job.owns(name)?;
+        if ours && !as_painted {
+            write_picture(&path, bytes)?;
+        }
+        let list = if ours { &self.made } else { &self.foreign };
+        list.lock().unwrap_or_else(PoisonError::into_inner).push(name.to_owned());
+        Ok(())
+    }
+
+    /// Makes the names durable and names what was left alone; gives what was made.
+    pub(super) fn finish(self) -> anyhow::Result<Vec<String>> {
+        let mut foreign = self.foreign.into_inner().unwrap_or_else(PoisonError::into_inner);
+        foreign.sort();
+        if !foreign.is_empty() {
+            let shown = foreign.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ");
+            tracing::warn!(
+                "{} files in {} are not of this program, or were changed since, and stay as they are: {shown}{}",
+                foreign.len(),
+                self.dir.display(),
+                if foreign.len() > 10 { ", ..." } else { "" }
+            );
+        }
+        let made = self.made.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let dirs: BTreeSet<PathBuf> =
+            made.iter().filter_map(|name| Some(self.dir.join(name).parent()?.to_owned())).collect();
+        dirs.iter().try_for_each(|dir| commit::sync_directory(dir))?;
+        Ok(made)
+    }
+}
+
+/// Durable once its directory has been synced.
+fn write_picture(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let mut file = commit::Pending::create(path)?;
+    file.write_all(bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    file.commit_without_directory()
+}
