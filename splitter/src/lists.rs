@@ -4,13 +4,12 @@
 //! `class/picture` a line; the picture's extension may be missing.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use data::manifest::Split;
 use data::photo::{Reason, Reject};
-use data::provenance;
+use data::{provenance, regular};
 
 use crate::config::{Config, Plan};
 use crate::mat;
@@ -54,10 +53,7 @@ pub(crate) fn select(config: &Config, listing: &mut Listing) -> anyhow::Result<S
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let named = || format!("cannot read the list {}", path.display());
-    let len = fs::metadata(path).with_context(named)?.len();
-    ensure!(len <= MAX_BYTES, "the list {} has {len} bytes, expected at most {MAX_BYTES}", path.display());
-    fs::read(path).with_context(named)
+    regular::read(path, MAX_BYTES).with_context(|| format!("cannot read the list {}", path.display()))
 }
 
 /// `class/picture` strings.

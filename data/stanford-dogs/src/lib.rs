@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use data::stage::{self, Manners};
-use data::{commit, forecast};
+use data::{commit, forecast, regular};
 use fetch::Patience;
 use serde::{Deserialize, Serialize};
 
@@ -119,7 +119,7 @@ fn make(cli: &Cli, archives: &[Archive], patience: &Patience) -> anyhow::Result<
 }
 
 fn finished(target: &Path) -> anyhow::Result<Option<Inventory>> {
-    let text = match fs::read(target) {
+    let text = match regular::read(target, regular::MAX_TEXT_BYTES) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         read => read.with_context(|| format!("cannot read {}", target.display()))?,
     };

@@ -470,9 +470,11 @@ fn what_a_killed_run_left_behind_is_made_right() {
     let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::None));
     let class = dir.path().join("raw/n02085620-Chihuahua");
     let other = vec![8; TWINS.len()];
-    for (name, left) in
-        [("n02085620_7.jpg", &TWINS[..100]), ("n02085620_8.jpg", &other), (".n02085620_9.jpg.tmp.1.a", b"x")]
-    {
+    for (name, left) in [
+        ("n02085620_7.jpg", &TWINS[..100]),
+        ("n02085620_8.jpg", &other),
+        (".n02085620_9.jpg.tindogr-1-abcdef.tmp", b"x"),
+    ] {
         commit::write_bytes(&class.join(name), left).unwrap();
     }
     make_in(&dir, &server).unwrap();

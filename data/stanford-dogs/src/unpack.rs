@@ -4,13 +4,13 @@
 //! files of the expected depth and with plain names, no links, no devices, no way out of the folder.
 
 use std::collections::{BTreeSet, HashSet};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
-use data::commit;
 use data::stage::{self, check_interrupted};
+use data::{commit, regular};
 use tar::EntryType;
 
 use crate::Cli;
@@ -36,7 +36,7 @@ pub(crate) struct Unpacked {
 pub(crate) fn unpack(cli: &Cli, archive: &Archive, file: &Path) -> anyhow::Result<Unpacked> {
     let to = cli.out.join(archive.folder);
     let bar = stage::progress_of_bytes(&cli.manners, archive.size).with_message(archive.folder);
-    let mut tar = tar::Archive::new(BufReader::with_capacity(1 << 20, File::open(file)?));
+    let mut tar = tar::Archive::new(BufReader::with_capacity(1 << 20, regular::open(file)?));
     let mut seen = HashSet::new();
     let mut folders = BTreeSet::new();
     for (n, entry) in tar.entries()?.enumerate() {
@@ -112,7 +112,7 @@ fn is_plain(name: &str) -> bool {
 
 fn write_unless_there(target: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let same_length = fs::metadata(target).is_ok_and(|m| m.len() == bytes.len() as u64);
-    if same_length && fs::read(target).is_ok_and(|found| found == bytes) {
+    if same_length && regular::read(target, MAX_BYTES).is_ok_and(|found| found == bytes) {
         return Ok(());
     }
     let mut pending = commit::Pending::create(target)?;
