@@ -96,8 +96,8 @@ script = zipfile.is_zipfile(f) and any('/code/' in n for n in zipfile.ZipFile(f)
 d = torch.jit.load(f, map_location='cpu') if script else torch.load(f, map_location='cpu', weights_only=False); \
 d = getattr(d, 'state_dict', lambda: d)(); d = d.get('state_dict', d.get('model', d)); \
 d = getattr(d, 'state_dict', lambda: d)(); \
-save_file({k: v.detach().dequantize().to_dense().float().contiguous().clone() for k, v in d.items() \
-if torch.is_tensor(v)}, sys.argv[2])";
+save_file({k: (v.dequantize() if v.is_quantized else v).detach().to_dense().float().contiguous().clone() \
+for k, v in d.items() if torch.is_tensor(v)}, sys.argv[2])";
 
 #[cfg(test)]
 mod tests;
