@@ -7,7 +7,7 @@ use anyhow::Context;
 use data::commit::Pending;
 use data::current::Job;
 use data::manifest::{Augmented, Crop, IN_PLACE, Row};
-use data::photo::Reject;
+use data::photo::{Limits, Reject};
 use data::provenance::{from_hex, sha256_hex};
 
 use crate::config::Config;
@@ -59,7 +59,8 @@ pub(crate) fn make(
         let place = config.out.join(&path);
         let kept = job.is_intact(&path)?;
         let copy_bytes = if kept {
-            std::fs::read(&place).with_context(|| format!("cannot read {}", place.display()))?
+            data::regular::read(&place, Limits::STANDARD.max_bytes)
+                .with_context(|| format!("cannot read {}", place.display()))?
         } else {
             if decoded.is_none() {
                 match row.decode(&bytes) {

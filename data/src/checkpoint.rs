@@ -4,7 +4,7 @@
 //! Tensors, for layers k = 1, 2, ...: `layers.dense_k.weight` (out, in) and `.bias` (out), the head as
 //! it is; `best.dense_k.*`, the best head so far, left out where it is the head as it is;
 //! `velocity.dense_k.*`, the optimizer's, where it has one; `history` (epochs, 6) in f64, so that no
-//! figure passes through text. A digest of the content tells damage from a checkpoint.
+//! figure passes through text. A digest of all of the file tells damage from a checkpoint.
 
 use std::path::{Path, PathBuf};
 
@@ -15,10 +15,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::commit;
-use crate::features::{content_sha256, metadata, serialize};
-use crate::head::{Dense, layer_views, read_layers};
-use crate::mapped::Mapped;
+use crate::head::{Dense, MAX_BYTES, layer_views, read_layers};
 use crate::provenance::FORMAT_VERSION;
+use crate::sealed;
 
 const PREFIX: &str = "checkpoint-";
 const SUFFIX: &str = ".safetensors";
@@ -52,8 +51,6 @@ struct Metadata {
     format_version: u32,
     run: Map<String, Value>,
     best_epoch: usize,
-    /// Of the names and the data of all tensors, sorted by name.
-    content_sha256: String,
 }
 
 impl Checkpoint {
@@ -82,14 +79,10 @@ impl Checkpoint {
         let shape = vec![self.epoch(), EpochFigures::default().len()];
         let history = bytemuck::cast_slice(self.history.as_flattened());
         tensors.push(("history".to_owned(), TensorView::new(Dtype::F64, shape, history)?));
-        let metadata = Metadata {
-            format_version: FORMAT_VERSION,
-            run: self.run.clone(),
-            best_epoch: self.best_epoch,
-            content_sha256: digest(tensors.iter().map(|(name, view)| (name.as_str(), view.data()))),
-        };
+        let metadata =
+            Metadata { format_version: FORMAT_VERSION, run: self.run.clone(), best_epoch: self.best_epoch };
         let tensors = tensors.iter().map(|(name, view)| (name.as_str(), view.clone()));
-        commit::write_bytes(&path, &serialize(tensors, &metadata)?)?;
+        commit::write_bytes(&path, &sealed::serialize(tensors, &metadata)?)?;
         keep_newest(dir, N_KEPT)
     }
 
@@ -98,13 +91,8 @@ impl Checkpoint {
     /// # Errors
     /// Says what is wrong with the file.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let map = Mapped::open(path)?;
-        let Metadata { run, best_epoch, content_sha256: expected, .. } = metadata(path, &map)?;
-        let tensors = SafeTensors::deserialize(&map)?;
-        let mut parts = tensors.tensors();
-        parts.sort_by(|a, b| a.0.cmp(&b.0));
-        let found = digest(parts.iter().map(|(name, view)| (name.as_str(), view.data())));
-        anyhow::ensure!(found == expected, "its content does not have the sha256 it was written with");
+        let (Metadata { run, best_epoch, .. }, bytes) = sealed::read(path, MAX_BYTES)?;
+        let tensors = SafeTensors::deserialize(&bytes)?;
         let figures: Vec<f64> = bytemuck::pod_collect_to_vec(tensors.tensor("history")?.data());
         let history: Vec<EpochFigures> = figures.as_chunks().0.to_vec();
         let layers = read_layers("layers.", &tensors)?;
@@ -169,12 +157,6 @@ fn newest_first(dir: &Path) -> anyhow::Result<Vec<(usize, PathBuf)>> {
     found.sort();
     found.reverse();
     Ok(found)
-}
-
-fn digest<'a>(tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
-    let mut sorted: Vec<_> = tensors.collect();
-    sorted.sort_by_key(|(name, _)| *name);
-    content_sha256(sorted.into_iter().flat_map(|(name, data)| [name.as_bytes(), data]))
 }
 
 #[cfg(test)]
@@ -242,8 +224,7 @@ mod tests {
             commit::write_bytes(&newest, &whole[..cut]).unwrap();
             assert_eq!(Checkpoint::read_newest(dir.path()).unwrap(), Some(checkpoint(2)), "cut at {cut}");
         }
-        let data_start = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
-        for flipped in (data_start..whole.len()).step_by(13) {
+        for flipped in (0..whole.len()).step_by(13) {
             let mut bytes = whole.clone();
             bytes[flipped] ^= 1;
             commit::write_bytes(&newest, &bytes).unwrap();

@@ -1,6 +1,6 @@
 //! The one way in which files come to be: whole, or not at all.
 //!
-//! A [`Pending`] file is a hidden sibling `.<name>.tmp.<pid>.<random>` of its final name. Committing
+//! A [`Pending`] file is a hidden sibling `.<name>.tindogr-<pid>-<random>.tmp` of its final name. Committing
 //! it means: flush, fsync, rename onto the final name, fsync the directory. A process killed anywhere
 //! leaves the old file or the new one under the final name, and at worst a temporary file that
 //! the next [`lock`] removes.
@@ -13,8 +13,11 @@ use anyhow::Context;
 
 use crate::stage::Exit;
 
-/// Marks our temporary files; [`sweep`] removes nothing that does not carry it.
-const TEMPORARY_MARK: &str = ".tmp.";
+/// Temporary files are called `.<name>.tindogr-<pid>-<6 letters or digits>.tmp`; [`sweep`] removes nothing
+/// that is called otherwise.
+const TEMPORARY_MARK: &str = ".tindogr-";
+const TEMPORARY_END: &str = ".tmp";
+const N_RANDOM: usize = 6;
 const LOCK_NAME: &str = ".lock";
 
 /// Writes `path` whole through `fill`: temporary sibling, fsync, rename, fsync of the directory.
@@ -55,9 +58,8 @@ impl Pending {
         let name = path.file_name().with_context(|| format!("{} names no file", path.display()))?;
         // A name may fill the 255 bytes that file systems allow; with the mark it must not exceed them.
         let shown: String = name.to_string_lossy().chars().take(32).collect();
-        let prefix = format!(".{shown}{TEMPORARY_MARK}{}.", std::process::id());
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(&prefix);
+        let prefix = temporary_prefix(&shown);
+        let mut builder = temporary(&prefix);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -148,13 +150,35 @@ pub fn write_link(path: &Path, target: &Path) -> anyhow::Result<()> {
     let make = || -> io::Result<()> {
         let dir = parent(path);
         fs::create_dir_all(dir)?;
-        let prefix = format!(".link{TEMPORARY_MARK}{}.", std::process::id());
-        let link = tempfile::Builder::new()
-            .prefix(&prefix)
-            .make_in(dir, |temporary| std::os::unix::fs::symlink(target, temporary))?;
+        let prefix = temporary_prefix("link");
+        let link = temporary(&prefix).make_in(dir, |name| std::os::unix::fs::symlink(target, name))?;
         link.into_temp_path().persist(path).map_err(|e| e.error)
     };
     make().with_context(|| format!("cannot link {} to {}", path.display(), target.display()))
+}
+
+fn temporary_prefix(name: &str) -> String {
+    format!(".{name}{TEMPORARY_MARK}{}-", std::process::id())
+}
+
+fn temporary<'a>(prefix: &'a str) -> tempfile::Builder<'a, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix).rand_bytes(N_RANDOM).suffix(TEMPORARY_END);
+    builder
+}
+
+/// Whether `name` is one that [`temporary`] makes.
+fn is_temporary(name: &str) -> bool {
+    let parts = || {
+        let stem = name.strip_prefix('.')?.strip_suffix(TEMPORARY_END)?;
+        let (_, made_by) = stem.rsplit_once(TEMPORARY_MARK)?;
+        made_by.split_once('-')
+    };
+    parts().is_some_and(|(pid, random)| {
+        pid.parse::<u32>().is_ok_and(|n| n.to_string() == pid)
+            && random.len() == N_RANDOM
+            && random.bytes().all(|b| b.is_ascii_alphanumeric())
+    })
 }
 
 /// Makes the names in `dir` durable.
@@ -279,7 +303,7 @@ fn sweep(dir: &Path) -> anyhow::Result<()> {
             let name = name.to_string_lossy();
             if kind.is_dir() {
                 pending.push(entry.path());
-            } else if kind.is_file() && name.starts_with('.') && name.contains(TEMPORARY_MARK) {
+            } else if is_temporary(&name) {
                 remove(&entry.path())?;
                 n_removed += 1;
             }
@@ -359,11 +383,37 @@ mod tests {
     #[test]
     fn the_lock_sweeps_our_temporaries_and_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["sub/.a.csv.tmp.123.abc", ".hidden", "a.tmp.csv", "kept.csv"] {
-            write_bytes(&dir.path().join(name), b"x").unwrap();
+        // What a killed process leaves: a file and a link, made and never renamed.
+        let left = dir.path().join("sub/a.csv");
+        let (file, path) = Pending::create(&left).unwrap().file.into_inner().unwrap().keep().unwrap();
+        drop(file);
+        let made = path.file_name().unwrap().to_str().unwrap();
+        assert!(is_temporary(made), "{made}");
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("x", dir.path().join(".link.tindogr-17-aB3dEf.tmp")).unwrap();
+
+        let users = [
+            ".a.tindogr-12-abcde.tmp",
+            ".a.tindogr-012-abcdef.tmp",
+            ".a.tindogr-x-abcdef.tmp",
+            ".a.tindogr-12-abcdef.tmp.csv",
+            ".a.tmp.123.abcdef",
+            ".hidden",
+            ".x.tmp.y",
+            "a.tindogr-12-abcdef.tmp",
+            "kept.csv",
+        ];
+        for folder in ["", "sub", "sub/deeper"] {
+            users.iter().for_each(|name| write_bytes(&dir.path().join(folder).join(name), b"x").unwrap());
         }
         let _held = lock(dir.path(), "test").unwrap();
-        assert_eq!(names(dir.path()), [".hidden", ".lock", "a.tmp.csv", "kept.csv", "sub"]);
-        assert!(names(&dir.path().join("sub")).is_empty());
+        let kept = |folder: &str, besides: &[&str]| {
+            let mut expected: Vec<_> = users.iter().chain(besides).map(|name| name.to_string()).collect();
+            expected.sort();
+            assert_eq!(names(&dir.path().join(folder)), expected);
+        };
+        kept("", &[".lock", "sub"]);
+        kept("sub", &["deeper"]);
+        kept("sub/deeper", &[]);
     }
 }

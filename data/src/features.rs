@@ -15,13 +15,26 @@
 mod index;
 mod reader;
 mod shard;
+mod stored;
 #[cfg(test)]
 mod tests;
 
+use anyhow::Context;
+
 pub use index::{Index, ShardEntry};
 pub use reader::{Features, SplitFeatures};
-pub use shard::{Dtype, Layout, Shard, StoredRows, shard_file_name, shard_size, write_shard};
-pub(crate) use shard::{content_sha256, metadata, serialize};
+pub use shard::{Dtype, Layout, Shard, shard_file_name, shard_size, write_shard};
+pub use stored::StoredRows;
 
 /// Manifest rows of one split that one shard covers.
 pub const ROWS_PER_SHARD: usize = 256;
+
+/// The number of values in features of this shape.
+///
+/// # Errors
+/// If there is none, or more than any memory holds.
+pub fn n_values(shape: &[usize]) -> anyhow::Result<usize> {
+    let n = shape.iter().try_fold(1usize, |n, &side| n.checked_mul(side));
+    n.filter(|&n| !shape.is_empty() && n > 0 && n <= u32::MAX as usize)
+        .with_context(|| format!("features of shape {shape:?} are none that can be"))
+}

@@ -182,7 +182,7 @@ fn read_examples(files: &[PathBuf]) -> anyhow::Result<Vec<Vec<u8>>> {
     let limits = &photo::Limits::STANDARD;
     let step = files.len().div_ceil(N_EXAMPLES).max(1);
     let usable = |path: &PathBuf| {
-        let bytes = fs::read(path).ok()?;
+        let bytes = crate::regular::read(path, limits.max_bytes).ok()?;
         photo::decode(&bytes, limits).ok()?;
         Some(bytes)
     };

@@ -2,7 +2,7 @@
 //!
 //! Tensors `dense_1.weight` (out, in), `dense_1.bias` (out), `dense_2.weight`, ... in f32, in the order
 //! of the forward pass; a ReLU between two of them and a softmax after the last. The metadata carries
-//! classes, recipe, feature shape and training parameters.
+//! classes, recipe, feature shape and training parameters, and a digest of all of the file.
 
 use std::path::Path;
 
@@ -13,12 +13,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::commit;
-use crate::features::{metadata, serialize};
+use crate::features::n_values;
 use crate::provenance::FORMAT_VERSION;
 use crate::recipe::Recipe;
+use crate::sealed;
 
 /// Name of the head in a model directory.
 pub const FILE_NAME: &str = "head.safetensors";
+/// Bytes of a head or a checkpoint; the post's head has 212 MB.
+pub(crate) const MAX_BYTES: u64 = 8 << 30;
 
 /// One fully connected layer, `y = W x + b`.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,7 +85,7 @@ impl Head {
         self.check().with_context(|| format!("refusing to write {}", path.display()))?;
         let tensors = layer_views("", &self.layers)?;
         let tensors = tensors.iter().map(|(name, view)| (name.as_str(), view.clone()));
-        commit::write_bytes(path, &serialize(tensors, &self.info)?)
+        commit::write_bytes(path, &sealed::serialize(tensors, &self.info)?)
     }
 
     /// Reads and checks the head at `path`.
@@ -91,24 +94,26 @@ impl Head {
     /// Names the file and what is wrong: missing, damaged, another format version, layers that do not
     /// fit each other, the features, or the classes.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let bytes = std::fs::read(path)
-            .with_context(|| format!("there is no head at {}; run trainer fit first", path.display()))?;
-        let info: HeadInfo = metadata(path, &bytes)?;
-        let damaged = || format!("{} is damaged; run trainer fit again", path.display());
-        let tensors = SafeTensors::deserialize(&bytes).with_context(damaged)?;
-        let layers = read_layers("", &tensors).with_context(damaged)?;
-        let head = Self { layers, info };
-        head.check().with_context(damaged)?;
-        Ok(head)
+        let read = || -> anyhow::Result<Self> {
+            let (info, bytes): (HeadInfo, _) = sealed::read(path, MAX_BYTES)?;
+            let tensors = SafeTensors::deserialize(&bytes)?;
+            let head = Self { layers: read_layers("", &tensors)?, info };
+            head.check()?;
+            Ok(head)
+        };
+        let is_there = path.symlink_metadata().is_ok();
+        read().with_context(|| match is_there {
+            true => format!("the head {} cannot be used; run trainer fit again", path.display()),
+            false => format!("there is no head at {}; run trainer fit first", path.display()),
+        })
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        let n_features: usize = self.info.feature_shape.iter().product();
-        let mut n_in = n_features;
+        let mut n_in = n_values(&self.info.feature_shape)?;
         for (i, layer) in self.layers.iter().enumerate() {
             anyhow::ensure!(
                 layer.n_in == n_in
-                    && layer.weight.len() == layer.n_out * layer.n_in
+                    && Some(layer.weight.len()) == layer.n_out.checked_mul(layer.n_in)
                     && layer.bias.len() == layer.n_out,
                 "layer {} takes {} inputs, expected {n_in}",
                 i + 1,
@@ -119,8 +124,9 @@ impl Head {
         }
         anyhow::ensure!(
             !self.layers.is_empty() && n_in == self.info.classes.len(),
-            "the head has {n_in} outputs for {} classes",
-            self.info.classes.len()
+            "the head has {n_in} outputs for {} classes{}",
+            self.info.classes.len(),
+            if self.layers.is_empty() { " and no layer" } else { "" }
         );
         Ok(())
     }
@@ -169,6 +175,8 @@ fn tensor_names(prefix: &str, number: usize) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
     use crate::recipe::Pool;
 
@@ -211,9 +219,9 @@ mod tests {
             ("not finite", |h| h.layers[0].weight[5] = f32::NAN),
             ("takes 4 inputs, expected 8", |h| h.info.feature_shape = vec![8]),
             ("2 outputs for 3 classes", |h| h.info.classes.push("c".into())),
-            ("0 outputs", |h| {
+            ("2 outputs for 2 classes and no layer", |h| {
                 h.layers.clear();
-                h.info.feature_shape = vec![0]
+                h.info.feature_shape = vec![2]
             }),
         ];
         for (expected, change) in wrong {
@@ -234,7 +242,51 @@ mod tests {
         for n in 0..whole.len() {
             commit::write_bytes(&path, &whole[..n]).unwrap();
             let message = format!("{:#}", Head::read(&path).unwrap_err());
-            assert!(message.contains(FILE_NAME), "{message}");
+            assert!(message.contains(FILE_NAME) && message.contains("run trainer fit"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_anywhere_is_refused_with_the_command() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE_NAME);
+        head().write(&path).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        for bit in 0..8 * whole.len() {
+            let mut flipped = whole.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            std::fs::OpenOptions::new().write(true).open(&path).unwrap().write_all(&flipped).unwrap();
+            let message = format!("{:#}", Head::read(&path).unwrap_err());
+            assert!(
+                message.contains(FILE_NAME) && message.contains("run trainer fit"),
+                "bit {bit}: {message}"
+            );
+        }
+    }
+
+    #[test]
+    fn reversed_classes_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE_NAME);
+        head().write(&path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let (was, is) = (br#"[\"a\",\"b\"]"#, br#"[\"b\",\"a\"]"#);
+        let at = bytes.windows(was.len()).position(|w| w == was).unwrap();
+        commit::write_bytes(&path, &[&bytes[..at], is, &bytes[at + is.len()..]].concat()).unwrap();
+        let message = format!("{:#}", Head::read(&path).unwrap_err());
+        assert!(
+            message.contains("does not have the sha256") && message.contains("run trainer fit"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn shapes_that_overflow_are_refused() {
+        for shape in [vec![1 << 32, 1 << 32], vec![usize::MAX, 2], vec![0, 4], vec![]] {
+            let mut overflowing = head();
+            overflowing.info.feature_shape = shape;
+            let message = format!("{:#}", overflowing.check().unwrap_err());
+            assert!(message.contains("features of shape"), "{message}");
         }
     }
 }

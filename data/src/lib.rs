@@ -19,8 +19,10 @@ pub mod manifest;
 pub mod photo;
 pub mod provenance;
 pub mod recipe;
+pub mod regular;
 pub mod sample;
 pub mod stage;
+pub mod table;
 pub mod weights;
 
-mod mapped;
+mod sealed;

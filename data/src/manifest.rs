@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::commit;
 use crate::photo::Reject;
 use crate::provenance::{from_hex, sha256_file, to_hex};
+use crate::regular;
 
 mod crop;
 
@@ -161,7 +162,8 @@ impl Manifest {
         let named = || format!("cannot read {}", path.display());
         let sha256 = sha256_file(path)
             .with_context(|| format!("there is no manifest at {}; run the splitter first", path.display()))?;
-        let mut table = csv::ReaderBuilder::new().flexible(false).from_path(path).with_context(named)?;
+        let mut table =
+            csv::ReaderBuilder::new().flexible(false).from_reader(regular::open(path).with_context(named)?);
         let header = table.headers().with_context(named)?.clone();
         let extra = Extra::ALL.into_iter().find(|extra| header.iter().eq(extra.columns()));
         let extra = extra.with_context(|| {

@@ -4,7 +4,6 @@
 //! no timestamps, host names or absolute paths in it: the same work gives the same bytes anywhere.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -13,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::commit;
+use crate::{commit, regular};
 
 /// Version of every format in this crate; raised when a reader of an older version would be wrong.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// What made an artefact, with what, from what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,7 +62,7 @@ impl Provenance {
     /// # Errors
     /// If the file is there but is no provenance of this format version.
     pub fn read(path: &Path) -> anyhow::Result<Option<Self>> {
-        let text = match std::fs::read_to_string(path) {
+        let text = match regular::read_to_string(path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             text => text.with_context(|| format!("cannot read {}", path.display()))?,
         };
@@ -90,7 +89,7 @@ pub(crate) fn check_version(path: &Path, version: Option<&Value>) -> anyhow::Res
     let found = version.and_then(Value::as_u64);
     anyhow::ensure!(
         found == Some(u64::from(FORMAT_VERSION)),
-        "{} has format version {}, this program reads {FORMAT_VERSION}; make it again with this program",
+        "{} has format version {}, this program reads {FORMAT_VERSION}; run the stage that made it again",
         path.display(),
         found.map_or("none".to_owned(), |v| v.to_string()),
     );
@@ -128,7 +127,7 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 /// If the file cannot be read.
 pub fn sha256_file(path: &Path) -> anyhow::Result<String> {
     let read = || -> std::io::Result<String> {
-        let mut file = File::open(path)?;
+        let mut file = regular::open(path)?;
         let mut digest = Sha256::new();
         let mut buffer = vec![0; 1 << 18];
         loop {

@@ -33,7 +33,7 @@ impl File {
     /// # Errors
     /// Names the file: it is missing, damaged, or no safetensors file.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
-        let mut file = std::fs::File::open(path).with_context(|| {
+        let mut file = crate::regular::open(path).with_context(|| {
             format!("cannot read the weights {}; give --weights hub or a safetensors file", path.display())
         })?;
         let header = Header::read(&mut file)
@@ -42,7 +42,7 @@ impl File {
         Ok(Self { path: path.to_owned(), file, header })
     }
 
-    /// The values of a tensor; f16 and bf16 are widened.
+    /// The values of a tensor; f16 and bf16 are widened, f64 is rounded.
     ///
     /// # Errors
     /// Names the file and the tensor, if it is missing, holds no floats or cannot be read.
@@ -162,6 +162,7 @@ impl Header {
             Dtype::F32 => bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
             Dtype::F16 => bytes.as_chunks().0.iter().map(|&b| f16::from_le_bytes(b).to_f32()).collect(),
             Dtype::BF16 => bytes.as_chunks().0.iter().map(|&b| bf16::from_le_bytes(b).to_f32()).collect(),
+            Dtype::F64 => bytes.as_chunks().0.iter().map(|&b| f64::from_le_bytes(b) as f32).collect(),
             other => anyhow::bail!("{other:?} is no type of weights"),
         })
     }

@@ -108,9 +108,7 @@ impl Job<'_> {
             for row in rows {
                 match computed.get(&row) {
                     Some(features) => content.features.extend_from_slice(features),
-                    None => content
-                        .features
-                        .extend(self.stored.features(&digest(row)).iter().flat_map(|f| f.iter())),
+                    None => self.stored.read_features(&digest(row), &mut content.features)?,
                 }
             }
             if published {

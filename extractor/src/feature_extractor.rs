@@ -22,22 +22,14 @@ pub struct FeatureExtractor {
 }
 
 impl FeatureExtractor {
-    /// An extractor that follows `recipe` with the weights file at `weights`.
+    /// An extractor that follows `recipe` with the weights file at `weights`, or with one in that directory.
     ///
     /// # Errors
-    /// If this program cannot follow the recipe, the weights file is damaged (see [`Weights::read`]), it is
-    /// not the one that the recipe was made with, or [`vgg16::ENGINE_VARIABLE`] names no engine.
+    /// If this program cannot follow the recipe, the weights are damaged or not those that the recipe was made with
+    /// (see [`Weights::of_recipe`]), or [`vgg16::ENGINE_VARIABLE`] names no engine.
     pub fn new(recipe: Recipe, weights: &Path, device: &Device) -> anyhow::Result<Self> {
-        let read = Weights::read(weights)?;
-        anyhow::ensure!(
-            read.sha256 == recipe.weights_sha256,
-            "{} is not the weights file of the features ({}): its weights have the sha256 {}, expected {}",
-            weights.display(),
-            recipe.weights,
-            read.sha256,
-            recipe.weights_sha256
-        );
-        Self::with_weights(recipe, &read, device)
+        let weights = Weights::of_recipe(weights, &recipe)?;
+        Self::with_weights(recipe, &weights, device)
     }
 
     /// [`FeatureExtractor::new`] for weights that have been read, and from whose digest the recipe was made.

@@ -1,6 +1,5 @@
 //! What earlier runs have left in the output directory.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -12,7 +11,7 @@ use rayon::prelude::*;
 
 /// The intact shards of one layout, and which of their rows belongs to which picture.
 ///
-/// A shard that is replaced while this lives stays readable: its map keeps the old file.
+/// A shard that is replaced while this lives stays readable: its file stays open.
 #[derive(Debug)]
 pub(crate) struct Stored {
     layout: Layout,
@@ -59,10 +58,13 @@ impl Stored {
         Ok(stored)
     }
 
-    /// The features of the picture with this digest.
-    pub(crate) fn features(&self, sha256: &[u8; 32]) -> Option<Cow<'_, [f32]>> {
-        let (file, i) = self.by_sha256.get(sha256)?;
-        Some(self.shards[file].row(*i))
+    /// Appends the features of the picture with this digest to `features`.
+    ///
+    /// # Errors
+    /// If there are none, or they cannot be read.
+    pub(crate) fn read_features(&self, sha256: &[u8; 32], features: &mut Vec<f32>) -> anyhow::Result<()> {
+        let (file, i) = self.by_sha256.get(sha256).context("a picture without features was asked for")?;
+        self.shards[file].read_row(*i, features)
     }
 
     /// Whether the picture with this digest has features.

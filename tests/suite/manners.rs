@@ -125,6 +125,72 @@ fn a_terminated_stage_says_so_and_ends_with_143() {
     assert!(!work.path("features/index.json").exists());
 }
 
+/// A server that takes every connection and never says a word.
+fn silent_server() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let kept: Vec<_> = listener.incoming().collect();
+        drop(kept);
+    });
+    address
+}
+
+#[test]
+fn a_download_from_a_silent_server_ends_soon_after_a_signal() {
+    let work = Work::new();
+    work.ok("sample", &["--out", "raw", "--per-class", "3", "--size", "32"]);
+    work.ok("splitter", &["--images", "raw", "--out", "split", "--allow-small"]);
+    let address = silent_server();
+    let extract = ["--manifest", "split/manifest.csv", "--out", "features", "--weights", "hub"];
+    let fetch = ["--out", "dogs", "--mirror", &address];
+    for (program, args) in [("extractor", &extract[..]), ("stanford-dogs", &fetch)] {
+        for (signal, code) in [("INT", 130), ("TERM", 143)] {
+            let mut command = work.command(program, args);
+            command.env("HF_ENDPOINT", &address).env("HF_HOME", work.path("hf")).stderr(Stdio::null());
+            let mut child = command.spawn().unwrap();
+            std::thread::sleep(std::time::Duration::from_secs(2));
+            assert!(child.try_wait().unwrap().is_none(), "{program} did not wait for the server");
+            let sent = std::time::Instant::now();
+            std::process::Command::new("kill")
+                .args([&format!("-{signal}"), &child.id().to_string()])
+                .status()
+                .unwrap();
+            assert_eq!(child.wait().unwrap().code(), Some(code), "{program} {signal}");
+            assert!(sent.elapsed().as_secs_f64() < 3.0, "{program} {signal}: {:?}", sent.elapsed());
+        }
+    }
+}
+
+/// Every file that a user names, as a pipe that nobody writes into.
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_refused_at_once() {
+    let work = Work::with_model();
+    let pipe = work.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let cases: [(&str, &[&str]); 8] = [
+        ("splitter", &["--images", "raw", "--out", "x", "--split-list", "pipe,pipe"]),
+        ("augmenter", &["--manifest", "pipe", "--out", "x"]),
+        ("extractor", &["--manifest", "pipe", "--out", "x", "--weights", "seeded"]),
+        ("extractor", &["--manifest", "split/manifest.csv", "--out", "x", "--weights", "pipe"]),
+        ("trainer", &["evaluate", "--features", "features", "--model", "model", "--manifest", "pipe"]),
+        ("matcher", &["classify", "--model", "model", "--weights", "pipe", "pipe"]),
+        (
+            "matcher",
+            &["decide", "--model", "model", "--weights", "weights", "--profiles", "pipe", "--out", "x"],
+        ),
+        ("matcher", &["classify", "--model", "pipes", "--weights", "weights", "pipe"]),
+    ];
+    fs::create_dir(work.path("pipes")).unwrap();
+    fs::rename(&pipe, work.path("pipes/head.safetensors")).unwrap();
+    fs::hard_link(work.path("pipes/head.safetensors"), &pipe).unwrap();
+    for (program, args) in cases {
+        let began = std::time::Instant::now();
+        work.fails(1, "it is no regular file but a pipe", program, args);
+        assert!(began.elapsed().as_secs() < 10, "{program} {args:?}");
+    }
+}
+
 #[test]
 fn artefacts_are_readable_by_others() {
     use std::os::unix::fs::PermissionsExt;

@@ -23,8 +23,8 @@ fn main() -> anyhow::Result<()> {
     let head = ImagenetHead::open(Path::new(weights), &features.index.layout.recipe)?;
     let load_s = start.elapsed().as_secs_f64();
     let pictures = features.open_split(Split::Train)?;
-    let rows: Vec<_> = (0..pictures.len()).map(|i| pictures.row(i)).collect();
-    let rows: Vec<&[f32]> = rows.iter().map(AsRef::as_ref).collect();
+    let rows = (0..pictures.len()).map(|i| pictures.row(i)).collect::<anyhow::Result<Vec<_>>>()?;
+    let rows: Vec<&[f32]> = rows.iter().map(Vec::as_slice).collect();
     let start = Instant::now();
     let logits = head.logits(&rows)?; // (n,512*7*7) -> (n,1000)
     print_line(&format!("{load_s:.3} {:.3}", start.elapsed().as_secs_f64()))?;

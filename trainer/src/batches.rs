@@ -8,8 +8,8 @@ use data::features::SplitFeatures;
 
 use crate::scaling::Scaling;
 
-/// The rows of one split, scaled where the run standardises them. Rows are copied from the mapped
-/// shards batch by batch, so memory is bounded by the batch.
+/// The rows of one split, scaled where the run standardises them. Rows are read from the shards
+/// batch by batch, so memory is bounded by the batch.
 #[derive(Debug)]
 pub(crate) struct Rows<'a> {
     /// Where they come from.
@@ -31,13 +31,13 @@ impl Rows<'_> {
     /// The rows `indices` as one batch.
     ///
     /// # Errors
-    /// If candle refuses the shape.
+    /// If a row cannot be read, or candle refuses the shape.
     pub(crate) fn batch(&self, indices: &[usize]) -> anyhow::Result<Batch> {
         let n_features = self.split.n_features();
         let mut features = Vec::with_capacity(indices.len() * n_features);
         for &i in indices {
             let start = features.len();
-            features.extend_from_slice(&self.split.row(i));
+            self.split.read_row(i, &mut features)?;
             if let Some(scaling) = self.scaling {
                 scaling.apply(&mut features[start..]);
             }

@@ -68,7 +68,7 @@ impl Classifier {
 /// The logits (K) of each picture, always in batches of [`BATCH_SIZE`].
 ///
 /// # Errors
-/// If a picture has not as many features as the network takes.
+/// If a picture has not as many features as the network takes, or a logit is not finite.
 pub(crate) fn logits_of(mlp: &Mlp, n_features: usize, pictures: &[&[f32]]) -> anyhow::Result<Vec<Vec<f32>>> {
     let mut rows = Vec::with_capacity(pictures.len());
     for pictures in pictures.chunks(BATCH_SIZE) {
@@ -85,6 +85,12 @@ pub(crate) fn logits_of(mlp: &Mlp, n_features: usize, pictures: &[&[f32]]) -> an
         let features = Tensor::from_vec(features, (BATCH_SIZE, n_features), &Device::Cpu)?; // (32,D)
         let logits = mlp.logits(&features)?; // (32,D) -> (32,K)
         let n_classes = logits.len() / BATCH_SIZE;
+        let of_pictures = logits.iter().take(pictures.len() * n_classes);
+        anyhow::ensure!(
+            of_pictures.into_iter().all(|z| z.is_finite()),
+            "the head gives a value that is not a finite number: its weights, or the features, are too large; \
+             run trainer fit again with a lower --learning-rate, or the extractor with other weights"
+        );
         rows.extend(logits.chunks_exact(n_classes).take(pictures.len()).map(<[f32]>::to_vec));
     }
     Ok(rows)

@@ -1,7 +1,6 @@
 //! `trainer evaluate`: how good the head is on pictures that it was not trained on. The one place that
 //! opens the features of test.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,7 +9,7 @@ use data::commit;
 use data::current::{Asked, Place, Wanted};
 use data::features::{Features, Index, SplitFeatures};
 use data::head;
-use data::manifest::{Manifest, Split};
+use data::manifest::{self, Manifest, Split};
 use data::provenance::sha256_file;
 use data::stage::{self, Manners, usage};
 use serde::Serialize;
@@ -79,7 +78,7 @@ pub fn evaluate(args: &EvaluateArgs, manners: &Manners) -> anyhow::Result<Option
     let mut predicted = BTreeMap::new();
     let mut beside = BTreeMap::new();
     for &split in splits {
-        let pictures = open_pictures(&features, split, manifest.rows.len())?;
+        let pictures = open_pictures(&features, split, &manifest)?;
         let predictions = predict(&classifier, &pictures, manners)?;
         if let Some(head) = &imagenet {
             let baseline = predict_by_imagenet(head, &mask, &pictures, manners)?;
@@ -134,6 +133,13 @@ pub(crate) fn manifest_of(path: &Path, index: &Index) -> anyhow::Result<Manifest
         manifest.sha256 == index.manifest_sha256,
         "{} is not the manifest that the features were made from; run the extractor again",
         path.display()
+    );
+    anyhow::ensure!(
+        manifest.rows.len() == index.n_pictures(),
+        "{} has {} rows, the index of the features accounts for {}; run the extractor again",
+        path.display(),
+        manifest.rows.len(),
+        index.n_pictures()
     );
     Ok(manifest)
 }
@@ -190,17 +196,24 @@ fn baseline(args: &EvaluateArgs, mask: Mask, splits: BTreeMap<Split, BaselineSpl
     }
 }
 
-fn open_pictures(features: &Features, split: Split, n_manifest_rows: usize) -> anyhow::Result<SplitFeatures> {
+fn open_pictures(features: &Features, split: Split, manifest: &Manifest) -> anyhow::Result<SplitFeatures> {
     let pictures = features.open_split(split)?;
     anyhow::ensure!(
         !pictures.is_empty(),
         "there are no {split} pictures to measure on; run the splitter with a --ratio that gives {split} \
          some, or ask for another --split"
     );
-    anyhow::ensure!(
-        pictures.rows().iter().all(|&row| (row as usize) < n_manifest_rows),
-        "the {split} features are of rows that the manifest does not have; run the extractor again"
-    );
+    for (&row, &label) in pictures.rows().iter().zip(pictures.labels()) {
+        let is_that = |of: &manifest::Row| {
+            of.split == split && features.index.classes.get(label as usize) == Some(&of.class)
+        };
+        anyhow::ensure!(
+            manifest.rows.get(row as usize).is_some_and(is_that),
+            "the {split} features have row {row} of the manifest with the label {label}, which {} does not; run \
+             the extractor again",
+            manifest.path.display()
+        );
+    }
     Ok(pictures)
 }
 
@@ -247,8 +260,8 @@ fn in_batches(
     let order: Vec<usize> = (0..pictures.len()).collect();
     for indices in order.chunks(crate::classifier::BATCH_SIZE) {
         stage::check_interrupted()?;
-        let rows: Vec<Cow<[f32]>> = indices.iter().map(|&i| pictures.row(i)).collect();
-        let rows: Vec<&[f32]> = rows.iter().map(AsRef::as_ref).collect();
+        let rows = indices.iter().map(|&i| pictures.row(i)).collect::<anyhow::Result<Vec<_>>>()?;
+        let rows: Vec<&[f32]> = rows.iter().map(Vec::as_slice).collect();
         let named: Vec<_> =
             indices.iter().map(|&i| (pictures.rows()[i], pictures.labels()[i] as usize)).collect();
         visit(&named, &rows)?;

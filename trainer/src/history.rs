@@ -52,7 +52,7 @@ pub fn write_if_changed(path: &Path, history: &[EpochFigures]) -> anyhow::Result
 /// # Errors
 /// Names the file and the line that is not as expected.
 pub fn read(path: &Path) -> anyhow::Result<Vec<EpochFigures>> {
-    let text = std::fs::read_to_string(path)
+    let text = data::regular::read_to_string(path)
         .with_context(|| format!("there is no history at {}; run trainer fit first", path.display()))?;
     let mut lines = text.lines();
     anyhow::ensure!(lines.next() == Some(HEADER), "{}:1: expected {HEADER}", path.display());

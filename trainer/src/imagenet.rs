@@ -8,7 +8,7 @@ use std::path::Path;
 
 use data::head::Dense;
 use data::recipe::{Pool, Recipe};
-use data::weights::File;
+use data::weights;
 
 use crate::classifier::logits_of;
 use crate::mlp::Mlp;
@@ -62,7 +62,7 @@ impl ImagenetHead {
             recipe.image_size,
             recipe.pool
         );
-        let mut file = File::open(path)?;
+        let mut file = weights::File::open(path)?;
         let names = names_in(&file, path, sizes)?;
         let found = file.digest_of_convolutions()?;
         anyhow::ensure!(
@@ -117,7 +117,7 @@ fn tensors(layer: &str) -> [String; 2] {
 }
 
 /// The names under which `file` has the layers.
-fn names_in(file: &File, path: &Path, sizes: Sizes) -> anyhow::Result<[&'static str; 3]> {
+fn names_in(file: &weights::File, path: &Path, sizes: Sizes) -> anyhow::Result<[&'static str; 3]> {
     let info = |name: &str| file.header.tensors.info(name);
     let Some(names) = NAMES.into_iter().find(|names| names.iter().any(|n| info(&tensors(n)[0]).is_some()))
     else {

@@ -224,7 +224,7 @@ impl Metrics {
     /// # Errors
     /// If the file is missing or damaged.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| {
+        let text = data::regular::read_to_string(path).with_context(|| {
             format!("there are no metrics at {}; run trainer evaluate first", path.display())
         })?;
         serde_json::from_str(&text)

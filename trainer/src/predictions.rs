@@ -6,6 +6,8 @@ use std::path::Path;
 use anyhow::Context;
 use data::commit;
 use data::manifest::{Manifest, Split};
+use data::regular;
+use data::table::{inert, plain};
 
 use crate::metrics::{Prediction, TOP_K, confusion};
 
@@ -53,7 +55,7 @@ fn header() -> Vec<String> {
 }
 
 /// Writes the predictions as `path`, split after split, in the order of the features. With fewer than five
-/// classes the last columns are empty.
+/// classes the last columns are empty. No cell is a formula to a spreadsheet ([`data::table::inert`]).
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -70,12 +72,12 @@ pub fn write(
             for p in predictions {
                 let mut record = vec![
                     split.to_string(),
-                    manifest.rows[p.row as usize].path.clone(),
-                    classes[p.actual].clone(),
+                    inert(&manifest.rows[p.row as usize].path),
+                    inert(&classes[p.actual]),
                 ];
                 for k in 0..TOP_K {
                     let cells =
-                        p.ranked.get(k).map(|(class, p)| (classes[*class].clone(), format!("{p:.6}")));
+                        p.ranked.get(k).map(|(class, p)| (inert(&classes[*class]), format!("{p:.6}")));
                     let (class, probability) = cells.unwrap_or_default();
                     record.extend([class, probability]);
                 }
@@ -91,9 +93,10 @@ pub fn write(
 /// # Errors
 /// Names the file and the line that is not as expected.
 pub fn read(path: &Path) -> anyhow::Result<Vec<PredictionRow>> {
-    let mut table = csv::Reader::from_path(path).with_context(|| {
+    let file = regular::open(path).with_context(|| {
         format!("there are no predictions at {}; run trainer evaluate first", path.display())
     })?;
+    let mut table = csv::Reader::from_reader(file);
     let named = || format!("cannot read {}; run trainer evaluate again", path.display());
     anyhow::ensure!(table.headers().with_context(named)?.iter().eq(header()), "{}", named());
     let mut rows = Vec::new();
@@ -103,14 +106,14 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<PredictionRow>> {
         for k in 0..TOP_K {
             if let Some(class) = record.get(3 + 2 * k).filter(|class| !class.is_empty()) {
                 let probability = record.get(4 + 2 * k).unwrap_or_default().parse().with_context(named)?;
-                ranked.push((class.to_owned(), probability));
+                ranked.push((plain(class).to_owned(), probability));
             }
         }
         anyhow::ensure!(!ranked.is_empty(), "{}: a row predicts nothing", named());
         rows.push(PredictionRow {
             split: record[0].parse().with_context(named)?,
-            path: record[1].to_owned(),
-            actual: record[2].to_owned(),
+            path: plain(&record[1]).to_owned(),
+            actual: plain(&record[2]).to_owned(),
             ranked,
         });
     }
@@ -133,11 +136,60 @@ pub fn write_confusion(
         for (split, predictions) in predictions {
             for (actual, counts) in confusion(predictions, classes.len()).iter().enumerate() {
                 for (predicted, &n) in counts.iter().enumerate().filter(|&(_, &n)| n > 0) {
-                    let n = n.to_string();
-                    table.write_record([split.name(), &classes[actual], &classes[predicted], &n])?;
+                    let [actual, predicted] = [actual, predicted].map(|class| inert(&classes[class]));
+                    table.write_record([split.name(), &actual, &predicted, &n.to_string()])?;
                 }
             }
         }
         Ok(table.flush()?)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use data::manifest::Row;
+
+    #[test]
+    fn a_class_that_is_a_formula_is_none_in_the_files_and_comes_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, confusion) = (dir.path().join(FILE_NAME), dir.path().join(CONFUSION_FILE_NAME));
+        let classes = ["=HYPERLINK(\"http://x\")", "'=b"].map(str::to_owned);
+        let row = |i: usize| Row {
+            path: format!("=1+{i}.jpg"),
+            class: classes[i].clone(),
+            split: Split::Test,
+            sha256: [i as u8; 32],
+            width: 1,
+            height: 1,
+            crop: None,
+            augmented: None,
+        };
+        let manifest = Manifest {
+            path: "manifest.csv".into(),
+            rows: vec![row(0), row(1)],
+            classes: classes.to_vec(),
+            sha256: String::new(),
+        };
+        let predict = |row: u32| Prediction {
+            row,
+            actual: row as usize,
+            ranked: vec![(0, 0.75), (1, 0.25)],
+            loss: 0.0,
+            expected_size: None,
+        };
+        let predictions = [(Split::Test, vec![predict(0), predict(1)])].into();
+        write(&path, &predictions, &manifest, &classes).unwrap();
+        write_confusion(&confusion, &predictions, &classes).unwrap();
+        for path in [&path, &confusion] {
+            let mut table = csv::Reader::from_path(path).unwrap();
+            for record in table.records().map(Result::unwrap) {
+                assert!(!record.iter().any(|cell| cell.starts_with('=')), "{record:?}");
+            }
+        }
+        let read = read(&path).unwrap();
+        assert_eq!([&read[0].actual, &read[1].actual], [&classes[0], &classes[1]]);
+        assert_eq!(read[1].predicted(), classes[0]);
+        assert_eq!(read[1].path, "=1+1.jpg");
+    }
 }

@@ -22,21 +22,29 @@ pub(crate) struct Scaling {
 
 impl Scaling {
     /// Measures `split` in two passes over its rows, summing in f64.
-    pub(crate) fn measure(split: &SplitFeatures) -> Self {
+    ///
+    /// # Errors
+    /// If a row cannot be read.
+    pub(crate) fn measure(split: &SplitFeatures) -> anyhow::Result<Self> {
         let n = split.len() as f64;
         let mut mean = vec![0.0; split.n_features()];
+        let mut row = Vec::with_capacity(split.n_features());
         for i in 0..split.len() {
-            mean.iter_mut().zip(split.row(i).iter()).for_each(|(sum, &x)| *sum += f64::from(x));
+            row.clear();
+            split.read_row(i, &mut row)?;
+            mean.iter_mut().zip(row.iter()).for_each(|(sum, &x)| *sum += f64::from(x));
         }
         mean.iter_mut().for_each(|sum| *sum /= n);
         let mut variance = 0.0;
         for i in 0..split.len() {
+            row.clear();
+            split.read_row(i, &mut row)?;
             let deviations =
-                split.row(i).iter().zip(&mean).map(|(&x, mean)| (f64::from(x) - mean).powi(2)).sum::<f64>();
+                row.iter().zip(&mean).map(|(&x, mean)| (f64::from(x) - mean).powi(2)).sum::<f64>();
             variance += deviations / (n * mean.len() as f64);
         }
         let factor = if variance > 0.0 { (1.0 / variance.sqrt()) as f32 } else { 0.0 };
-        Self { mean: mean.into_iter().map(|m| m as f32).collect(), factor }
+        Ok(Self { mean: mean.into_iter().map(|m| m as f32).collect(), factor })
     }
 
     /// Scales one row in place.

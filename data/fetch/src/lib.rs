@@ -1,7 +1,9 @@
-//! What every download needs of an HTTP client: it gives up a server that is silent, asks again after a
-//! pause, and lets the user interrupt it.
+//! What every download needs of an HTTP client: it gives up a server that is silent or far too slow, asks
+//! again after a pause, and lets the user interrupt it at any moment.
 //!
 //! Which answers are good ones, and what becomes of their bytes, is for those who download to say.
+
+mod answer;
 
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -9,10 +11,8 @@ use std::time::{Duration, Instant, SystemTime};
 use data::stage::{Exit, check_interrupted};
 use ureq::tls::{RootCerts, TlsConfig};
 
-pub use ureq::{Agent, Body, http};
-
-/// An answer whose body is yet to be read.
-pub type Response = http::Response<Body>;
+pub use answer::Answer;
+pub use ureq::{Agent, http};
 
 /// How patient a download is.
 #[derive(Debug, Clone)]
@@ -21,8 +21,14 @@ pub struct Patience {
     pub stall: Duration,
     /// Before the second try; twice as long before each further one.
     pub first_pause: Duration,
-    /// Tries in a row that bring nothing.
+    /// Tries in a row that bring fewer than [`Patience::least_bytes`].
     pub n_tries: u32,
+    /// What a try must bring to count as one that brought something.
+    pub least_bytes: u64,
+    /// So much must come, over all connections, in each [`Patience::window`]; pauses do not count.
+    pub least_bytes_per_window: u64,
+    /// See there.
+    pub window: Duration,
     /// A server that asks to wait for longer is left alone.
     pub longest_pause: Duration,
 }
@@ -49,7 +55,7 @@ impl Patience {
 
     /// The tries of one download, none of which has failed yet.
     pub fn tries(&self) -> Tries<'_> {
-        Tries { patience: self, n_failures: 0 }
+        Tries { patience: self, n_failures: 0, brought: 0, window: Window::new() }
     }
 }
 
@@ -86,33 +92,84 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
     }
 }
 
-/// Counts the tries in a row that brought nothing.
+/// Counts the tries in a row that brought next to nothing, and watches the rate of all of them together.
 #[derive(Debug)]
 pub struct Tries<'a> {
     patience: &'a Patience,
     n_failures: u32,
+    /// Bytes that the tries in a row brought all the same.
+    brought: u64,
+    window: Window,
+}
+
+/// A stretch of time spent with a server, and the bytes that came in it.
+#[derive(Debug)]
+struct Window {
+    start: Instant,
+    /// Of that, spent in pauses.
+    paused: Duration,
+    n_bytes: u64,
+}
+
+impl Window {
+    fn new() -> Self {
+        Self { start: Instant::now(), paused: Duration::ZERO, n_bytes: 0 }
+    }
 }
 
 impl Tries<'_> {
-    /// Pauses before the next try. `brought`: the failed one brought some bytes before it failed.
+    /// Takes in `n` bytes that came just now.
+    ///
+    /// # Errors
+    /// [`Exit::TryAgain`] if far too few came for far too long; or if the user interrupts.
+    fn received(&mut self, n: usize) -> Result<(), Exit> {
+        check_interrupted()?;
+        let Patience { window, least_bytes_per_window, .. } = *self.patience;
+        self.window.n_bytes += n as u64;
+        if self.window.start.elapsed().saturating_sub(self.window.paused) < window {
+            return Ok(());
+        }
+        let n_bytes = std::mem::replace(&mut self.window, Window::new()).n_bytes;
+        if n_bytes >= least_bytes_per_window {
+            return Ok(());
+        }
+        Err(Exit::TryAgain(format!(
+            "gave up: the server sent {n_bytes} bytes in {:.0} s, expected at least {least_bytes_per_window}; run \
+             the same command again to go on",
+            window.as_secs_f64()
+        )))
+    }
+
+    /// Pauses before the next try. `brought`: bytes of use that the failed one brought before it failed.
     ///
     /// # Errors
     /// The failure itself if it is final or the patience is at its end; or if the user interrupts.
-    pub fn pause(&mut self, failure: Failure, brought: bool) -> anyhow::Result<()> {
+    pub fn pause(&mut self, failure: Failure, brought: u64) -> anyhow::Result<()> {
         let (error, asked) = match failure {
             Failure::Final(error) => return Err(error),
             Failure::Passing(error, asked) => (error, asked),
         };
-        if brought {
-            self.n_failures = 0;
+        self.received(0)?;
+        if brought >= self.patience.least_bytes {
+            (self.n_failures, self.brought) = (0, 0);
         }
+        self.brought += brought;
         let pause = asked.unwrap_or(self.patience.first_pause * 2u32.pow(self.n_failures));
         self.n_failures += 1;
         if self.n_failures >= self.patience.n_tries {
-            return Err(error.context(format!("gave up after {} tries in a row", self.n_failures)));
+            let gave_up = format!("gave up after {} tries in a row", self.n_failures);
+            return Err(match self.brought {
+                0 => error.context(gave_up),
+                n => Exit::TryAgain(format!(
+                    "{gave_up} that brought {n} bytes together ({error:#}); run the same command again to go on"
+                ))
+                .into(),
+            });
         }
         tracing::warn!("{error:#}; trying again in {:.1} s", pause.as_secs_f64());
-        Ok(sleep(pause)?)
+        sleep(pause)?;
+        self.window.paused += pause;
+        Ok(())
     }
 }
 
@@ -127,16 +184,6 @@ fn sleep(pause: Duration) -> Result<(), Exit> {
         }
         thread::sleep(left.min(Duration::from_millis(100)));
     }
-}
-
-/// The header `name` of `response`, if it is text.
-pub fn header<'r>(response: &'r Response, name: &str) -> Option<&'r str> {
-    response.headers().get(name)?.to_str().ok()
-}
-
-/// How long the server asks to wait: `Retry-After`, in seconds or as a date (RFC 9110, 10.2.3).
-pub fn retry_after(response: &Response) -> Option<Duration> {
-    parse_retry_after(header(response, "retry-after")?, SystemTime::now())
 }
 
 fn parse_retry_after(text: &str, now: SystemTime) -> Option<Duration> {

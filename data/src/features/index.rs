@@ -1,15 +1,17 @@
-//! `index.json`: written last, so that what it lists is there and whole.
+//! `index.json`: written last, so that what it lists is there and whole. It carries a digest of itself
+//! (`content_sha256`), and those of the shards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-use super::shard::{Layout, digest_of};
-use crate::commit;
+use super::n_values;
+use super::shard::{Layout, shard_number};
 use crate::manifest::Split;
-use crate::provenance::{FORMAT_VERSION, canonical_json, check_version};
+use crate::provenance::{FORMAT_VERSION, from_hex};
+use crate::{commit, regular, sealed};
 
 /// What a feature directory holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +39,7 @@ pub struct ShardEntry {
     pub file: String,
     /// Pictures in it.
     pub n: usize,
-    /// Digest of the file.
+    /// Digest of the file, as it carries it itself.
     pub sha256: String,
 }
 
@@ -47,7 +49,9 @@ impl ShardEntry {
     /// # Errors
     /// If the file cannot be read.
     pub fn of(dir: &Path, file: String, n: usize) -> anyhow::Result<Self> {
-        let sha256 = digest_of(&dir.join(&file))?;
+        let path = dir.join(&file);
+        let read = || sealed::Header::read(&mut regular::open(&path)?)?.stated_digest();
+        let sha256 = read().with_context(|| format!("cannot read {}", path.display()))?;
         Ok(Self { file, n, sha256 })
     }
 }
@@ -84,25 +88,52 @@ impl Index {
     /// # Errors
     /// If the file cannot be written.
     pub fn write(&self, dir: &Path) -> anyhow::Result<()> {
-        commit::write_bytes(&dir.join(Self::FILE_NAME), (canonical_json(self)? + "\n").as_bytes())
+        commit::write_bytes(&dir.join(Self::FILE_NAME), &sealed::to_json(self)?)
     }
 
     /// Reads the index of `dir`.
     ///
     /// # Errors
-    /// If it is missing (the extraction has not ended), damaged, or of another format version.
+    /// If it is missing (the extraction has not ended), damaged, contradicts itself, or is of another format
+    /// version.
     pub fn read(dir: &Path) -> anyhow::Result<Self> {
         let path = dir.join(Self::FILE_NAME);
-        let text = std::fs::read_to_string(&path).with_context(|| {
+        let bytes = regular::read(&path, regular::MAX_TEXT_BYTES).with_context(|| {
             format!(
                 "there is no complete feature set in {} (no index.json); run the extractor first",
                 dir.display()
             )
         })?;
-        let value: serde_json::Value = serde_json::from_str(&text)
-            .with_context(|| format!("{} is damaged; run the extractor again", path.display()))?;
-        check_version(&path, value.get("format_version"))?;
-        serde_json::from_value(value)
-            .with_context(|| format!("{} is no feature index; run the extractor again", path.display()))
+        let read = || -> anyhow::Result<Self> {
+            let index: Self = sealed::from_json(&path, &bytes)?;
+            index.check()?;
+            Ok(index)
+        };
+        read().with_context(|| format!("{} cannot be used; run the extractor again", path.display()))
+    }
+
+    /// Checks that the index does not contradict itself.
+    fn check(&self) -> anyhow::Result<()> {
+        n_values(&self.layout.shape)?;
+        let distinct: HashSet<&String> = self.classes.iter().collect();
+        anyhow::ensure!(distinct.len() == self.classes.len(), "it names a class twice");
+        let mut digests = HashSet::new();
+        for (split, entries) in &self.shards {
+            for (number, entry) in entries.iter().enumerate() {
+                let ShardEntry { file, sha256, .. } = entry;
+                anyhow::ensure!(
+                    shard_number(*split, file) == Some(number),
+                    "it lists {file:?} as shard {number} of {split}"
+                );
+                from_hex(sha256).with_context(|| file.clone())?;
+                anyhow::ensure!(digests.insert(sha256), "it lists the content of {file} twice");
+            }
+        }
+        Ok(())
+    }
+
+    /// Pictures of the manifest: those with features and those without.
+    pub fn n_pictures(&self) -> usize {
+        self.shards.values().flatten().map(|entry| entry.n).fold(self.n_rejected, usize::saturating_add)
     }
 }

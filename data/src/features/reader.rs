@@ -1,10 +1,11 @@
 //! The features of a split, shard after shard, behind one row number.
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use super::index::Index;
-use super::shard::StoredRows;
+use rayon::prelude::*;
+
+use super::index::{Index, ShardEntry};
+use super::stored::StoredRows;
 use crate::manifest::Split;
 
 /// A feature directory whose index has been read; no shard is opened before [`Features::open_split`].
@@ -24,40 +25,64 @@ impl Features {
         Ok(Self { dir: dir.to_owned(), index: Index::read(dir)? })
     }
 
-    /// Maps and verifies the shards of one split.
+    /// Opens and verifies the shards of one split, each against the index.
     ///
     /// # Errors
-    /// Names the shard that is missing, damaged, of a foreign recipe, or has a label beyond the classes.
+    /// Names the shard that is missing, damaged, another one than the index lists, or has a row or a label that
+    /// cannot be.
     pub fn open_split(&self, split: Split) -> anyhow::Result<SplitFeatures> {
-        let mut opened =
-            SplitFeatures { n_features: self.index.layout.n_features(), ..SplitFeatures::default() };
-        for entry in self.index.shards.get(&split).map(Vec::as_slice).unwrap_or_default() {
-            let path = self.dir.join(&entry.file);
-            let stored = StoredRows::open(&path)?;
-            self.index.layout.recipe.ensure_same(&stored.layout().recipe, &path, "the extractor again")?;
-            anyhow::ensure!(
-                stored.layout() == &self.index.layout && stored.len() == entry.n,
-                "{} does not fit {}: it holds {} pictures as {} {:?}; run the extractor again",
-                path.display(),
-                Index::FILE_NAME,
-                stored.len(),
-                stored.layout().dtype,
-                stored.layout().shape,
-            );
-            if let Some(i) = stored.labels().iter().position(|&l| l as usize >= self.index.classes.len()) {
-                anyhow::bail!(
-                    "{}: row {i} has label {}, but there are {} classes; run the extractor again",
-                    path.display(),
-                    stored.labels()[i],
-                    self.index.classes.len()
-                );
-            }
+        let entries = self.index.shards.get(&split).map(Vec::as_slice).unwrap_or_default();
+        let shards = entries.par_iter().map(|entry| self.open_shard(entry)).collect::<Vec<_>>();
+        let n_features = self.index.layout.n_features();
+        let mut opened = SplitFeatures { n_features, ..SplitFeatures::default() };
+        for (entry, stored) in entries.iter().zip(shards) {
+            let stored = stored?;
             opened.labels.extend_from_slice(stored.labels());
             opened.rows.extend_from_slice(stored.rows());
             opened.starts.push(opened.labels.len() - stored.len());
             opened.shards.push(stored);
+            let ascending = opened.rows.is_sorted_by(|a, b| a < b);
+            let last = opened.rows.last().map_or(0, |&row| row as usize + 1);
+            anyhow::ensure!(
+                ascending && last <= self.index.n_pictures(),
+                "{}: its manifest rows are not those after the shard before it; run the extractor again",
+                self.dir.join(&entry.file).display()
+            );
         }
         Ok(opened)
+    }
+
+    fn open_shard(&self, entry: &ShardEntry) -> anyhow::Result<StoredRows> {
+        let path = self.dir.join(&entry.file);
+        let stored = StoredRows::open(&path)?;
+        self.index.layout.recipe.ensure_same(&stored.layout().recipe, &path, "the extractor again")?;
+        anyhow::ensure!(
+            stored.layout() == &self.index.layout && stored.len() == entry.n,
+            "{} does not fit {}: it holds {} pictures as {} {:?}; run the extractor again",
+            path.display(),
+            Index::FILE_NAME,
+            stored.len(),
+            stored.layout().dtype,
+            stored.layout().shape,
+        );
+        if let Some(i) = stored.labels().iter().position(|&l| l as usize >= self.index.classes.len()) {
+            anyhow::bail!(
+                "{}: row {i} has label {}, but there are {} classes; run the extractor again",
+                path.display(),
+                stored.labels()[i],
+                self.index.classes.len()
+            );
+        }
+        anyhow::ensure!(
+            stored.file_sha256() == entry.sha256,
+            "{} is another shard than the one that {} lists: its sha256 is {}, expected {}; run the extractor \
+             again",
+            path.display(),
+            Index::FILE_NAME,
+            stored.file_sha256(),
+            entry.sha256
+        );
+        Ok(stored)
     }
 }
 
@@ -97,12 +122,28 @@ impl SplitFeatures {
         &self.rows
     }
 
-    /// The D features of picture `i`.
+    /// Appends the D features of picture `i` to `features`.
+    ///
+    /// # Errors
+    /// If its shard cannot be read, or was written into since it was verified.
     ///
     /// # Panics
     /// If `i` is not below [`SplitFeatures::len`].
-    pub fn row(&self, i: usize) -> Cow<'_, [f32]> {
+    pub fn read_row(&self, i: usize, features: &mut Vec<f32>) -> anyhow::Result<()> {
         let shard = self.starts.partition_point(|&start| start <= i) - 1;
-        self.shards[shard].row(i - self.starts[shard])
+        self.shards[shard].read_row(i - self.starts[shard], features)
+    }
+
+    /// The D features of picture `i`.
+    ///
+    /// # Errors
+    /// As [`SplitFeatures::read_row`].
+    ///
+    /// # Panics
+    /// As [`SplitFeatures::read_row`].
+    pub fn row(&self, i: usize) -> anyhow::Result<Vec<f32>> {
+        let mut features = Vec::with_capacity(self.n_features);
+        self.read_row(i, &mut features)?;
+        Ok(features)
     }
 }

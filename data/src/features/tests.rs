@@ -1,4 +1,5 @@
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use super::*;
@@ -37,6 +38,7 @@ fn write_set(dir: &Path, dtype: Dtype) {
         write_shard(&dir.join(&file), &layout(dtype), &shard(n, 100 * number as u32)).unwrap();
         index.shards.get_mut(&Split::Train).unwrap().push(ShardEntry::of(dir, file, n).unwrap());
     }
+    index.n_rejected = 95; // of 103 rows
     index.write(dir).unwrap();
 }
 
@@ -50,18 +52,10 @@ fn rows_come_back_across_shards() {
         assert_eq!(train.labels(), [0, 1, 0, 1, 0, 0, 1, 0]);
         assert_eq!(train.rows(), [0, 1, 2, 3, 4, 100, 101, 102]);
         // Halves below 2048 are exact in f16.
-        assert_eq!(train.row(4)[..], shard(5, 0).features[4 * N_FEATURES..5 * N_FEATURES]);
-        assert_eq!(train.row(5)[..], shard(3, 100).features[..N_FEATURES]);
+        assert_eq!(train.row(4).unwrap()[..], shard(5, 0).features[4 * N_FEATURES..5 * N_FEATURES]);
+        assert_eq!(train.row(5).unwrap()[..], shard(3, 100).features[..N_FEATURES]);
         assert!(Features::open(dir.path()).unwrap().open_split(Split::Test).unwrap().is_empty());
     }
-}
-
-#[test]
-fn f32_rows_are_borrowed_from_the_map() {
-    let dir = tempfile::tempdir().unwrap();
-    write_set(dir.path(), Dtype::F32);
-    let train = Features::open(dir.path()).unwrap().open_split(Split::Train).unwrap();
-    assert!(matches!(train.row(1), std::borrow::Cow::Borrowed(_)));
 }
 
 #[test]
@@ -114,7 +108,8 @@ fn what_does_not_fit_the_index_is_refused() {
         change(&mut changed);
         write_shard(&dir.path().join(shard_file_name(Split::Train, 0)), &layout(Dtype::F32), &changed)
             .unwrap();
-        let message = Features::open(dir.path()).unwrap().open_split(Split::Train).unwrap_err().to_string();
+        let refused = Features::open(dir.path()).unwrap().open_split(Split::Train).unwrap_err();
+        let message = format!("{refused:#}");
         assert!(message.contains(expected), "{message}");
         assert!(message.contains("extractor again"), "{message}");
     }
@@ -162,5 +157,123 @@ fn the_size_of_a_shard_is_known_before_it_is_written() {
                 "{dtype} {n}"
             );
         }
+    }
+}
+
+#[test]
+fn a_shard_of_another_run_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    write_set(dir.path(), Dtype::F32);
+    let mut other = shard(5, 0);
+    other.features[7] += 1.0;
+    write_shard(&dir.path().join(shard_file_name(Split::Train, 0)), &layout(Dtype::F32), &other).unwrap();
+    let message = Features::open(dir.path()).unwrap().open_split(Split::Train).unwrap_err().to_string();
+    assert!(message.contains("train-00000.safetensors is another shard"), "{message}");
+    assert!(message.contains("run the extractor again"), "{message}");
+}
+
+#[test]
+fn an_index_that_contradicts_itself_is_refused() {
+    let changes: [(&str, fn(&mut Index)); 7] = [
+        ("\"train-00000.safetensors\" as shard 1 of train", |i| {
+            let shards = i.shards.get_mut(&Split::Train).unwrap();
+            shards[1] = shards[0].clone();
+        }),
+        ("\"test-00000.safetensors\" as shard 2 of train", |i| {
+            let test = ShardEntry { file: "test-00000.safetensors".into(), n: 1, sha256: "ef".repeat(32) };
+            i.shards.get_mut(&Split::Train).unwrap().push(test);
+        }),
+        ("\"train-00001.safetensors\" as shard 0", |i| i.shards.get_mut(&Split::Train).unwrap().reverse()),
+        ("the content of train-00001.safetensors twice", |i| {
+            let shards = i.shards.get_mut(&Split::Train).unwrap();
+            shards[1].sha256 = shards[0].sha256.clone();
+        }),
+        ("is no sha256", |i| i.shards.get_mut(&Split::Train).unwrap()[0].sha256 = "../x".into()),
+        ("names a class twice", |i| i.classes[1] = "a".into()),
+        ("features of shape [4294967296, 4294967296]", |i| i.layout.shape = vec![1 << 32; 2]),
+    ];
+    for (expected, change) in changes {
+        let dir = tempfile::tempdir().unwrap();
+        write_set(dir.path(), Dtype::F32);
+        let mut index = Index::read(dir.path()).unwrap();
+        change(&mut index);
+        index.write(dir.path()).unwrap();
+        let message = format!("{:#}", Features::open(dir.path()).unwrap_err());
+        assert!(message.contains(expected) && message.contains("run the extractor again"), "{message}");
+    }
+}
+
+#[test]
+fn rows_that_overlap_or_cannot_be_are_refused() {
+    for (first_row, n_rejected) in [(4, 200), (100, 90)] {
+        let dir = tempfile::tempdir().unwrap();
+        write_set(dir.path(), Dtype::F32);
+        let file = shard_file_name(Split::Train, 1);
+        write_shard(&dir.path().join(&file), &layout(Dtype::F32), &shard(3, first_row)).unwrap();
+        let mut index = Index::read(dir.path()).unwrap();
+        index.n_rejected = n_rejected;
+        index.shards.get_mut(&Split::Train).unwrap()[1] = ShardEntry::of(dir.path(), file, 3).unwrap();
+        index.write(dir.path()).unwrap();
+        let message = Features::open(dir.path()).unwrap().open_split(Split::Train).unwrap_err().to_string();
+        assert!(message.contains("train-00001.safetensors: its manifest rows"), "{message}");
+    }
+}
+
+#[test]
+fn a_flipped_bit_of_the_index_is_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    write_set(dir.path(), Dtype::F32);
+    let path = dir.path().join(Index::FILE_NAME);
+    let whole = fs::read(&path).unwrap();
+    for bit in 0..8 * whole.len() {
+        let mut flipped = whole.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        fs::OpenOptions::new().write(true).open(&path).unwrap().write_all(&flipped).unwrap();
+        let message = format!("{:#}", Features::open(dir.path()).unwrap_err());
+        assert!(message.contains("index.json") && message.contains("run the extractor again"), "{message}");
+    }
+}
+
+#[test]
+fn a_shard_that_is_cut_off_or_overwritten_while_it_is_read_is_an_error() {
+    for dtype in [Dtype::F32, Dtype::F16] {
+        let dir = tempfile::tempdir().unwrap();
+        write_set(dir.path(), dtype);
+        let path = dir.path().join(shard_file_name(Split::Train, 0));
+        let train = Features::open(dir.path()).unwrap().open_split(Split::Train).unwrap();
+        train.row(4).unwrap();
+        let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.set_len(100).unwrap();
+        let message = format!("{:#}", train.row(4).unwrap_err());
+        assert!(message.contains("cannot read row 4 of") && message.contains("train-00000"), "{message}");
+
+        write_set(dir.path(), dtype);
+        let train = Features::open(dir.path()).unwrap().open_split(Split::Train).unwrap();
+        let bytes = fs::read(dir.path().join(shard_file_name(Split::Train, 1))).unwrap();
+        fs::OpenOptions::new().write(true).open(&path).unwrap().write_all(&bytes).unwrap();
+        let message = format!("{:#}", train.row(0).unwrap_err());
+        assert!(message.contains("train-00000.safetensors was changed while it was read"), "{message}");
+
+        // A new version under the same name leaves what is open alone.
+        write_set(dir.path(), dtype);
+        let train = Features::open(dir.path()).unwrap().open_split(Split::Train).unwrap();
+        let before = train.row(0).unwrap();
+        write_shard(&path, &layout(dtype), &shard(5, 77)).unwrap();
+        assert_eq!(train.row(0).unwrap(), before);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_refused_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    write_set(dir.path(), Dtype::F32);
+    for file in [shard_file_name(Split::Train, 0), Index::FILE_NAME.to_owned()] {
+        let path = dir.path().join(&file);
+        fs::remove_file(&path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let opened = Features::open(dir.path()).and_then(|features| features.open_split(Split::Train));
+        let message = format!("{:#}", opened.unwrap_err());
+        assert!(message.contains("it is no regular file but a pipe"), "{message}");
     }
 }

@@ -1,14 +1,14 @@
 //! One archive: fetched from where the last run stopped, and known by its digest before it is used.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use data::stage::{self, Exit, Manners, check_interrupted};
-use data::{commit, provenance};
-use fetch::{Agent, Failure, Patience, Response, header, parse_content_range, retry_after};
+use data::stage::{self, Exit, Manners};
+use data::{commit, provenance, regular};
+use fetch::{Agent, Answer, Failure, Patience, Tries, parse_content_range};
 
 use crate::Cli;
 use crate::archives::Archive;
@@ -18,6 +18,9 @@ pub(crate) const PATIENCE: Patience = Patience {
     stall: Duration::from_secs(30),
     first_pause: Duration::from_secs(1),
     n_tries: 6,
+    least_bytes: 64 << 10,
+    least_bytes_per_window: 600 << 10,
+    window: Duration::from_secs(60),
     longest_pause: Duration::from_secs(60),
 };
 /// As HTTP clients commonly do.
@@ -78,7 +81,6 @@ impl<'a> Client<'a> {
         let bar = stage::progress_of_bytes(self.manners, archive.size).with_message(archive.name);
         let mut tries = self.patience.tries();
         loop {
-            check_interrupted()?;
             let before = length(part)?;
             if before > archive.size {
                 commit::remove(part)?;
@@ -89,8 +91,8 @@ impl<'a> Client<'a> {
             if before == archive.size {
                 return Ok(());
             }
-            if let Err(failure) = self.fetch_once(archive, part, before, &bar) {
-                tries.pause(failure, length(part)? > before)?;
+            if let Err(failure) = self.fetch_once(archive, part, before, &mut tries, &bar) {
+                tries.pause(failure, length(part)?.saturating_sub(before))?;
             }
         }
     }
@@ -101,22 +103,26 @@ impl<'a> Client<'a> {
         archive: &Archive,
         part: &Path,
         start: u64,
+        tries: &mut Tries<'_>,
         bar: &indicatif::ProgressBar,
     ) -> Result<(), Failure> {
         let url = format!("{}/{}", self.mirror, archive.name);
-        let mut request = self.agent.get(&url);
+        let mut headers = Vec::new();
         if start > 0 {
-            request = request.header("range", format!("bytes={start}-"));
+            headers.push(("range", format!("bytes={start}-")));
             // With a validator a server whose file is another one by now sends all of it.
-            if let Ok(validator) = fs::read_to_string(validator_of(part)) {
-                request = request.header("if-range", validator);
+            if let Ok(validator) = regular::read_to_string(&validator_of(part)) {
+                headers.push(("if-range", validator));
             }
         }
-        let mut response = request.call().map_err(|e| Failure::no_answer(e, &url, start > 0))?;
-        let start = match response.status().as_u16() {
-            206 => check_range(&response, archive, start)?,
+        let mut answer = Answer::to(&self.agent, &url, &headers, start > 0, tries)?;
+        if answer.status.is_success() {
+            answer.ensure_plain(&url)?;
+        }
+        let start = match answer.status.as_u16() {
+            206 => check_range(&answer, archive, start)?,
             200 => {
-                let length = header(&response, "content-length").and_then(|n| n.parse().ok());
+                let length = answer.header("content-length").and_then(|n| n.parse().ok());
                 check_size(length, archive)?;
                 0
             }
@@ -126,36 +132,30 @@ impl<'a> Client<'a> {
                     "{url} has nothing after the first {start} bytes"
                 )));
             }
-            _ => return Err(self.refusal(&response, &url)),
+            _ => return Err(self.refusal(&answer, &url)),
         };
-        note_validator(&response, part)?;
+        note_validator(&answer, part)?;
 
         let named = || format!("cannot write {}", part.display());
         let mut file = open_part(part, start).with_context(named)?;
         bar.set_position(start);
-        let mut body = response.body_mut().as_reader();
-        let mut buffer = vec![0; 1 << 16];
         let mut position = start;
         while position < archive.size {
-            check_interrupted()?;
-            let wanted = (archive.size - position).min(buffer.len() as u64) as usize;
-            let n = body
-                .read(&mut buffer[..wanted])
-                .map_err(|e| Failure::passing(anyhow::Error::new(e).context("the connection broke")))?;
-            if n == 0 {
+            let Some(bytes) = answer.read(tries)? else {
                 return Err(Failure::passing(anyhow::anyhow!("{url} ended at {position} bytes")));
-            }
-            file.write_all(&buffer[..n]).with_context(named)?;
+            };
+            let n = bytes.len().min((archive.size - position) as usize);
+            file.write_all(&bytes[..n]).with_context(named)?;
             position += n as u64;
             bar.inc(n as u64);
         }
         Ok(())
     }
 
-    fn refusal(&self, response: &Response, url: &str) -> Failure {
-        let answer = format!("{url} answers {}", response.status());
-        let pause = retry_after(response);
-        match response.status().as_u16() {
+    fn refusal(&self, answer: &Answer, url: &str) -> Failure {
+        let (status, pause) = (answer.status, answer.retry_after());
+        let answer = format!("{url} answers {status}");
+        match status.as_u16() {
             408 | 429 | 500..=599 => {
                 let wait = pause.map_or_else(|| "later".to_owned(), |p| format!("in {} s", p.as_secs()));
                 let again = Exit::TryAgain(format!("{answer}; try again {wait}")).into();
@@ -191,9 +191,15 @@ fn beside(file: &Path, extension: &str) -> PathBuf {
 
 /// Sets `found` aside if it is not `archive`.
 fn verify(archive: &Archive, found: &Path, file: &Path) -> anyhow::Result<()> {
-    let size = length(found)?;
-    let sha256 = provenance::sha256_file(found)?;
-    if size == archive.size && sha256 == archive.sha256 {
+    // Opened first, so that what is no file is left where it is.
+    let size = regular::open(found)
+        .and_then(|file| file.metadata())
+        .with_context(|| format!("cannot read {}", found.display()))?
+        .len();
+    // A file of another size need not be read.
+    let sha256 =
+        if size == archive.size { provenance::sha256_file(found)? } else { "not computed".to_owned() };
+    if sha256 == archive.sha256 {
         return Ok(());
     }
     let aside = beside(file, "wrong");
@@ -222,17 +228,17 @@ fn open_part(part: &Path, start: u64) -> std::io::Result<File> {
     Ok(file)
 }
 
-fn note_validator(response: &Response, part: &Path) -> anyhow::Result<()> {
+fn note_validator(answer: &Answer, part: &Path) -> anyhow::Result<()> {
     // A weak ETag must not stand in If-Range (RFC 9110, 13.1.5).
-    let strong = header(response, "etag").filter(|etag| !etag.starts_with("W/"));
-    match strong.or_else(|| header(response, "last-modified")) {
+    let strong = answer.header("etag").filter(|etag| !etag.starts_with("W/"));
+    match strong.or_else(|| answer.header("last-modified")) {
         Some(validator) => commit::write_bytes(&validator_of(part), validator.as_bytes()),
         None => commit::remove(&validator_of(part)),
     }
 }
 
-fn check_range(response: &Response, archive: &Archive, start: u64) -> anyhow::Result<u64> {
-    let range = header(response, "content-range");
+fn check_range(answer: &Answer, archive: &Archive, start: u64) -> anyhow::Result<u64> {
+    let range = answer.header("content-range");
     let (_, size) = range
         .and_then(parse_content_range)
         .filter(|(first, _)| *first == start)

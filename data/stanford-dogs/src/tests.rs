@@ -22,6 +22,9 @@ const QUICK: Patience = Patience {
     first_pause: Duration::from_millis(1),
     n_tries: 3,
     longest_pause: Duration::from_secs(2),
+    least_bytes: 64,
+    least_bytes_per_window: 4000,
+    window: Duration::from_millis(1500),
 };
 const TWINS: &[u8] = &[7; 3000];
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n, whatever it is called";
@@ -118,6 +121,10 @@ enum Fault {
     WrongRange,
     /// The first request gets no answer at all.
     Silent,
+    /// The first answer says that it is compressed.
+    Encoded,
+    /// Every answer ends after one byte.
+    AByte,
     /// These are what the file is called by, and half of it is all that comes.
     Called(&'static str),
 }
@@ -187,6 +194,8 @@ fn serve(
     }
     match fault {
         Fault::Cut { answers, after } if number < answers => sent = after,
+        Fault::Encoded if number == 0 => head += "content-encoding: gzip\r\n",
+        Fault::AByte => sent = 1,
         Fault::Stall if number == 0 => (sent, stalls) = (1000, true),
         Fault::IgnoresRange if number == 0 => sent = 1000,
         Fault::OtherBytes => body.reverse(),
@@ -338,6 +347,39 @@ fn a_server_that_never_answers_is_given_up_and_asked_again() {
     assert_eq!(server.ranges().len(), 2);
 }
 
+#[test]
+fn an_encoded_answer_is_refused_and_leaves_nothing_in_the_way() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::Encoded));
+    let error = format!("{:#}", make_in(&dir, &server).unwrap_err());
+    assert!(error.contains("content-encoding \"gzip\""), "{error}");
+    make_in(&dir, &server).unwrap();
+    assert_complete(&dir);
+}
+
+#[test]
+fn a_server_that_sends_a_byte_a_connection_is_given_up_with_code_75() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::AByte));
+    let error = make_in(&dir, &server).unwrap_err();
+    assert!(matches!(error.downcast_ref(), Some(Exit::TryAgain(m)) if m.contains("gave up")), "{error:#}");
+    make_in(&dir, &Server::new(Fault::None)).unwrap();
+    assert_complete(&dir);
+}
+
+#[test]
+fn a_file_of_another_size_is_set_aside_unread() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("download/lists.tar");
+    commit::write_bytes(&file, b"").unwrap();
+    // 1 TB with nothing in it: reading it would take an hour.
+    let large = fs::OpenOptions::new().write(true).open(&file).unwrap();
+    large.set_len(1 << 40).unwrap();
+    let server = Server::new(Fault::None);
+    let error = format!("{:#}", make_in(&dir, &server).unwrap_err());
+    assert!(error.contains("1099511627776 bytes") && error.contains("lists.tar.wrong"), "{error}");
+    make_in(&dir, &server).unwrap();
+    assert_complete(&dir);
+}
+
 /// A directory where a run left the first bytes of images.tar.
 fn begun(bytes: &[u8]) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -476,9 +518,11 @@ fn what_a_killed_run_left_behind_is_made_right() {
     let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::None));
     let class = dir.path().join("raw/n02085620-Chihuahua");
     let other = vec![8; TWINS.len()];
-    for (name, left) in
-        [("n02085620_7.jpg", &TWINS[..100]), ("n02085620_8.jpg", &other), (".n02085620_9.jpg.tmp.1.a", b"x")]
-    {
+    for (name, left) in [
+        ("n02085620_7.jpg", &TWINS[..100]),
+        ("n02085620_8.jpg", &other),
+        (".n02085620_9.jpg.tindogr-1-abcdef.tmp", b"x"),
+    ] {
         commit::write_bytes(&class.join(name), left).unwrap();
     }
     make_in(&dir, &server).unwrap();

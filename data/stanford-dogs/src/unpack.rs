@@ -9,9 +9,9 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
-use data::commit;
 use data::current::Job;
 use data::stage::{self, check_interrupted};
+use data::{commit, regular};
 use tar::EntryType;
 
 use crate::Cli;
@@ -76,7 +76,7 @@ fn for_each_file(
     mut visit: impl FnMut(&str, &mut tar::Entry<'_, BufReader<File>>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let bar = stage::progress_of_bytes(&cli.manners, archive.size).with_message(archive.folder);
-    let mut tar = tar::Archive::new(BufReader::with_capacity(1 << 20, File::open(file)?));
+    let mut tar = tar::Archive::new(BufReader::with_capacity(1 << 20, regular::open(file)?));
     let mut seen = HashSet::new();
     for (n, entry) in tar.entries_with_seek()?.enumerate() {
         check_interrupted()?;
@@ -144,7 +144,7 @@ fn is_plain(name: &str) -> bool {
 /// Whether the file stands there then; what is not `ours` is not replaced.
 fn write_unless_there(target: &Path, bytes: &[u8], ours: bool) -> anyhow::Result<bool> {
     let same_length = fs::metadata(target).is_ok_and(|m| m.len() == bytes.len() as u64);
-    if same_length && fs::read(target).is_ok_and(|found| found == bytes) {
+    if same_length && regular::read(target, MAX_BYTES).is_ok_and(|found| found == bytes) {
         return Ok(true);
     }
     if !ours {

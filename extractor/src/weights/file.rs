@@ -4,15 +4,16 @@ use std::fmt;
 use std::path::Path;
 
 use anyhow::Context;
-use data::weights::{File, Header};
+use data::recipe::Recipe;
+use data::weights::{self, Header};
 use safetensors::tensor::Dtype;
 
 use super::{Weights, pth, slim};
 use crate::vgg16::{LAYERS, Layer};
 
 impl Weights {
-    /// Reads and checks the weights file `path`: its header, every tensor's presence, shape and type, and
-    /// that every weight is finite. f16 and bf16 are widened. A file that the extractor fetched or
+    /// Reads and checks the weights file `path`, safetensors or a state dict of PyTorch, whatever it is called: its header, every tensor's presence, shape and type, and
+    /// that every weight is finite. f16 and bf16 are widened, f64 is rounded. A file that the extractor fetched or
     /// converted also records the digest of its weights, and they must have it.
     ///
     /// Only the convolutions are read into memory, whatever else the file holds.
@@ -25,13 +26,10 @@ impl Weights {
 
     /// [`Weights::read`] for a network of other layers.
     pub(super) fn read_layers(path: &Path, layers: &[Layer]) -> anyhow::Result<Self> {
-        anyhow::ensure!(
-            !pth::is_pth(path),
-            "{} is a file of PyTorch; the extractor converted its convolutions into a safetensors file in \
-             --weights-dir: give that",
-            path.display()
-        );
-        let mut file = File::open(path)?;
+        if pth::is_pth(path) {
+            return pth::read(path, layers);
+        }
+        let mut file = weights::File::open(path)?;
         check_header(&path.display(), layers, &file.header)?;
         let weights = Self::collect(layers, |name| file.floats(name))
             .with_context(|| format!("{} cannot be used", path.display()))?;
@@ -46,6 +44,51 @@ impl Weights {
         }
         Ok(weights)
     }
+
+    /// The weights with the digest of `recipe`: of the file `path` ([`Weights::read`]), or of one in the directory
+    /// `path`, whatever its files are called.
+    ///
+    /// # Errors
+    /// If the file cannot be read or has other weights, or there is none in the directory.
+    pub fn of_recipe(path: &Path, recipe: &Recipe) -> anyhow::Result<Self> {
+        if path.is_dir() {
+            return Self::find(path, recipe);
+        }
+        let weights = Self::read(path)?;
+        anyhow::ensure!(
+            weights.sha256 == recipe.weights_sha256,
+            "{} is not the weights file of the features ({}): its weights have the sha256 {}, expected {}",
+            path.display(),
+            recipe.weights,
+            weights.sha256,
+            recipe.weights_sha256
+        );
+        Ok(weights)
+    }
+
+    fn find(dir: &Path, recipe: &Recipe) -> anyhow::Result<Self> {
+        let named = || format!("cannot list {}", dir.display());
+        let mut files = Vec::new();
+        for entry in dir.read_dir().with_context(named)? {
+            files.push(entry.with_context(named)?.path());
+        }
+        files.retain(|file| pth::is_pth(file) || weights::File::open(file).is_ok());
+        files.sort();
+        for file in &files {
+            match Self::read(file) {
+                Ok(weights) if weights.sha256 == recipe.weights_sha256 => return Ok(weights),
+                Ok(_) => {}
+                Err(error) => tracing::warn!("{error:#}"),
+            }
+        }
+        anyhow::bail!(
+            "{} holds no weights with the sha256 {}, with which the model's features were made ({}); name the \
+             file that the extractor used",
+            dir.display(),
+            recipe.weights_sha256,
+            recipe.weights
+        )
+    }
 }
 
 /// Checks that `file`, with this header, holds the convolutions of `layers`.
@@ -55,7 +98,7 @@ impl Weights {
 pub(super) fn check_header(file: &dyn fmt::Display, layers: &[Layer], header: &Header) -> anyhow::Result<()> {
     check_tensors(file, layers, &header.tensors.offset_keys(), |name| {
         let info = header.tensors.info(name)?;
-        let is_float = matches!(info.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16);
+        let is_float = matches!(info.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::F64);
         Some(Stated { shape: info.shape.clone(), dtype: format!("{:?}", info.dtype), is_float })
     })
 }
@@ -65,7 +108,7 @@ pub(super) struct Stated {
     pub(super) shape: Vec<usize>,
     /// As an error names it.
     pub(super) dtype: String,
-    /// f32, f16 or bf16.
+    /// f32, f16, bf16 or f64.
     pub(super) is_float: bool,
 }
 
@@ -89,7 +132,7 @@ pub(super) fn check_tensors(
             problems.push(format!("{name} has shape {:?}, expected {shape:?}", stated.shape));
         }
         if !stated.is_float {
-            problems.push(format!("{name} is {}, expected F32, F16 or BF16", stated.dtype));
+            problems.push(format!("{name} is {}, expected F32, F16, BF16 or F64", stated.dtype));
         }
     }
     if problems.is_empty() {

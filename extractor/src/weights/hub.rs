@@ -3,7 +3,8 @@
 //! The convolutions are 59 of the file's 553 MB, so that only their bytes are fetched, into a slim file. No
 //! digest of the whole can check a part: the hub's ETag must equal the pinned sha256 with every answer, the
 //! header must describe exactly the file and the tensors that are expected, and from then on the slim file
-//! carries a digest of its own. `--full` fetches the whole file into the cache that all programs share, and
+//! carries a digest of its own. That digest is recorded beside it when the convolutions are fetched for the first
+//! time: whatever is fetched later must have it, too. The first time the server is trusted. `--full` fetches the whole file into the cache that all programs share, and
 //! checks its sha256.
 //!
 //! Not through the crate hf-hub: its version 1.0 begins a broken download anew, stores the text of an
@@ -22,10 +23,10 @@ use std::path::{Path, PathBuf, absolute};
 use std::time::Duration;
 
 use anyhow::Context;
-use data::provenance::{sha256_file, to_hex};
+use data::provenance::{from_hex, sha256_file, to_hex};
 use data::stage::{self, Exit, Manners};
 use data::weights::{Header, LENGTH_BYTES};
-use data::{commit, forecast};
+use data::{commit, forecast, regular};
 use fetch::Patience;
 use sha2::{Digest, Sha256};
 
@@ -84,6 +85,9 @@ const SETTINGS: Settings = Settings {
         stall: Duration::from_secs(15),
         first_pause: Duration::from_secs(1),
         n_tries: 5,
+        least_bytes: 64 << 10,
+        least_bytes_per_window: 600 << 10,
+        window: Duration::from_secs(60),
         longest_pause: Duration::from_secs(60),
     },
     piece_bytes: 8 << 20,
@@ -135,6 +139,7 @@ impl Hub<'_> {
                 Some(path) => Weights::read_layers(path, self.pin.layers)?,
                 None => self.fetch(|remote| self.fetch_convolutions(remote))?,
             };
+            self.check_record(&weights, whole.is_some())?;
             self.write_slim(&slim, &weights)?;
             self.parts("convolutions").remove()?;
         }
@@ -148,6 +153,36 @@ impl Hub<'_> {
             tracing::warn!("{error:#}; making it anew");
         }
         checked.is_some_and(|weights| weights.is_ok())
+    }
+
+    /// Where the digest of the convolutions is recorded when they are fetched for the first time.
+    fn record(&self) -> PathBuf {
+        self.weights_dir.join(format!("{}-convolutions.sha256", self.pin.name))
+    }
+
+    /// Refuses convolutions with another digest than was recorded; records that of the first ones. `verified`: they
+    /// are a part of the whole file, whose digest is known.
+    fn check_record(&self, weights: &Weights, verified: bool) -> anyhow::Result<()> {
+        let record = self.record();
+        let recorded = regular::read_to_string(&record).ok().map(|text| text.trim().to_owned());
+        match recorded.filter(|digest| from_hex(digest).is_ok()) {
+            Some(recorded) if recorded == weights.sha256 => return Ok(()),
+            Some(recorded) if !verified => {
+                self.parts("convolutions").remove()?;
+                anyhow::bail!(
+                    "the convolutions that {} sent have the sha256 {}, those of the first time had {recorded} ({}); \
+                     one of the two is wrong: --full fetches the whole file, whose sha256 is known",
+                    self.pin.url(&self.environment.endpoint),
+                    weights.sha256,
+                    record.display()
+                );
+            }
+            Some(recorded) => tracing::warn!(
+                "the convolutions that were fetched first, with the sha256 {recorded}, were not those of the file"
+            ),
+            None => {}
+        }
+        commit::write_bytes(&record, format!("{}\n", weights.sha256).as_bytes())
     }
 
     fn write_slim(&self, path: &Path, weights: &Weights) -> anyhow::Result<()> {
@@ -292,7 +327,7 @@ impl Hub<'_> {
             })?;
             contents.push((range, content));
         }
-        Weights::collect(self.pin.layers, |name| {
+        let collected = Weights::collect(self.pin.layers, |name| {
             let tensor = header.range(name)?;
             let (range, content) = contents
                 .iter()
@@ -300,7 +335,12 @@ impl Hub<'_> {
                 .with_context(|| format!("{name} was not fetched"))?;
             let within = (tensor.start - range.start) as usize..(tensor.end - range.start) as usize;
             header.floats(name, &content[within])
-        })
+        });
+        if collected.is_err() {
+            // They would be refused the next time as well.
+            parts.remove()?;
+        }
+        collected
     }
 
     fn parts(&self, of: &str) -> Parts {

@@ -33,7 +33,7 @@ impl Splits {
         let classes = &features.index.classes;
         let n_train_of = count(train.labels(), classes.len());
         check(dir, classes, &n_train_of, &count(valid.labels(), classes.len()), config.parameters.keep)?;
-        let scaling = config.parameters.standardize.then(|| Scaling::measure(&train));
+        let scaling = config.parameters.standardize.then(|| Scaling::measure(&train)).transpose()?;
         Ok(Self { index: features.index, index_sha256, train, valid, scaling, n_train_of })
     }
 

@@ -207,7 +207,7 @@ fn rejects(split_dir: Option<&Path>) -> anyhow::Result<Option<BTreeMap<String, u
     };
     let named = || format!("cannot read {}", path.display());
     let mut by_reason = BTreeMap::new();
-    let mut table = csv::Reader::from_path(&path).with_context(named)?;
+    let mut table = csv::Reader::from_reader(data::regular::open(&path).with_context(named)?);
     for record in table.records() {
         let reason = record.with_context(named)?.get(1).unwrap_or_default().to_owned();
         *by_reason.entry(reason).or_insert(0) += 1;

@@ -3,10 +3,10 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use data::regular;
 use data::stage::usage;
 
 /// What they say.
@@ -55,7 +55,7 @@ impl Environment {
         }
         let stored = || {
             let file = path("HF_TOKEN_PATH").or_else(|| Some(home().ok()?.join("token")))?;
-            fs::read_to_string(file).ok().map(|token| token.trim().to_owned())
+            regular::read_to_string(&file).ok().map(|token| token.trim().to_owned())
         };
         let implicit = !is_set("HF_HUB_DISABLE_IMPLICIT_TOKEN");
         let token = Some(()).filter(|()| implicit).and_then(|()| text("HF_TOKEN").or_else(stored));

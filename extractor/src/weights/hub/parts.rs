@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use data::commit;
+use data::{commit, regular};
 use sha2::{Digest, Sha256};
 
 const DIGEST_BYTES: usize = 32;
@@ -23,7 +23,8 @@ impl Parts {
 
     /// The bytes of `piece`, if they stand there undamaged.
     pub(super) fn load(&self, piece: &Range<u64>) -> Option<Vec<u8>> {
-        let stored = fs::read(self.path(piece)).ok()?;
+        let n_bytes = piece.end - piece.start + DIGEST_BYTES as u64;
+        let stored = regular::read(&self.path(piece), n_bytes).ok()?;
         let (digest, bytes) = stored.split_at_checked(DIGEST_BYTES)?;
         let whole = bytes.len() as u64 == piece.end - piece.start && Sha256::digest(bytes)[..] == *digest;
         whole.then(|| bytes.to_vec())

@@ -3,13 +3,12 @@
 //! Every request asks the endpoint anew and follows its redirects here: the digest and the commit come with
 //! the redirect, and the token must not go to the host that it names.
 
-use std::io::Read;
 use std::ops::Range;
 
 use anyhow::Context;
-use data::stage::{Exit, check_interrupted};
+use data::stage::Exit;
 use fetch::http::Uri;
-use fetch::{Agent, Failure, Patience, Response, header, parse_content_range, retry_after};
+use fetch::{Agent, Answer, Failure, Patience, Tries, parse_content_range};
 
 use super::Pin;
 use super::environment::Environment;
@@ -71,10 +70,9 @@ impl<'a> Remote<'a> {
         let mut position = range.start;
         let mut tries = self.patience.tries();
         while position < range.end {
-            check_interrupted()?;
             let before = position;
-            if let Err(failure) = self.read_once(&mut position, range.end, &mut sink) {
-                tries.pause(failure, position > before)?;
+            if let Err(failure) = self.read_once(&mut position, range.end, &mut tries, &mut sink) {
+                tries.pause(failure, position - before)?;
             }
         }
         Ok(())
@@ -85,24 +83,20 @@ impl<'a> Remote<'a> {
         &mut self,
         position: &mut u64,
         end: u64,
+        tries: &mut Tries<'_>,
         sink: &mut impl FnMut(&[u8]) -> anyhow::Result<()>,
     ) -> Result<(), Failure> {
-        let mut response = self.get(*position..end)?;
-        let mut to_skip = self.check_content(&response, *position)?;
-        let mut body = response.body_mut().as_reader();
-        let mut buffer = vec![0; 1 << 16];
+        let mut answer = self.get(*position..end, tries)?;
+        let mut to_skip = self.check_content(&answer, *position)?;
         while *position < end {
-            check_interrupted()?;
-            let wanted = (to_skip + end - *position).min(buffer.len() as u64) as usize;
-            let n = body
-                .read(&mut buffer[..wanted])
-                .map_err(|e| Failure::passing(anyhow::Error::new(e).context("the connection broke")))?;
-            if n == 0 {
+            let Some(bytes) = answer.read(tries)? else {
                 return Err(Failure::passing(anyhow::anyhow!("the server sent too few bytes")));
-            }
-            let skipped = to_skip.min(n as u64);
+            };
+            let skipped = to_skip.min(bytes.len() as u64);
             to_skip -= skipped;
-            let fresh = &buffer[skipped as usize..n];
+            let fresh = &bytes[skipped as usize..];
+            // A server may send more than the range that was asked for.
+            let fresh = &fresh[..fresh.len().min((end - *position) as usize)];
             sink(fresh)?;
             *position += fresh.len() as u64;
         }
@@ -110,33 +104,32 @@ impl<'a> Remote<'a> {
     }
 
     /// An answer with content, at the end of all redirects.
-    fn get(&mut self, range: Range<u64>) -> Result<Response, Failure> {
+    fn get(&mut self, range: Range<u64>, tries: &mut Tries<'_>) -> Result<Answer, Failure> {
         let mut url = self.url.clone();
         let mut pinned = false;
         for _ in 0..=MAX_REDIRECTS {
-            let mut request =
-                self.agent.get(&url).header("range", format!("bytes={}-{}", range.start, range.end - 1));
+            let mut headers = vec![("range", format!("bytes={}-{}", range.start, range.end - 1))];
             if let Some(token) = self.token.filter(|_| origin(&url) == origin(&self.url)) {
-                request = request.header("authorization", format!("Bearer {token}"));
+                headers.push(("authorization", format!("Bearer {token}")));
             }
-            let response =
-                request.call().map_err(|e| Failure::no_answer(e, shown(&url), self.size.is_some()))?;
-            pinned |= self.check_commit(&response)?;
-            match response.status().as_u16() {
-                301 | 302 | 303 | 307 | 308 => url = redirected(&url, header(&response, "location"))?,
+            let answer = Answer::to(&self.agent, &url, &headers, self.size.is_some(), tries)?;
+            pinned |= self.check_commit(&answer)?;
+            match answer.status.as_u16() {
+                301 | 302 | 303 | 307 | 308 => url = redirected(&url, answer.header("location"))?,
                 200 | 206 => {
-                    self.check_etag(&response, pinned)?;
-                    return Ok(response);
+                    answer.ensure_plain(shown(&url))?;
+                    self.check_etag(&answer, pinned)?;
+                    return Ok(answer);
                 }
-                _ => return Err(self.refusal(&response, &url)),
+                _ => return Err(self.refusal(&answer, &url)),
             }
         }
         Err(Failure::Final(anyhow::anyhow!("{} redirects more than {MAX_REDIRECTS} times", self.url)))
     }
 
     /// Whether the answer says that it is about the pinned content.
-    fn check_commit(&self, response: &Response) -> anyhow::Result<bool> {
-        if let Some(commit) = header(response, "x-repo-commit") {
+    fn check_commit(&self, answer: &Answer) -> anyhow::Result<bool> {
+        if let Some(commit) = answer.header("x-repo-commit") {
             anyhow::ensure!(
                 commit == self.pin.revision,
                 "{} is of the commit {commit}, expected {}",
@@ -144,14 +137,14 @@ impl<'a> Remote<'a> {
                 self.pin.revision
             );
         }
-        let Some(linked) = header(response, "x-linked-etag").map(bare) else { return Ok(false) };
+        let Some(linked) = answer.header("x-linked-etag").map(bare) else { return Ok(false) };
         self.ensure_pinned(linked)?;
         Ok(true)
     }
 
     /// An answer with content must be the pinned content, and the same for all requests.
-    fn check_etag(&mut self, response: &Response, pinned: bool) -> anyhow::Result<()> {
-        let etag = header(response, "etag").map(bare);
+    fn check_etag(&mut self, answer: &Answer, pinned: bool) -> anyhow::Result<()> {
+        let etag = answer.header("etag").map(bare);
         if !pinned {
             let etag = etag.with_context(|| {
                 format!(
@@ -179,9 +172,9 @@ impl<'a> Remote<'a> {
     }
 
     /// How many bytes of the body come before `start`.
-    fn check_content(&mut self, response: &Response, start: u64) -> Result<u64, Failure> {
-        let (size, to_skip) = if response.status().as_u16() == 206 {
-            let range = header(response, "content-range");
+    fn check_content(&mut self, answer: &Answer, start: u64) -> Result<u64, Failure> {
+        let (size, to_skip) = if answer.status.as_u16() == 206 {
+            let range = answer.header("content-range");
             let parsed = range.and_then(parse_content_range).filter(|(first, _)| *first == start);
             let parsed = parsed.with_context(|| {
                 format!("{} answers with the range {range:?}, expected one from {start}", self.url)
@@ -189,7 +182,7 @@ impl<'a> Remote<'a> {
             (Some(parsed.1), 0)
         } else {
             // The whole file: the server, or something before it, knows no ranges.
-            (header(response, "content-length").and_then(|n| n.parse().ok()), start)
+            (answer.header("content-length").and_then(|n| n.parse().ok()), start)
         };
         let changed = self.size.filter(|&before| size.is_some_and(|size| size != before));
         if let Some(before) = changed {
@@ -202,10 +195,10 @@ impl<'a> Remote<'a> {
         Ok(to_skip)
     }
 
-    fn refusal(&self, response: &Response, url: &str) -> Failure {
-        let status = response.status().as_u16();
-        let answer = format!("{} answers {}", shown(url), response.status());
-        let pause = retry_after(response);
+    fn refusal(&self, answer: &Answer, url: &str) -> Failure {
+        let pause = answer.retry_after();
+        let status = answer.status.as_u16();
+        let answer = format!("{} answers {}", shown(url), answer.status);
         let what = match status {
             401 | 403 if self.token.is_some() => "it does not accept the token; check HF_TOKEN",
             401 | 403 => "give a token of the hub in HF_TOKEN",

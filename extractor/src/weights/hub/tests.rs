@@ -25,6 +25,9 @@ const QUICK: Settings = Settings {
         first_pause: Duration::from_millis(1),
         n_tries: 4,
         longest_pause: Duration::from_secs(2),
+        least_bytes: 64,
+        least_bytes_per_window: 4000,
+        window: Duration::from_millis(1500),
     },
     piece_bytes: 512,
 };
@@ -78,11 +81,20 @@ struct Answer {
     sent: usize,
     /// And then nothing more is, with the connection left open.
     stalls: bool,
+    /// The body is sent byte by byte, with a pause after each.
+    drips: Option<Duration>,
 }
 
 impl Answer {
     fn new(status: u16, body: &[u8]) -> Self {
-        Self { status, headers: Vec::new(), body: body.to_vec(), sent: usize::MAX, stalls: false }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: body.to_vec(),
+            sent: usize::MAX,
+            stalls: false,
+            drips: None,
+        }
     }
 
     fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -170,6 +182,18 @@ fn serve(connection: TcpStream, behaviour: &Behaviour, log: &Mutex<Vec<Asked>>) 
     let sent = &answer.body[..answer.sent.min(answer.body.len())];
     let mut connection = connection;
     // The client may have gone already; it had what it wanted.
+    if let Some(pause) = answer.drips {
+        let _ = connection.write_all(&[head.as_bytes(), b"\r\n"].concat());
+        thread::spawn(move || {
+            for byte in answer.body {
+                if connection.write_all(&[byte]).is_err() {
+                    return;
+                }
+                thread::sleep(pause);
+            }
+        });
+        return None;
+    }
     let _ = connection.write_all(&[head.as_bytes(), b"\r\n", sent].concat());
     if answer.stalls {
         return Some(connection);
@@ -214,11 +238,11 @@ impl User {
         format!("{:#}", self.get(false).unwrap_err())
     }
 
-    /// Names in the weights directory, without the lock.
+    /// Names in the weights directory, without the lock and the record of the digest.
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.weights_dir()).unwrap();
         let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-        names.retain(|name| name != ".lock");
+        names.retain(|name| name != ".lock" && name != "tiny-convolutions.sha256");
         names.sort();
         names
     }
@@ -644,4 +668,76 @@ fn the_makefile_knows_the_whole_files_name() {
     let hub =
         Hub { pin: &PINNED, environment: &environment, settings: &QUICK, manners: &manners, weights_dir };
     assert!(makefile.contains(&format!("{}))\n", hub.placed().display())), "{}", hub.placed().display());
+}
+
+#[test]
+fn an_encoded_answer_is_refused_and_leaves_nothing_in_the_way() {
+    let server = Server::new(|asked| match asked.number {
+        2 => right(asked).with("content-encoding", "gzip"),
+        _ => right(asked),
+    });
+    let user = User::of(&server.address);
+    let message = user.refusal();
+    assert!(message.contains("content-encoding \"gzip\""), "{message}");
+    assert_right(&user.get(false).unwrap());
+    assert_gets_there(|asked| right(asked).with("content-encoding", "identity"));
+}
+
+#[test]
+fn parts_that_were_refused_do_not_stay() {
+    // Every bit of a float set: no number.
+    let server = Server::new(|asked| match asked.number {
+        2 => Answer { body: vec![0xff; asked.range.len()], ..right(asked) },
+        _ => right(asked),
+    });
+    let user = User::of(&server.address);
+    let message = user.refusal();
+    assert!(message.contains("weights that are no numbers"), "{message}");
+    assert!(user.names().is_empty(), "{:?}", user.names());
+    assert_right(&user.get(false).unwrap());
+}
+
+#[test]
+fn convolutions_with_another_digest_than_the_first_time_are_refused() {
+    let server = Server::new(|asked| match asked.number {
+        5 => Answer { body: vec![0x3f; asked.range.len()], ..right(asked) },
+        _ => right(asked),
+    });
+    let user = User::of(&server.address);
+    let slim = user.get(false).unwrap();
+    fs::remove_file(&slim).unwrap();
+    let message = user.refusal();
+    assert!(message.contains("those of the first time had") && message.contains("--full"), "{message}");
+    assert!(user.names().is_empty(), "{:?}", user.names());
+    assert_right(&user.get(false).unwrap());
+
+    // What is a part of the whole file is right, whatever was recorded.
+    commit::write_bytes(&user.weights_dir().join("tiny-convolutions.sha256"), "0".repeat(64).as_bytes())
+        .unwrap();
+    fs::remove_file(&slim).unwrap();
+    assert_right(&user.get(true).unwrap());
+    fs::remove_file(&slim).unwrap();
+    fs::remove_file(user.weights_dir().join("tiny.safetensors")).unwrap();
+    fs::remove_dir_all(&user.environment.cache).unwrap();
+    assert_right(&user.get(false).unwrap());
+}
+
+#[test]
+fn a_server_that_drips_is_given_up_with_code_75() {
+    let start = Instant::now();
+    let cases: [(&str, fn(&Asked) -> Answer); 3] = [
+        ("a byte now and then", |asked| Answer { drips: Some(Duration::from_millis(50)), ..right(asked) }),
+        ("a byte a connection", |asked| right(asked).cut_after(1)),
+        ("a stall after a while", |asked| right(asked).stalling_after(100)),
+    ];
+    for (what, behaviour) in cases {
+        // The header comes as it should.
+        let server = Server::new(move |asked| if asked.number < 2 { right(asked) } else { behaviour(asked) });
+        let error = User::of(&server.address).get(false).unwrap_err();
+        assert!(
+            matches!(error.downcast_ref(), Some(Exit::TryAgain(m)) if m.contains("gave up") && m.contains("run the same command again")),
+            "{what}: {error:#}"
+        );
+    }
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
 }

