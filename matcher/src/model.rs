@@ -175,12 +175,12 @@ impl Model {
 
     /// Decodes and shrinks at once, so that a batch of large photos is never in memory together.
     fn prepare(&self, bytes: &[u8]) -> Result<Prepared, Reject> {
-        let rgb = photo::decode(bytes, &Limits::STANDARD)?.rgb;
+        let photo = photo::decode(bytes, &Limits::STANDARD)?;
         let input = self
             .extractor
-            .prepare(&rgb)
+            .prepare(&photo.rgb)
             .map_err(|e| Reject::new(photo::Reason::DecodeError, format!("{e:#}")))?;
-        Ok(Prepared { input, thumbnail: shrink(&rgb, THUMBNAIL_SIDE) })
+        Ok(Prepared { input, thumbnail: shrink(&photo.rgb, THUMBNAIL_SIDE) })
     }
 }
 

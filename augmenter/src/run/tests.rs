@@ -375,10 +375,10 @@ fn copies_of_a_picture_with_a_box_show_the_box_alone() {
     let from = |row: &Row| row.augmented.as_ref().unwrap().source.clone();
     let copy = copies.iter().find(|row| from(row) == work.rows[first].path).unwrap();
     assert_eq!((copy.width, copy.height, copy.crop), (10, 15, None));
-    let decoded = copy.decode(&copy.read(&result.resolve(copy)).unwrap()).unwrap();
+    let decoded = copy.decode(&copy.read(&result.resolve(copy)).unwrap()).unwrap().rgb;
     let original = &work.rows[first];
     let source = work.path("split").join(&original.path);
-    assert_eq!(decoded, original.decode(&original.read(&source).unwrap()).unwrap());
+    assert_eq!(decoded, original.decode(&original.read(&source).unwrap()).unwrap().rgb);
     // The others are those of before.
     let kept = copies.iter().filter(|row| before.contains(&row.path)).count();
     assert_eq!(kept, before.len() - 1);

@@ -28,7 +28,8 @@ pub(super) fn outline<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Outline<'a
     let flags = walk.byte()?;
     walk.take(2)?; // background colour, aspect
     skip_colour_table(&mut walk, flags)?;
-    let mut found = Found { stream: bytes[..walk.at()].to_vec(), control: 0..0, frames: 0, unfinished: false };
+    let mut found =
+        Found { stream: bytes[..walk.at()].to_vec(), control: 0..0, frames: 0, unfinished: false };
     loop {
         match found.block(bytes, &mut walk, limits) {
             Ok(true) => {}

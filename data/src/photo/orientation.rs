@@ -59,7 +59,8 @@ impl Orientations {
             (b"zTXt", [0, deflated @ ..]) => self.inflated(deflated),
             (b"iTXt", [compressed, _method, rest @ ..]) => {
                 // A language and a translated keyword stand before the text.
-                let text = split_at_zero(rest).and_then(|(_, rest)| split_at_zero(rest)).map(|(_, text)| text);
+                let text =
+                    split_at_zero(rest).and_then(|(_, rest)| split_at_zero(rest)).map(|(_, text)| text);
                 text.and_then(|text| if *compressed == 0 { Some(text.to_vec()) } else { self.inflated(text) })
             }
             _ => None,
@@ -107,7 +108,9 @@ fn in_xmp(packet: &[u8]) -> Option<Orientation> {
     memmem::find_iter(packet, b"tiff:Orientation").find_map(|at| {
         let rest = packet[at..].strip_prefix(b"tiff:Orientation")?.trim_ascii_start();
         let value = match rest {
-            [b'=', rest @ ..] => rest.trim_ascii_start().strip_prefix(b"\"").or(rest.trim_ascii_start().strip_prefix(b"'"))?,
+            [b'=', rest @ ..] => {
+                rest.trim_ascii_start().strip_prefix(b"\"").or(rest.trim_ascii_start().strip_prefix(b"'"))?
+            }
             [b'>', rest @ ..] => rest,
             _ => return None,
         };

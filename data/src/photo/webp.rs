@@ -8,7 +8,7 @@ use super::{Limits, Outline, Reason, Reject};
 
 /// Walks over the chunks that the RIFF header promises.
 ///
-/// Nothing is dropped but what follows the RIFF file: the decoder reads metadata only when asked
+/// Little is dropped but what follows the RIFF file: the decoder reads metadata only when asked
 /// to, and the frames of an animation one by one. Where the file ends early, but behind the first frame, the
 /// decoder gets the chunks that are there.
 ///
@@ -39,11 +39,9 @@ pub(super) fn outline<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Outline<'a
     limits.check_size(frame.0, frame.1)?;
     let (width, height) = found.canvas.unwrap_or(frame);
     limits.check_size(width, height)?;
-    let stream = if unfinished {
-        // Chunks are counted in 32 bits, and there are fewer than the header said or than there were.
-        Cow::Owned([b"RIFF", &(whole as u32).to_le_bytes()[..], &riff[..whole]].concat())
-    } else {
-        Cow::Borrowed(&bytes[..walk.at() + riff.len()])
+    let stream = match (unfinished, found.canvas) {
+        (false, None) => Cow::Borrowed(&bytes[..walk.at() + riff.len()]),
+        _ => Cow::Owned(rebuilt(&riff[..whole])),
     };
     Ok(Outline {
         width,
@@ -54,6 +52,18 @@ pub(super) fn outline<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Outline<'a
         unusual: false,
         stream,
     })
+}
+
+/// A RIFF file of these chunks, which promises no metadata: the decoder asks for what was promised.
+fn rebuilt(riff: &[u8]) -> Vec<u8> {
+    const METADATA: u8 = 0x20 | 0x08 | 0x04; // a colour profile, EXIF, XMP
+    // Not more than the header said, in 32 bits, or than there were.
+    let mut file = [b"RIFF", &(riff.len() as u32).to_le_bytes()[..], riff].concat();
+    let is_extended = file.get(12..16) == Some(b"VP8X");
+    if let Some(flags) = file.get_mut(20).filter(|_| is_extended) {
+        *flags &= !METADATA;
+    }
+    file
 }
 
 /// What the chunks so far have given.
