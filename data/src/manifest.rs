@@ -369,22 +369,25 @@ impl MaxBad {
             }
     }
 
-    /// Checks `rejects` of `n_in` pictures.
+    /// Checks `rejects` of `n_in` pictures. Those that nobody meant to be used do not count
+    /// ([`crate::photo::Reason::is_bad`]).
     ///
     /// # Errors
     /// If there are too many; lists the first 20.
     pub fn check(self, n_in: usize, rejects: &[(String, Reject)]) -> anyhow::Result<()> {
-        if self.allows(rejects.len(), n_in) {
+        let bad: Vec<_> = rejects.iter().filter(|(_, reject)| reject.reason.is_bad()).collect();
+        let n_in = n_in - (rejects.len() - bad.len());
+        if self.allows(bad.len(), n_in) {
             return Ok(());
         }
         let mut listed: Vec<String> =
-            rejects.iter().take(20).map(|(path, reject)| format!("  {path}: {reject}")).collect();
-        if rejects.len() > listed.len() {
-            listed.push(format!("  and {} more", rejects.len() - listed.len()));
+            bad.iter().take(20).map(|(path, reject)| format!("  {path}: {reject}")).collect();
+        if bad.len() > listed.len() {
+            listed.push(format!("  and {} more", bad.len() - listed.len()));
         }
         anyhow::bail!(
             "{} of {n_in} pictures are rejected, more than --max-bad allows:\n{}",
-            rejects.len(),
+            bad.len(),
             listed.join("\n")
         )
     }

@@ -83,11 +83,18 @@ pub enum Reason {
     BadName,
     /// The same bytes as another picture.
     Duplicate,
+    /// In none of the lists that say which pictures to use.
+    NotListed,
     /// Not the bytes that the manifest's digest was taken of.
     ChangedSinceSplit,
 }
 
 impl Reason {
+    /// Whether something is wrong with a picture; otherwise nobody meant it to be used.
+    pub fn is_bad(self) -> bool {
+        !matches!(self, Reason::NoPicture | Reason::NotListed)
+    }
+
     /// The name in `rejects.csv`.
     pub fn name(self) -> &'static str {
         match self {
@@ -108,6 +115,7 @@ impl Reason {
             Reason::DecodeTimeout => "decode_timeout",
             Reason::BadName => "bad_name",
             Reason::Duplicate => "duplicate",
+            Reason::NotListed => "not_listed",
             Reason::ChangedSinceSplit => "changed_since_split",
         }
     }

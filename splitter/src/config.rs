@@ -62,7 +62,12 @@ impl Config {
             images: cli.images.clone(),
             out: cli.out.clone(),
             prefix,
-            rule: Rule { plan, allow_small: cli.allow_small, seed: cli.manners.seed },
+            rule: Rule {
+                plan,
+                allow_small: cli.allow_small,
+                allow_one_class: cli.allow_one_class,
+                seed: cli.manners.seed,
+            },
             tree: cli.tree,
             duplicates: cli.duplicates,
             annotations: cli.crop_to_box.clone(),
@@ -72,6 +77,11 @@ impl Config {
             dry_run: cli.dry_run,
             manners: cli.manners.clone(),
         })
+    }
+
+    /// Where a picture lies, as the user named its folder.
+    pub(crate) fn shown(&self, class: &str, name: &str) -> String {
+        self.images.join(class).join(name).display().to_string()
     }
 
     /// What the files of `--out` depend on, by flag name, for their provenance.

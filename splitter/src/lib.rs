@@ -8,11 +8,13 @@
 
 mod assign;
 mod boxes;
+mod changes;
 mod config;
 mod duplicates;
 mod inspect;
 mod lists;
 mod mat;
+mod names;
 mod output;
 mod places;
 mod scan;
@@ -87,8 +89,9 @@ pub struct Cli {
     /// Pictures of each class for valid, and for test (as many, if not given); the rest is train
     #[arg(long, value_name = "VALID[,TEST]", value_delimiter = ',')]
     pub fixed: Vec<usize>,
-    /// Let only the dog be seen, in every later stage: the largest box of each picture's annotation,
-    /// DIR/CLASS/PICTURE[.xml], in the format of Pascal VOC. A picture without one stays whole
+    /// Let only the dog be seen, in every later stage: of each picture's annotation,
+    /// DIR/CLASS/PICTURE[.xml], in the format of Pascal VOC, the largest box that is named like the class,
+    /// a dog or a breed. A picture without one stays whole
     #[arg(long, value_name = "DIR")]
     pub crop_to_box: Option<PathBuf>,
     /// Also make the folders OUT/{train,valid,test}/CLASS/, for people and other tools
@@ -100,11 +103,15 @@ pub struct Cli {
     /// Put a class that is too small to be split into train, instead of refusing it
     #[arg(long)]
     pub allow_small: bool,
+    /// Split a single class too, from which no classifier can be trained
+    #[arg(long)]
+    pub allow_one_class: bool,
     /// How pictures are checked: decode each in full, or look at its header only, which is faster and
     /// misses damage further down
     #[arg(long, value_enum, default_value_t = Check::Decode)]
     pub check: Check,
-    /// Give up if more pictures than this are bad: a count or a share
+    /// Give up if more pictures than this are bad: a count or a share. Files that are no pictures, and not
+    /// named like one, do not count
     #[arg(long, value_name = "N|N%", default_value = "50%")]
     pub max_bad: manifest::MaxBad,
     /// Replace a manifest that was made with other parameters
@@ -173,7 +180,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
     let n_in = listing.candidates.len() + absent.len();
     let inspection = inspect::inspect(&config, &listing, absent)?;
     config.max_bad.check(n_in, &inspection.rejects)?;
-    inputs.insert("pictures".to_owned(), inspection.digest(&listing.classes));
+    inputs.insert("pictures".to_owned(), inspection.digest(&config.images, &listing.classes));
 
     let settled = duplicates::settle(&config, &listing.classes, inspection);
     let splits = assign::assign(&config.rule, &listing.classes, &settled)?;
@@ -182,7 +189,8 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
     inputs.extend(boxes.iter().map(|boxes| ("boxes".to_owned(), boxes.sha256.clone())));
     let rows = output::rows(&config, &listing.classes, &settled.pictures, &splits, boxes.as_ref());
 
-    let summary = Summary::new(&config, n_in, n_unlisted, listing.ignored, &settled, &rows);
+    let changes = changes::since_last_time(&config.out, &rows);
+    let summary = Summary::new(&config, n_in, n_unlisted, listing.ignored, &settled, &rows, changes);
     summary.check_counts()?;
     if !config.dry_run {
         output::write(&config, &rows, &settled.rejects, inputs)?;

@@ -57,8 +57,15 @@ impl Work {
 
     fn cli(&self, flags: &[&str]) -> Cli {
         let (raw, out) = (self.0.path().join("raw"), self.0.path().join("split"));
-        let fixed =
-            ["splitter", "--quiet", "--images", raw.to_str().unwrap(), "--out", out.to_str().unwrap()];
+        let fixed = [
+            "splitter",
+            "--quiet",
+            "--allow-one-class",
+            "--images",
+            raw.to_str().unwrap(),
+            "--out",
+            out.to_str().unwrap(),
+        ];
         Cli::try_parse_from(fixed.iter().chain(flags)).unwrap()
     }
 
