@@ -303,6 +303,73 @@ mod tests {
     }
 
     #[test]
+    fn the_dog_counts_and_not_its_owner() {
+        let named = |objects: &[(&str, [i32; 4])], class: &str| {
+            let all: Vec<String> = objects
+                .iter()
+                .map(|(name, bounds)| annotation((50, 40), &[*bounds]).replace("Chihuahua", name))
+                .map(|text| text[text.find("\t<object>").unwrap()..].replace("</annotation>", ""))
+                .collect();
+            let text = annotation((50, 40), &[]).replace("</annotation>", &(all.concat() + "</annotation>"));
+            parse(&text, class, FRAME).map_or_else(|e| format!("{e:#}"), |crop| crop.to_string())
+        };
+        let (small, large) = ([1, 1, 5, 5], [1, 1, 50, 40]);
+        for (dog, other, class) in [
+            ("dog", "person", "pug"),
+            ("Dog_1", "person", "pug"),
+            ("puppy", "man", "my_rex"),
+            ("pug", "person", "n02110958-pug"),
+            ("Golden Retriever", "ball", "golden_retriever"),
+            ("my rex", "dog", "my_rex"),
+            ("beagle", "sofa", "my_rex"),
+            ("dog", "hot dog", "pug"),
+            ("dog", "cat", "pug"),
+            ("cat", "dog", "cat"),
+            ("Chihuahua", "pug", "Chihuahua"),
+        ] {
+            assert_eq!(named(&[(dog, small), (other, large)], class), "0;0;5;5", "{dog} beside {other}");
+        }
+        assert_eq!(named(&[("x", small), ("x", large)], "pug"), "0;0;50;40", "one name may be anything");
+        for objects in
+            [&[("person", large)][..], &[("person", small), ("sofa", large)], &[("a", small), ("b", large)]]
+        {
+            assert!(named(objects, "pug").contains("no object is called like the class"), "{objects:?}");
+        }
+    }
+
+    #[test]
+    fn a_box_is_turned_with_the_picture_it_was_drawn_on() {
+        // Stored 50 x 40; a box of 10 x 20 in the upper left corner.
+        let stored = annotation((50, 40), &[[1, 1, 10, 20]]);
+        for (orientation, expected) in [
+            (1, "0;0;10;20"),
+            (2, "40;0;50;20"),
+            (3, "40;20;50;40"),
+            (4, "0;20;10;40"),
+            (5, "0;0;20;10"),
+            (6, "20;0;40;10"),
+            (7, "20;40;40;50"),
+            (8, "0;40;20;50"),
+        ] {
+            let (width, height) = if orientation >= 5 { (40, 50) } else { (50, 40) };
+            let frame = Frame { width, height, orientation };
+            assert_eq!(parse(&stored, "pug", frame).unwrap().to_string(), expected, "{orientation}");
+        }
+        // Drawn on the upright picture.
+        let upright = annotation((40, 50), &[[1, 1, 10, 20]]);
+        let frame = Frame { width: 40, height: 50, orientation: 6 };
+        assert_eq!(parse(&upright, "pug", frame).unwrap().to_string(), "0;0;10;20");
+        // Nothing tells: as stored.
+        let square = annotation((40, 40), &[[1, 1, 10, 20]]);
+        let frame = Frame { width: 40, height: 40, orientation: 6 };
+        assert_eq!(parse(&square, "pug", frame).unwrap().to_string(), "20;0;40;10");
+        // Nearly a square: the size that fits to the pixel.
+        let nearly = annotation((100, 101), &[[1, 1, 10, 20]]);
+        let frame = Frame { width: 100, height: 101, orientation: 6 };
+        assert_eq!(parse(&nearly, "pug", frame).unwrap().to_string(), "0;0;10;20");
+    }
+
+    #[test]
     fn what_is_beyond_the_picture_is_cut_off() {
         assert_eq!(parsed((50, 40), &[[0, -3, 60, 41]]), "0;0;50;40");
         assert_eq!(parsed((50, 40), &[[60, 1, 70, 9], [9, 9, 9, 9]]), "8;8;9;9", "the other one is outside");
