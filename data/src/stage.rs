@@ -3,6 +3,7 @@
 //!
 //! stdout carries the result and nothing else; logs and progress go to stderr.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -76,7 +77,7 @@ pub fn main<C: clap::Parser>(
         // The reader has gone, as in `stage | head -1`: there is nobody to complain to.
         return ExitCode::SUCCESS;
     }
-    let _ = writeln!(io::stderr(), "error: {error:#}");
+    let _ = writeln!(io::stderr(), "error: {}", printable(&format!("{error:#}")));
     ExitCode::from(error.downcast_ref::<Exit>().map_or(1, Exit::code))
 }
 
@@ -171,11 +172,42 @@ pub fn print_summary<S: Serialize + fmt::Display>(manners: &Manners, summary: &S
 /// If stdout cannot be written.
 pub fn print_line(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()).context("cannot write to stdout")
+    writeln!(stdout, "{}", printable(text.trim_end()))
+        .and_then(|()| stdout.flush())
+        .context("cannot write to stdout")
+}
+
+/// `text` for a terminal: what is no letter but a command to it is written as `\u001b`, as JSON has it. Names
+/// of files and classes may hold anything, such as what clears the screen or turns the line around.
+fn printable(text: &str) -> Cow<'_, str> {
+    let is_command = |c: char| {
+        c.is_control() && !matches!(c, '\n' | '\t')
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(is_command) {
+        return Cow::Borrowed(text);
+    }
+    let escaped =
+        text.chars().map(|c| if is_command(c) { format!("\\u{:04x}", u32::from(c)) } else { c.into() });
+    Cow::Owned(escaped.collect())
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
         .any(|e| e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_to_the_terminal_are_written_out() {
+        assert!(matches!(printable("a\tb\nc \u{e9} \u{1f436}"), Cow::Borrowed(_)));
+        assert_eq!(
+            printable("a\u{1b}[2Jb\r\u{7f}\u{9b}1m\u{202e}"),
+            "a\\u001b[2Jb\\u000d\\u007f\\u009b1m\\u202e"
+        );
+    }
 }

@@ -115,6 +115,15 @@ fn rejects_are_named_as_the_user_named_them_and_say_what_is_wrong() {
     assert!(Path::new(&work.out("rejects.csv")).exists());
 }
 
+#[cfg(unix)]
+#[test]
+fn commands_to_the_terminal_in_names_are_not_logged() {
+    let work = Work::with(&[("a", 4), ("b\u{1b}[2J", 4), ("B\u{1b}[2J", 4)]);
+    work.file("b\u{1b}[2J/x\u{1b}[1m.jpg", b"<html>");
+    let log = work.log(&["--allow-small"]);
+    assert!(log.contains("their names mean the same") && !log.contains('\u{1b}'), "{log}");
+}
+
 #[test]
 fn a_rerun_says_what_has_changed() {
     use crate::changes::{Changes, since_last_time};
