@@ -7,7 +7,7 @@ use anyhow::Context;
 use data::commit::Pending;
 use data::current::Job;
 use data::manifest::{Augmented, Crop, IN_PLACE, Row};
-use data::photo::{Limits, Reject};
+use data::photo::{Limits, Photo, Reject};
 use data::provenance::{from_hex, sha256_hex};
 
 use crate::config::Config;
@@ -64,11 +64,11 @@ pub(crate) fn make(
         } else {
             if decoded.is_none() {
                 match row.decode(&bytes) {
-                    Ok(pixels) => decoded = Some(Source::from(pixels)),
+                    Ok(Photo { rgb, room, .. }) => decoded = Some((Source::from(rgb), room)),
                     Err(reject) => return Ok(Err(reject)),
                 }
             }
-            let Some(pixels) = &decoded else { unreachable!("decoded just above") };
+            let Some((pixels, _)) = &decoded else { unreachable!("decoded just above") };
             let pixels = warp(pixels, &parameters, to, config.fill);
             let bytes = config.encoding.encode(&pixels)?;
             write(&place, &bytes)?;

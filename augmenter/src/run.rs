@@ -170,8 +170,9 @@ fn collect(split: &Manifest, sources: Vec<String>, outcomes: Vec<Result<Vec<Copy
                 result.copies.extend(copies);
             }
             Err(reject) => {
-                tracing::warn!("{}: {reject}", row.path);
-                result.rejects.push((row.path.clone(), reject));
+                let path = split.shown(row);
+                tracing::warn!("rejected {path}: {reject}");
+                result.rejects.push((path, reject));
             }
         }
     }
@@ -243,6 +244,8 @@ struct Summary {
     n_in: usize,
     n_ok: usize,
     n_rejected: usize,
+    /// Where the rejected pictures are named.
+    rejects: String,
     n_copies: usize,
     n_kept: usize,
     n_removed: usize,
@@ -261,6 +264,7 @@ impl Summary {
             n_in: split.rows.len(),
             n_ok: result.originals.len(),
             n_rejected: result.rejects.len(),
+            rejects: config.out.join(manifest::REJECTS_FILE_NAME).display().to_string(),
             n_copies: result.copies.len(),
             n_kept: result.copies.iter().filter(|copy| copy.kept).count(),
             n_removed,
@@ -297,6 +301,9 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} pictures in, {} passed on, {} rejected", self.n_in, self.n_ok, self.n_rejected)?;
+        if self.n_rejected > 0 {
+            writeln!(f, "  each is named in {}", self.rejects)?;
+        }
         write!(f, "{} copies ({} of them kept from an earlier run)", self.n_copies, self.n_kept)?;
         writeln!(f, ", {} train pictures in all", self.n_train)?;
         match self.replaced {

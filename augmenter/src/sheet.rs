@@ -90,10 +90,10 @@ pub(crate) fn draw(out: &Path, rows: &[SheetRow]) -> anyhow::Result<Vec<u8>> {
 fn place(paper: &mut RgbImage, path: &Path, crop: Option<Crop>, left: u32, top: u32) -> anyhow::Result<()> {
     let named = || format!("cannot show {} on the contact sheet", path.display());
     let bytes = photo::read(path, &Limits::STANDARD).with_context(named)?;
-    let picture = photo::decode(&bytes, &Limits::STANDARD).with_context(named)?.rgb;
+    let photo = photo::decode(&bytes, &Limits::STANDARD).with_context(named)?;
     let picture = match crop {
-        Some(crop) => crop.of(&picture),
-        None => picture,
+        Some(crop) => crop.of(&photo.rgb),
+        None => photo.rgb,
     };
     let long = picture.width().max(picture.height());
     let fitted = |n: u32| (u64::from(n) * u64::from(CELL) / u64::from(long)).max(1) as u32;

@@ -6,11 +6,11 @@
 //! place, `copy` is 0 in every row of the split: so alone can a valid or test picture be an augmented one.
 //! Paths are relative to the manifest's own directory, with `/` between the parts.
 //! Beside it stands `rejects.csv`: `path,reason,detail`, one row for every picture that a stage was
-//! given and did not pass on.
+//! given and did not pass on. Its paths are as the user named the folders: relative to where the stage was run.
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::Context;
@@ -189,6 +189,20 @@ impl Manifest {
     /// Where the picture of `row` lies.
     pub fn resolve(&self, row: &Row) -> PathBuf {
         self.path.parent().unwrap_or(Path::new("")).join(&row.path)
+    }
+
+    /// [`Manifest::resolve`] for people, in messages and in `rejects.csv`: without the detours that lead from
+    /// the manifest's directory to the picture, so as the user named the folders.
+    pub fn shown(&self, row: &Row) -> String {
+        let mut shown = PathBuf::new();
+        for part in self.resolve(row).components() {
+            match (part, shown.components().next_back()) {
+                (Component::ParentDir, Some(Component::Normal(_))) => drop(shown.pop()),
+                (Component::CurDir, _) => {}
+                _ => shown.push(part),
+            }
+        }
+        shown.display().to_string()
     }
 
     /// The label of `row`: its class's index in [`Manifest::classes`].
@@ -380,22 +394,25 @@ impl MaxBad {
             }
     }
 
-    /// Checks `rejects` of `n_in` pictures.
+    /// Checks `rejects` of `n_in` pictures. Those that nobody meant to be used do not count
+    /// ([`crate::photo::Reason::is_bad`]).
     ///
     /// # Errors
     /// If there are too many; lists the first 20.
     pub fn check(self, n_in: usize, rejects: &[(String, Reject)]) -> anyhow::Result<()> {
-        if self.allows(rejects.len(), n_in) {
+        let bad: Vec<_> = rejects.iter().filter(|(_, reject)| reject.reason.is_bad()).collect();
+        let n_in = n_in - (rejects.len() - bad.len());
+        if self.allows(bad.len(), n_in) {
             return Ok(());
         }
         let mut listed: Vec<String> =
-            rejects.iter().take(20).map(|(path, reject)| format!("  {path}: {reject}")).collect();
-        if rejects.len() > listed.len() {
-            listed.push(format!("  and {} more", rejects.len() - listed.len()));
+            bad.iter().take(20).map(|(path, reject)| format!("  {path}: {reject}")).collect();
+        if bad.len() > listed.len() {
+            listed.push(format!("  and {} more", bad.len() - listed.len()));
         }
         anyhow::bail!(
             "{} of {n_in} pictures are rejected, more than --max-bad allows:\n{}",
-            rejects.len(),
+            bad.len(),
             listed.join("\n")
         )
     }
@@ -531,6 +548,41 @@ mod tests {
             let message = format!("{:#}", Manifest::read(&path).unwrap_err());
             assert!(message.contains(expected), "{message}");
         }
+    }
+
+    #[test]
+    fn a_picture_is_shown_without_detours() {
+        let shown = |manifest: &str, path: &str| {
+            let manifest = Manifest {
+                path: manifest.into(),
+                rows: Vec::new(),
+                classes: Vec::new(),
+                sha256: String::new(),
+            };
+            manifest.shown(&row(path, Split::Train))
+        };
+        assert_eq!(shown("runs/x/split/manifest.csv", "../../../my/a/0.jpg"), "my/a/0.jpg");
+        assert_eq!(shown("./runs/manifest.csv", "../raw/a/0.jpg"), "raw/a/0.jpg");
+        assert_eq!(shown("manifest.csv", "../raw/a/0.jpg"), "../raw/a/0.jpg");
+        assert_eq!(shown("../x/manifest.csv", "../../raw/0.jpg"), "../../raw/0.jpg");
+        assert_eq!(shown("/x/manifest.csv", "a/0.jpg"), "/x/a/0.jpg");
+    }
+
+    #[test]
+    fn what_nobody_meant_to_be_used_is_not_counted_as_bad() {
+        use crate::photo::Reason;
+        let rejects = |reasons: &[Reason]| -> Vec<(String, Reject)> {
+            reasons.iter().map(|&reason| ("x".to_owned(), Reject::new(reason, "why"))).collect()
+        };
+        let others = rejects(&[Reason::NoPicture; 9]);
+        assert!(MaxBad::Count(0).check(10, &others).is_ok());
+        let half = [rejects(&[Reason::Truncated, Reason::NotListed]), others].concat();
+        let message = MaxBad::Share(0.4).check(12, &half).unwrap_err().to_string();
+        assert!(
+            message.starts_with("1 of 2 pictures are rejected") && message.contains("truncated (why)"),
+            "{message}"
+        );
+        assert!(MaxBad::Share(0.5).check(12, &half).is_ok());
     }
 
     #[test]

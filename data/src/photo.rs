@@ -6,6 +6,8 @@
 //! [`Reason::Truncated`]), reads the orientation, and copies out the parts that make the pixels of
 //! the first frame. Text, profiles, thumbnails and further frames never reach a decoder, so broken
 //! ones do no harm and huge ones cost nothing. Then the decoder runs, inside a net for its panics.
+//! Damage behind the last pixel is no fault: a file that lacks only its end is decoded, and is
+//! [`Reason::Truncated`] if the decoder asks for more.
 //!
 //! How colours become RGB, 8 bits a channel:
 //! - grey is repeated three times, a palette is looked up;
@@ -30,8 +32,10 @@ mod colour;
 mod file;
 mod gif;
 mod jpeg;
+mod orientation;
 mod panics;
 mod png;
+mod room;
 mod sniff;
 #[cfg(test)]
 mod tests;
@@ -39,6 +43,7 @@ mod walk;
 mod webp;
 
 pub use file::{read, read_unchanged};
+pub use room::Room;
 
 /// Why a picture was not passed on; a closed set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,6 +58,9 @@ pub enum Reason {
     TooLargeBytes,
     /// The first bytes are those of no format we know.
     UnknownFormat,
+    /// As [`Reason::UnknownFormat`] or [`Reason::Empty`], and by its name no picture either: a note beside the
+    /// pictures, not a bad one among them.
+    NoPicture,
     /// A picture, but of none of the formats jpeg, png, gif, webp, bmp.
     FormatNotAllowed,
     /// The decoder says that the content is wrong.
@@ -75,11 +83,18 @@ pub enum Reason {
     BadName,
     /// The same bytes as another picture.
     Duplicate,
+    /// In none of the lists that say which pictures to use.
+    NotListed,
     /// Not the bytes that the manifest's digest was taken of.
     ChangedSinceSplit,
 }
 
 impl Reason {
+    /// Whether something is wrong with a picture; otherwise nobody meant it to be used.
+    pub fn is_bad(self) -> bool {
+        !matches!(self, Reason::NoPicture | Reason::NotListed)
+    }
+
     /// The name in `rejects.csv`.
     pub fn name(self) -> &'static str {
         match self {
@@ -88,6 +103,7 @@ impl Reason {
             Reason::Unreadable => "unreadable",
             Reason::TooLargeBytes => "too_large_bytes",
             Reason::UnknownFormat => "unknown_format",
+            Reason::NoPicture => "no_picture",
             Reason::FormatNotAllowed => "format_not_allowed",
             Reason::DecodeError => "decode_error",
             Reason::Truncated => "truncated",
@@ -99,6 +115,7 @@ impl Reason {
             Reason::DecodeTimeout => "decode_timeout",
             Reason::BadName => "bad_name",
             Reason::Duplicate => "duplicate",
+            Reason::NotListed => "not_listed",
             Reason::ChangedSinceSplit => "changed_since_split",
         }
     }
@@ -144,9 +161,15 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// 64 MiB of file, 16384 pixels a side, 50 megapixels, 256 MiB.
+    /// 128 MiB of file, 16384 pixels a side, 200 megapixels (16320 x 12240, the most that phones make),
+    /// 640 MiB.
+    ///
+    /// What that takes in memory, in a whole process: pictures of more than 16 megapixels wait until there is
+    /// room for them ([`Room`]), so all of these together take at most 1.2 GB while they are turned
+    /// upright, and 640 MiB where a decoder needs more than the pixels. Besides, each thread has its file,
+    /// what is kept of it, and smaller pictures: 100 MB for the pixels of one.
     pub const STANDARD: Self =
-        Self { max_bytes: 64 << 20, max_side: 16_384, max_pixels: 50_000_000, max_alloc: 256 << 20 };
+        Self { max_bytes: 128 << 20, max_side: 16_384, max_pixels: 200_000_000, max_alloc: 640 << 20 };
 
     fn check_size(&self, width: u32, height: u32) -> Result<(), Reject> {
         let found = format!("{width} x {height}");
@@ -182,17 +205,36 @@ impl Limits {
 }
 
 /// A decoded picture.
-#[derive(Debug, Clone)]
+///
+/// A large one takes room of which there is little: let go of it before the next one is decoded.
+#[derive(Debug)]
 pub struct Photo {
-    /// Upright (EXIF orientation applied), 8 bits a channel, alpha dropped.
+    /// Upright (orientation applied), 8 bits a channel, alpha dropped.
     pub rgb: RgbImage,
+    /// How the stored picture was turned.
+    pub orientation: Orientation,
     /// What the content is, whatever the file's name says.
     pub format: ImageFormat,
     /// The file holds further frames; `rgb` is the first.
     pub animated: bool,
+    /// To be kept as long as the pixels are.
+    pub room: Room,
 }
 
-/// Decodes a picture from its bytes.
+/// What a picture's header says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// Pixels across, upright.
+    pub width: u32,
+    /// Pixels down, upright.
+    pub height: u32,
+    /// How the stored picture is to be turned.
+    pub orientation: Orientation,
+    /// The file holds further frames.
+    pub animated: bool,
+}
+
+/// Decodes a picture from its bytes; waits while other large pictures take the memory.
 ///
 /// # Errors
 /// The [`Reject`] with its reason; never panics.
@@ -200,27 +242,44 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, Reject> {
     panics::catch(|| {
         let format = admit(bytes, limits)?;
         let outline = outline(format, bytes, limits)?;
+        let room = Room::take(u64::from(outline.width) * u64::from(outline.height));
         let mut upright = DynamicImage::ImageRgb8(pixels(format, &outline, limits)?);
         upright.apply_orientation(outline.orientation);
-        Ok(Photo { rgb: upright.into_rgb8(), format, animated: outline.animated })
+        let Outline { orientation, animated, .. } = outline;
+        Ok(Photo { rgb: upright.into_rgb8(), orientation, format, animated, room })
     })
 }
 
-/// Width and height that [`decode`] would give, without decoding.
+/// What [`decode`] would find, without decoding.
 ///
-/// All of [`decode`]'s checks that need no pixels are made, the one for a file's early end among them.
+/// All of [`decode`]'s checks that need no pixels are made. A file that lacks its end is decoded: only so
+/// it shows whether that was all.
+///
+/// # Errors
+/// The [`Reject`] with its reason; never panics.
+pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header, Reject> {
+    panics::catch(|| {
+        let format = admit(bytes, limits)?;
+        let outline = outline(format, bytes, limits)?;
+        let Outline { width, height, orientation, animated, unfinished, .. } = outline;
+        if unfinished {
+            let _room = Room::take(u64::from(width) * u64::from(height));
+            pixels(format, &outline, limits)?;
+        }
+        let (width, height) = match orientation.to_exif() {
+            5.. => (height, width),
+            _ => (width, height),
+        };
+        Ok(Header { width, height, orientation, animated })
+    })
+}
+
+/// Width and height that [`decode`] would give, without decoding: those of [`header`].
 ///
 /// # Errors
 /// The [`Reject`] with its reason; never panics.
 pub fn dimensions(bytes: &[u8], limits: &Limits) -> Result<(u32, u32), Reject> {
-    panics::catch(|| {
-        let format = admit(bytes, limits)?;
-        let Outline { width, height, orientation, .. } = outline(format, bytes, limits)?;
-        Ok(match orientation.to_exif() {
-            5.. => (height, width),
-            _ => (width, height),
-        })
-    })
+    header(bytes, limits).map(|header| (header.width, header.height))
 }
 
 /// What a walk over a container finds without decoding.
@@ -231,13 +290,17 @@ struct Outline<'a> {
     orientation: Orientation,
     /// There are further frames.
     animated: bool,
+    /// The file ends too early; that the decoder finds all pixels is yet to be seen.
+    unfinished: bool,
+    /// A JPEG that zune-jpeg does not get right.
+    unusual: bool,
     /// A file of the same format with nothing in it but what makes the pixels of the first frame.
     stream: Cow<'a, [u8]>,
 }
 
 fn admit(bytes: &[u8], limits: &Limits) -> Result<ImageFormat, Reject> {
     if bytes.is_empty() {
-        return Err(Reject::new(Reason::Empty, ""));
+        return Err(Reject::new(Reason::Empty, "no bytes"));
     }
     if bytes.len() as u64 > limits.max_bytes {
         return Err(limits.too_large());
@@ -259,7 +322,7 @@ fn outline<'a>(format: ImageFormat, bytes: &'a [u8], limits: &Limits) -> Result<
 /// The pixels as stored, as RGB.
 fn pixels(format: ImageFormat, outline: &Outline, limits: &Limits) -> Result<RgbImage, Reject> {
     let stream = Cursor::new(outline.stream.as_ref());
-    match format {
+    let pixels = match format {
         ImageFormat::Jpeg => jpeg::pixels(outline),
         ImageFormat::Png => {
             colour::rgb(PngDecoder::with_limits(stream, limits.of_decoder()), outline, limits)
@@ -267,5 +330,11 @@ fn pixels(format: ImageFormat, outline: &Outline, limits: &Limits) -> Result<Rgb
         ImageFormat::Gif => colour::rgb(GifDecoder::new(stream), outline, limits),
         ImageFormat::WebP => colour::rgb(WebPDecoder::new(stream), outline, limits),
         _ => colour::rgb(BmpDecoder::new(stream), outline, limits),
-    }
+    };
+    pixels.map_err(|reject| match reject.reason {
+        Reason::DecodeError if outline.unfinished => {
+            Reject::new(Reason::Truncated, format!("the file ends before its picture: {}", reject.detail))
+        }
+        _ => reject,
+    })
 }

@@ -187,18 +187,37 @@ pub fn print_line(text: &str) -> anyhow::Result<()> {
         .context("cannot write to stdout")
 }
 
-/// `text` without the control characters that would make a terminal do something: file and class names may hold
-/// any. Line ends and tabs stay.
+/// `text` for a terminal: what is no letter but a command to it is written as `\u001b`, as JSON has it. Names
+/// of files and classes may hold anything, such as what clears the screen or turns the line around.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    let acts = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-    if !text.contains(acts) {
+    let is_command = |c: char| {
+        c.is_control() && !matches!(c, '\n' | '\t')
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(is_command) {
         return Cow::Borrowed(text);
     }
-    text.chars().map(|c| if acts(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
+    let escaped =
+        text.chars().map(|c| if is_command(c) { format!("\\u{:04x}", u32::from(c)) } else { c.into() });
+    Cow::Owned(escaped.collect())
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
         .any(|e| e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_to_the_terminal_are_written_out() {
+        assert!(matches!(printable("a\tb\nc \u{e9} \u{1f436}"), Cow::Borrowed(_)));
+        assert_eq!(
+            printable("a\u{1b}[2Jb\r\u{7f}\u{9b}1m\u{202e}"),
+            "a\\u001b[2Jb\\u000d\\u007f\\u009b1m\\u202e"
+        );
+    }
 }

@@ -39,7 +39,7 @@ pub(crate) fn prepare_batches(
 fn prepare(manifest: &Manifest, extractor: &FeatureExtractor, number: u32) -> Prepared {
     let row = &manifest.rows[number as usize];
     let photo = row.read(&manifest.resolve(row)).and_then(|bytes| row.decode(&bytes));
-    Prepared { row: number, input: photo.and_then(|photo| prepare_photo(extractor, &photo)) }
+    Prepared { row: number, input: photo.and_then(|photo| prepare_photo(extractor, &photo.rgb)) }
 }
 
 /// The network's input, (3, S, S), for a picture's bytes.

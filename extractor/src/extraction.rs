@@ -139,9 +139,9 @@ impl Job<'_> {
                     inputs.push(input);
                 }
                 Err(reject) => {
-                    let path = &self.manifest.rows[prepared.row as usize].path;
+                    let path = self.manifest.shown(&self.manifest.rows[prepared.row as usize]);
                     tracing::warn!("rejected {path}: {reject}");
-                    rejects.push((path.clone(), reject));
+                    rejects.push((path, reject));
                 }
             }
         }

@@ -246,7 +246,7 @@ impl fmt::Display for Summary {
         }
         write!(f, ", reused {}, rejected {}", self.n_reused, self.n_rejected)?;
         if self.n_rejected > 0 {
-            write!(f, " (see {REJECTS_FILE_NAME})")?;
+            write!(f, " (see {}/{REJECTS_FILE_NAME})", self.out)?;
         }
         if !self.indexed {
             write!(f, "\nnot complete: other parts are missing")?;

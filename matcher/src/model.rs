@@ -73,7 +73,8 @@ impl ModelConfig {
         }
         let named = || format!("cannot list {}", self.weights.display());
         let entries = self.weights.read_dir().with_context(named)?;
-        let named_path = |entry: std::fs::DirEntry| (entry.file_name().to_string_lossy().into_owned(), entry.path());
+        let named_path =
+            |entry: std::fs::DirEntry| (entry.file_name().to_string_lossy().into_owned(), entry.path());
         let files = entries.map(|entry| entry.map(named_path));
         let files: Vec<_> = files.collect::<std::io::Result<_>>().with_context(named)?;
         Ok(asked.files("the weights", files.into_iter().filter(|(name, _)| !name.starts_with('.'))))
@@ -207,12 +208,12 @@ impl Model {
 
     /// Decodes and shrinks at once, so that a batch of large photos is never in memory together.
     fn prepare(&self, bytes: &[u8]) -> Result<Prepared, Reject> {
-        let rgb = photo::decode(bytes, &Limits::STANDARD)?.rgb;
+        let photo = photo::decode(bytes, &Limits::STANDARD)?;
         let input = self
             .extractor
-            .prepare(&rgb)
+            .prepare(&photo.rgb)
             .map_err(|e| Reject::new(photo::Reason::DecodeError, format!("{e:#}")))?;
-        Ok(Prepared { input, thumbnail: shrink(&rgb, THUMBNAIL_SIDE) })
+        Ok(Prepared { input, thumbnail: shrink(&photo.rgb, THUMBNAIL_SIDE) })
     }
 }
 

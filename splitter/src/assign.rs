@@ -23,6 +23,8 @@ pub(crate) struct Rule {
     pub(crate) plan: Plan,
     /// Classes that are too small go into train, instead of being an error.
     pub(crate) allow_small: bool,
+    /// A single class is split too, instead of being an error.
+    pub(crate) allow_one_class: bool,
     pub(crate) seed: u64,
 }
 
@@ -52,6 +54,25 @@ impl Plan {
         match self {
             Plan::Fixed { n_valid, n_test } => 1 + usize::from(*n_valid > 0) + usize::from(*n_test > 0),
             _ => self.shares().iter().filter(|&&share| share > 0.0).count(),
+        }
+    }
+
+    /// Says what will not be possible later; nothing has been read yet.
+    fn warn_of_empty_parts(&self) {
+        let [_, valid, test] = match self {
+            Plan::Fixed { n_valid, n_test } => [true, *n_valid > 0, *n_test > 0],
+            Plan::Listed { valid_share, .. } => [true, *valid_share > 0.0, true],
+            Plan::Ratio(_) | Plan::Unshuffled(_) => self.shares().map(|share| share > 0.0),
+        };
+        if !valid {
+            tracing::warn!(
+                "there will be no valid pictures: training cannot tell its best epoch, and needs `trainer fit --keep last`"
+            );
+        }
+        if !test {
+            tracing::warn!(
+                "there will be no test pictures: `trainer evaluate` and `report` will have nothing to measure on"
+            );
         }
     }
 
@@ -88,7 +109,7 @@ fn apportion(n: usize, shares: [f64; 3]) -> [usize; 3] {
     parts
 }
 
-/// Refuses classes that have too few files to be split, before any of them is read.
+/// Refuses classes that have too few files to be split, or one class alone, before any file is read.
 ///
 /// # Errors
 /// Names each of them.
@@ -99,7 +120,16 @@ pub(crate) fn check_class_sizes(rule: &Rule, listing: &Listing) -> anyhow::Resul
         counts.n_images += 1;
         counts.n_distinct += 1; // until they are read
     }
-    small_classes(rule, &listing.classes, &counts).map(drop)
+    small_classes(rule, &listing.classes, &counts)?;
+    if let [class] = &listing.classes[..] {
+        anyhow::ensure!(
+            rule.allow_one_class,
+            "there is one class, {class:?}, and a classifier needs two or more; add a folder of other pictures, \
+             such as not_a_dog, or pass --allow-one-class to split it all the same"
+        );
+    }
+    rule.plan.warn_of_empty_parts();
+    Ok(())
 }
 
 /// The pictures of a class that this program places: not those of the test list.

@@ -1,23 +1,27 @@
 //! Boxes around the dogs, from annotations in the format of Pascal VOC, as Stanford Dogs has them.
 //!
-//! The annotation of `<class>/<picture>.jpg` is `<class>/<picture>` or `<class>/<picture>.xml`. Where it
-//! has several dogs the largest counts: what is trained on is then one dog that fills the picture, as it is
-//! when profiles are judged, and not two dogs with their owner in between.
-//! A picture without a usable annotation stays whole, and is counted: a box that is wrong would teach
-//! something false, a picture with too much around the dog does not.
+//! The annotation of `<class>/<picture>.jpg` is `<class>/<picture>` or `<class>/<picture>.xml`. Of its objects
+//! those count that are called like the class, or else a dog or a breed ([`of_the_dog`]): a box of the
+//! owner would teach something false. Where several are left the largest counts: what is trained on is then one
+//! dog that fills the picture, as it is when profiles are judged, and not two dogs with their owner in between.
+//! A picture without a usable annotation stays whole, and is counted: too much around the dog does no harm.
+//!
+//! Annotations were mostly drawn on pictures as they are stored, by programs that knew nothing of EXIF's orientation. So
+//! their boxes are turned with the picture, unless their size says that it was upright already.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::Context;
+use data::breeds;
 use data::manifest::Crop;
+use data::photo::{self, Limits};
 use data::stage::check_interrupted;
 use quick_xml::de;
 use rayon::prelude::*;
 use serde::Deserialize;
 
 use crate::inspect::Picture;
+use crate::names;
 
 /// More than any annotation has.
 const MAX_BYTES: u64 = 1 << 20;
@@ -26,6 +30,28 @@ const MAX_BYTES: u64 = 1 << 20;
 const SHAPE_TOLERANCE: f64 = 0.02;
 /// So many pictures without a usable annotation are named.
 const N_NAMED: usize = 5;
+/// What the classes of Pascal VOC are called, but for the dog: a single object of such a name is none.
+const NO_DOGS: [&str; 19] = [
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+];
 
 #[derive(Debug, Deserialize)]
 struct Annotation {
@@ -42,6 +68,8 @@ struct Size {
 
 #[derive(Debug, Deserialize)]
 struct Object {
+    #[serde(default)]
+    name: String,
     bndbox: Bounds,
 }
 
@@ -66,9 +94,14 @@ pub(crate) fn find(
     let found: Vec<anyhow::Result<Crop>> = pictures
         .par_iter()
         .map(|picture| {
-            let folder = annotations.join(&classes[picture.class as usize]);
+            let class = &classes[picture.class as usize];
             check_interrupted()?;
-            parse(&read(&folder, &picture.name)?, picture.width, picture.height)
+            let text = read(&annotations.join(class), &picture.name)?;
+            parse(
+                &text,
+                class,
+                Frame { width: picture.width, height: picture.height, orientation: picture.orientation },
+            )
         })
         .collect();
     // In the loop above an interruption looks like a bad annotation.
@@ -93,27 +126,75 @@ pub(crate) fn find(
 }
 
 /// The text of the annotation of the picture called `name`.
+///
+/// Only a regular file is opened; what a link leads to is nobody's annotation.
 fn read(folder: &Path, name: &str) -> anyhow::Result<String> {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     let bare = folder.join(stem);
-    let path = if bare.is_file() { bare } else { folder.join(format!("{stem}.xml")) };
+    let is_there = bare.symlink_metadata().is_ok_and(|about| !about.is_dir());
+    let path = if is_there { bare } else { folder.join(format!("{stem}.xml")) };
     let named = || format!("cannot read the annotation {}", path.display());
-    let mut text = String::new();
-    let read = File::open(&path).with_context(named)?.take(MAX_BYTES).read_to_string(&mut text);
-    read.with_context(named)?;
-    Ok(text)
+    let bytes =
+        photo::read(&path, &Limits { max_bytes: MAX_BYTES, ..Limits::STANDARD }).with_context(named)?;
+    String::from_utf8(bytes).ok().context("it is no UTF-8 text").with_context(named)
 }
 
-/// The largest box of an annotation, in a picture of `width` x `height`.
-fn parse(text: &str, width: u32, height: u32) -> anyhow::Result<Crop> {
+/// A picture as all stages see it, and how it came to be so.
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    /// Upright.
+    width: u32,
+    height: u32,
+    /// What turned the stored picture upright, 1 to 8 as in EXIF.
+    orientation: u8,
+}
+
+impl Frame {
+    /// Width and height as stored.
+    fn stored(self) -> (u32, u32) {
+        if self.orientation >= 5 { (self.height, self.width) } else { (self.width, self.height) }
+    }
+
+    /// Of a box on the picture as stored its place on the upright one.
+    fn turned(self, Crop { left, top, right, bottom }: Crop) -> Crop {
+        let (width, height) = self.stored();
+        let mirrored = |from: u32, to: u32, side: u32| (side - to, side - from);
+        let (left_mirrored, right_mirrored) = mirrored(left, right, width);
+        let (top_mirrored, bottom_mirrored) = mirrored(top, bottom, height);
+        let (across, down) = match self.orientation {
+            2 => ((left_mirrored, right_mirrored), (top, bottom)),
+            3 => ((left_mirrored, right_mirrored), (top_mirrored, bottom_mirrored)),
+            4 => ((left, right), (top_mirrored, bottom_mirrored)),
+            5 => ((top, bottom), (left, right)),
+            6 => ((top_mirrored, bottom_mirrored), (left, right)),
+            7 => ((top_mirrored, bottom_mirrored), (left_mirrored, right_mirrored)),
+            8 => ((top, bottom), (left_mirrored, right_mirrored)),
+            _ => ((left, right), (top, bottom)),
+        };
+        Crop { left: across.0, top: down.0, right: across.1, bottom: down.1 }
+    }
+}
+
+/// The box of the dog in an annotation of a picture of `class`.
+fn parse(text: &str, class: &str, frame: Frame) -> anyhow::Result<Crop> {
     let annotation: Annotation = de::from_str(text).context("the annotation makes no sense")?;
     let Size { width: of_width, height: of_height } = annotation.size;
-    let (across, down) = (f64::from(width) / of_width, f64::from(height) / of_height);
-    // Also where a size is 0 or no number.
+    let upright = (frame.width, frame.height);
+    // How far the shapes are apart; also where a size is 0 or no number.
+    let distance = |(width, height): (u32, u32)| {
+        (f64::from(width) / of_width / (f64::from(height) / of_height) - 1.0).abs()
+    };
+    let fits = |size: (u32, u32)| distance(size) <= SHAPE_TOLERANCE;
+    let is_exact = |(width, height)| (f64::from(width), f64::from(height)) == (of_width, of_height);
     anyhow::ensure!(
-        (across / down - 1.0).abs() <= SHAPE_TOLERANCE,
-        "the annotation is of a picture of {of_width} x {of_height}, this one has {width} x {height}"
+        fits(upright) || fits(frame.stored()),
+        "the annotation is of a picture of {of_width} x {of_height}, this one has {} x {}",
+        frame.width,
+        frame.height
     );
+    let of_upright = !fits(frame.stored()) || is_exact(upright) && !is_exact(frame.stored());
+    let (width, height) = if of_upright { upright } else { frame.stored() };
+    let (across, down) = (f64::from(width) / of_width, f64::from(height) / of_height);
     let clamped = |Bounds { xmin, ymin, xmax, ymax }: &Bounds| {
         // Casts stop at 0, and turn what is no number into it.
         Crop {
@@ -123,19 +204,56 @@ fn parse(text: &str, width: u32, height: u32) -> anyhow::Result<Crop> {
             bottom: ((ymax * down).ceil() as u32).min(height),
         }
     };
-    let boxes = annotation.object.iter().map(|object| clamped(&object.bndbox));
+    let dogs = of_the_dog(&annotation.object, class)?;
+    let n_dogs = dogs.len();
     let area = |crop: &Crop| u64::from(crop.right - crop.left) * u64::from(crop.bottom - crop.top);
-    boxes
+    let largest = dogs
+        .into_iter()
+        .map(|object| clamped(&object.bndbox))
         .filter(|crop| crop.fits(width, height))
         // The first of equals.
         .rev()
         .max_by_key(area)
-        .with_context(|| format!("no box of {} has pixels in the picture", annotation.object.len()))
+        .with_context(|| format!("no box of {n_dogs} has pixels in the picture"))?;
+    Ok(if of_upright { largest } else { frame.turned(largest) })
+}
+
+/// The objects that are called like the class; if there is none, a dog or a breed; if there is none, all,
+/// where they have one name that may stand for a dog.
+fn of_the_dog<'a>(objects: &'a [Object], class: &str) -> anyhow::Result<Vec<&'a Object>> {
+    let called = |is: &dyn Fn(&str) -> bool| objects.iter().filter(|o| is(&o.name)).collect::<Vec<_>>();
+    let class = names::meaning(class);
+    let like_the_class = called(&|name| names::meaning(name) == class);
+    if !like_the_class.is_empty() {
+        return Ok(like_the_class);
+    }
+    let dogs = called(&|name| breeds::find(name).is_some() || is_dog(name));
+    if !dogs.is_empty() {
+        return Ok(dogs);
+    }
+    let mut distinct: Vec<&str> = objects.iter().map(|object| object.name.as_str()).collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    match distinct[..] {
+        [] => Ok(Vec::new()),
+        [name] if !NO_DOGS.contains(&names::plain(name).as_str()) => Ok(objects.iter().collect()),
+        _ => anyhow::bail!("no object is called like the class, a dog or a breed: {distinct:?}"),
+    }
+}
+
+/// `dog`, `Dog_2`, `two dogs`, `puppy`; no `hot dog`.
+fn is_dog(name: &str) -> bool {
+    let name = name.to_lowercase();
+    let mut words = name.split(|c: char| !c.is_alphabetic());
+    words.clone().all(|word| word != "hot" && word != "no" && word != "not")
+        && words.any(|word| matches!(word, "dog" | "dogs" | "puppy" | "puppies"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const FRAME: Frame = Frame { width: 50, height: 40, orientation: 1 };
 
     /// As Stanford Dogs writes them.
     fn annotation(size: (u32, u32), boxes: &[[i32; 4]]) -> String {
@@ -157,7 +275,7 @@ mod tests {
     }
 
     fn parsed(size: (u32, u32), boxes: &[[i32; 4]]) -> String {
-        match parse(&annotation(size, boxes), 50, 40) {
+        match parse(&annotation(size, boxes), "n02085620-Chihuahua", FRAME) {
             Ok(crop) => crop.to_string(),
             Err(error) => format!("{error:#}"),
         }
@@ -168,6 +286,73 @@ mod tests {
         assert_eq!(parsed((50, 40), &[[1, 1, 50, 40]]), "0;0;50;40", "all of it");
         assert_eq!(parsed((50, 40), &[[3, 4, 10, 9]]), "2;3;10;9");
         assert_eq!(parsed((50, 40), &[[3, 4, 10, 9], [11, 11, 30, 30], [1, 1, 9, 9]]), "10;10;30;30");
+    }
+
+    #[test]
+    fn the_dog_counts_and_not_its_owner() {
+        let named = |objects: &[(&str, [i32; 4])], class: &str| {
+            let all: Vec<String> = objects
+                .iter()
+                .map(|(name, bounds)| annotation((50, 40), &[*bounds]).replace("Chihuahua", name))
+                .map(|text| text[text.find("\t<object>").unwrap()..].replace("</annotation>", ""))
+                .collect();
+            let text = annotation((50, 40), &[]).replace("</annotation>", &(all.concat() + "</annotation>"));
+            parse(&text, class, FRAME).map_or_else(|e| format!("{e:#}"), |crop| crop.to_string())
+        };
+        let (small, large) = ([1, 1, 5, 5], [1, 1, 50, 40]);
+        for (dog, other, class) in [
+            ("dog", "person", "pug"),
+            ("Dog_1", "person", "pug"),
+            ("puppy", "man", "my_rex"),
+            ("pug", "person", "n02110958-pug"),
+            ("Golden Retriever", "ball", "golden_retriever"),
+            ("my rex", "dog", "my_rex"),
+            ("beagle", "sofa", "my_rex"),
+            ("dog", "hot dog", "pug"),
+            ("dog", "cat", "pug"),
+            ("cat", "dog", "cat"),
+            ("Chihuahua", "pug", "Chihuahua"),
+        ] {
+            assert_eq!(named(&[(dog, small), (other, large)], class), "0;0;5;5", "{dog} beside {other}");
+        }
+        assert_eq!(named(&[("x", small), ("x", large)], "pug"), "0;0;50;40", "one name may be anything");
+        for objects in
+            [&[("person", large)][..], &[("person", small), ("sofa", large)], &[("a", small), ("b", large)]]
+        {
+            assert!(named(objects, "pug").contains("no object is called like the class"), "{objects:?}");
+        }
+    }
+
+    #[test]
+    fn a_box_is_turned_with_the_picture_it_was_drawn_on() {
+        // Stored 50 x 40; a box of 10 x 20 in the upper left corner.
+        let stored = annotation((50, 40), &[[1, 1, 10, 20]]);
+        for (orientation, expected) in [
+            (1, "0;0;10;20"),
+            (2, "40;0;50;20"),
+            (3, "40;20;50;40"),
+            (4, "0;20;10;40"),
+            (5, "0;0;20;10"),
+            (6, "20;0;40;10"),
+            (7, "20;40;40;50"),
+            (8, "0;40;20;50"),
+        ] {
+            let (width, height) = if orientation >= 5 { (40, 50) } else { (50, 40) };
+            let frame = Frame { width, height, orientation };
+            assert_eq!(parse(&stored, "pug", frame).unwrap().to_string(), expected, "{orientation}");
+        }
+        // Drawn on the upright picture.
+        let upright = annotation((40, 50), &[[1, 1, 10, 20]]);
+        let frame = Frame { width: 40, height: 50, orientation: 6 };
+        assert_eq!(parse(&upright, "pug", frame).unwrap().to_string(), "0;0;10;20");
+        // Nothing tells: as stored.
+        let square = annotation((40, 40), &[[1, 1, 10, 20]]);
+        let frame = Frame { width: 40, height: 40, orientation: 6 };
+        assert_eq!(parse(&square, "pug", frame).unwrap().to_string(), "20;0;40;10");
+        // Nearly a square: the size that fits to the pixel.
+        let nearly = annotation((100, 101), &[[1, 1, 10, 20]]);
+        let frame = Frame { width: 100, height: 101, orientation: 6 };
+        assert_eq!(parse(&nearly, "pug", frame).unwrap().to_string(), "0;0;10;20");
     }
 
     #[test]
@@ -188,9 +373,9 @@ mod tests {
         assert!(parsed((50, 40), &[]).contains("no box of 0"));
         assert!(parsed((50, 40), &[[9, 9, 3, 3]]).contains("no box of 1"));
         for text in ["", "<annotation/>", "{}", "<annotation><size>", "\u{0}\u{1}"] {
-            assert!(parse(text, 50, 40).is_err(), "{text:?}");
+            assert!(parse(text, "Chihuahua", FRAME).is_err(), "{text:?}");
         }
         let words = annotation((50, 40), &[[1, 1, 9, 9]]).replace("<xmax>9", "<xmax>nine");
-        assert!(parse(&words, 50, 40).is_err());
+        assert!(parse(&words, "Chihuahua", FRAME).is_err());
     }
 }

@@ -62,7 +62,12 @@ impl Config {
             images: cli.images.clone(),
             out: cli.out.clone(),
             prefix,
-            rule: Rule { plan, allow_small: cli.allow_small, seed: cli.manners.seed },
+            rule: Rule {
+                plan,
+                allow_small: cli.allow_small,
+                allow_one_class: cli.allow_one_class,
+                seed: cli.manners.seed,
+            },
             tree: cli.tree,
             duplicates: cli.duplicates,
             annotations: cli.crop_to_box.clone(),
@@ -74,6 +79,11 @@ impl Config {
         })
     }
 
+    /// Where a picture lies, as the user named its folder.
+    pub(crate) fn shown(&self, class: &str, name: &str) -> String {
+        self.images.join(class).join(name).display().to_string()
+    }
+
     /// What the files of `--out` depend on beside files, by flag name.
     pub(crate) fn parameters(&self) -> Value {
         let mut parameters = json!({
@@ -82,6 +92,7 @@ impl Config {
             "tree": self.tree,
             "duplicates": self.duplicates,
             "allow-small": self.rule.allow_small,
+            "allow-one-class": self.rule.allow_one_class,
             "inspect": self.inspect,
             "max-bad": self.max_bad.to_string(),
             "crop-to-box": self.annotations.is_some(),

@@ -37,7 +37,7 @@ pub(crate) fn settle(config: &Config, classes: &[String], inspection: Inspection
     let Inspection { pictures, mut rejects } = inspection;
     let path = |i: usize| {
         let Picture { class, name, .. } = &pictures[i];
-        format!("{}/{}/{name}", config.prefix, classes[*class as usize])
+        config.shown(&classes[*class as usize], name)
     };
 
     let mut dropped_for: BTreeMap<usize, usize> = BTreeMap::new();

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use data::manifest::Split;
-use data::photo::{self, Limits, Reason, Reject};
+use data::photo::{self, Header, Limits, Photo, Reason, Reject};
 use data::stage::{self, Exit};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::Inspect;
 use crate::config::Config;
-use crate::scan::{Candidate, Listing};
+use crate::scan::{Candidate, Listing, has_picture_name};
 
 /// Pictures between two steps of the progress bar; only their results are held.
 const CHUNK: usize = 512;
@@ -20,7 +20,7 @@ const CHUNK: usize = 512;
 pub(crate) struct Inspection {
     /// Sorted by class, then by name.
     pub(crate) pictures: Vec<Picture>,
-    /// By path as in the manifest.
+    /// By path as the user named it.
     pub(crate) rejects: Vec<(String, Reject)>,
 }
 
@@ -34,13 +34,13 @@ pub(crate) struct Picture {
     pub(crate) sha256: [u8; 32],
     pub(crate) width: u32,
     pub(crate) height: u32,
+    /// How the stored picture is turned to become upright: a number of EXIF, 1 to 8.
+    pub(crate) orientation: u8,
 }
 
 struct Facts {
     sha256: [u8; 32],
-    width: u32,
-    height: u32,
-    animated: bool,
+    header: Header,
 }
 
 /// Reads all candidates of `listing` in parallel; `absent` are rejected already.
@@ -66,13 +66,14 @@ pub(crate) fn inspect(
         for (candidate, result) in chunk.iter().zip(looked?) {
             let Candidate { class, listed, ref name } = *candidate;
             match result {
-                Ok((name, Facts { sha256, width, height, animated })) => {
+                Ok((name, Facts { sha256, header: Header { width, height, orientation, animated } })) => {
                     n_animated += usize::from(animated);
-                    found.pictures.push(Picture { class, listed, name, sha256, width, height });
+                    let orientation = orientation.to_exif();
+                    found.pictures.push(Picture { class, listed, name, sha256, width, height, orientation });
                 }
                 Err(reject) => {
                     let class = &listing.classes[class as usize];
-                    let path = format!("{}/{class}/{}", config.prefix, escaped(name.as_encoded_bytes()));
+                    let path = config.shown(class, &escaped(name.as_encoded_bytes()));
                     tracing::debug!("{path}: {reject}");
                     found.rejects.push((path, reject));
                 }
@@ -91,24 +92,33 @@ fn look(config: &Config, class: &str, candidate: &Candidate) -> Result<(Box<str>
     let Some(name) = candidate.name.to_str() else {
         return Err(Reject::new(Reason::BadName, "the name is no UTF-8; rename the file"));
     };
-    let facts = facts(&config.images.join(class).join(name), config.inspect)?;
-    Ok((name.into(), facts))
+    match facts(&config.images.join(class).join(name), config.inspect) {
+        Ok(facts) => Ok((name.into(), facts)),
+        Err(reject) => Err(if has_picture_name(&candidate.name) { reject } else { of_no_picture(reject) }),
+    }
+}
+
+/// A note, a table or a film that lies beside the pictures is no bad picture.
+fn of_no_picture(reject: Reject) -> Reject {
+    match reject.reason {
+        Reason::Empty | Reason::UnknownFormat | Reason::TooLargeBytes => {
+            Reject::new(Reason::NoPicture, reject.detail)
+        }
+        _ => reject,
+    }
 }
 
 fn facts(path: &Path, inspect: Inspect) -> Result<Facts, Reject> {
     let limits = &Limits::STANDARD;
     let bytes = photo::read(path, limits)?;
-    let (width, height, animated) = match inspect {
+    let header = match inspect {
         Inspect::Decode => {
-            let photo = photo::decode(&bytes, limits)?;
-            (photo.rgb.width(), photo.rgb.height(), photo.animated)
+            let Photo { rgb, orientation, animated, .. } = photo::decode(&bytes, limits)?;
+            Header { width: rgb.width(), height: rgb.height(), orientation, animated }
         }
-        Inspect::Header => {
-            let (width, height) = photo::dimensions(&bytes, limits)?;
-            (width, height, false)
-        }
+        Inspect::Header => photo::header(&bytes, limits)?,
     };
-    Ok(Facts { sha256: Sha256::digest(&bytes).into(), width, height, animated })
+    Ok(Facts { sha256: Sha256::digest(&bytes).into(), header })
 }
 
 /// A name as text, with what is no UTF-8 written as `\xff`.

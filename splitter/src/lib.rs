@@ -8,11 +8,13 @@
 
 mod assign;
 mod boxes;
+mod changes;
 mod config;
 mod duplicates;
 mod inspect;
 mod lists;
 mod mat;
+mod names;
 mod output;
 mod places;
 mod scan;
@@ -89,8 +91,9 @@ pub struct Cli {
     /// Pictures of each class for valid, and for test (as many, if not given); the rest is train
     #[arg(long, value_name = "VALID[,TEST]", value_delimiter = ',')]
     pub fixed: Vec<usize>,
-    /// Let only the dog be seen, in every later stage: the largest box of each picture's annotation,
-    /// DIR/CLASS/PICTURE[.xml], in the format of Pascal VOC. A picture without one stays whole
+    /// Let only the dog be seen, in every later stage: of each picture's annotation,
+    /// DIR/CLASS/PICTURE[.xml], in the format of Pascal VOC, the largest box that is named like the class,
+    /// a dog or a breed. A picture without one stays whole
     #[arg(long, value_name = "DIR")]
     pub crop_to_box: Option<PathBuf>,
     /// Also make the folders OUT/{train,valid,test}/CLASS/, for people and other tools
@@ -102,11 +105,15 @@ pub struct Cli {
     /// Put a class that is too small to be split into train, instead of refusing it
     #[arg(long)]
     pub allow_small: bool,
+    /// Split a single class too, from which no classifier can be trained
+    #[arg(long)]
+    pub allow_one_class: bool,
     /// How pictures are checked: decode each in full, or look at its header only, which is faster and
     /// misses damage further down
     #[arg(long, value_enum, default_value_t = Inspect::Decode)]
     pub inspect: Inspect,
-    /// Give up if more pictures than this are bad: a count or a share
+    /// Give up if more pictures than this are bad: a count or a share. Files that are no pictures, and not
+    /// named like one, do not count
     #[arg(long, value_name = "N|N%", default_value = "50%")]
     pub max_bad: manifest::MaxBad,
     /// Do everything but write
@@ -200,7 +207,8 @@ fn split(config: &Config, mut listing: Listing, mut job: Option<Job>) -> anyhow:
     let boxes = boxes.map(|dir| boxes::find(dir, &listing.classes, &settled.pictures)).transpose()?;
     let rows = output::rows(config, &listing.classes, &settled.pictures, &splits, boxes.as_deref());
 
-    let summary = Summary::new(config, n_in, n_unlisted, listing.ignored, &settled, &rows);
+    let changes = changes::since_last_time(&config.out, &rows);
+    let summary = Summary::new(config, n_in, n_unlisted, listing.ignored, &settled, &rows, changes);
     summary.check_counts()?;
     if let Some(job) = job.take() {
         output::write(config, &rows, &settled.rejects, job)?;

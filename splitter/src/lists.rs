@@ -3,6 +3,7 @@
 //! A list is a MATLAB file with the cell array `file_list`, as Stanford Dogs has them, or text with one
 //! `class/picture` a line; the picture's extension may be missing.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
@@ -12,7 +13,7 @@ use data::regular;
 
 use crate::config::{Config, Plan};
 use crate::mat;
-use crate::scan::{Candidate, EXTENSIONS, Listing};
+use crate::scan::{Candidate, Listing, has_picture_name};
 
 const VARIABLE: &str = "file_list";
 /// Stanford Dogs' longest list is half a megabyte.
@@ -23,7 +24,7 @@ const N_SHOWN: usize = 20;
 /// What the lists said beside marking the candidates.
 #[derive(Debug, Default)]
 pub(crate) struct Selection {
-    /// Listed, but there is no such file; by path as in the manifest.
+    /// Listed, but there is no such file; or there, but in neither list. By path as the user named it.
     pub(crate) absent: Vec<(String, Reject)>,
     /// Pictures that no list names.
     pub(crate) n_unlisted: usize,
@@ -85,7 +86,7 @@ fn mark(
                     Reason::Unreadable,
                     format_args!("in the {split} list, but there is no such file"),
                 );
-                absent.push((format!("{}/{relative}", config.prefix), reject));
+                absent.push((config.shown(class, name), reject));
             }
             Some(found) => match listing.candidates[found].listed.replace(split) {
                 None => {}
@@ -101,10 +102,11 @@ fn mark(
 }
 
 fn is_name(part: &str) -> bool {
-    !matches!(part, "" | "." | "..") && !part.contains('/')
+    !matches!(part, "" | "." | "..") && !part.contains(['/', '\0'])
 }
 
-/// Index of the candidate `class/name`, or of the one whose name without extension it is.
+/// Index of the candidate `class/name`, or of the one whose name without extension it is: of a picture's
+/// extension, if there is one such.
 fn find(listing: &Listing, class: &str, name: &str) -> anyhow::Result<Option<usize>> {
     let Ok(class_idx) = listing.classes.binary_search_by(|c| c.as_str().cmp(class)) else { return Ok(None) };
     let key = |c: &Candidate, name: &str| {
@@ -115,38 +117,41 @@ fn find(listing: &Listing, class: &str, name: &str) -> anyhow::Result<Option<usi
     }
     let stem = format!("{name}.");
     let first = listing.candidates.partition_point(|c| key(c, &stem).is_lt());
-    let mut with_stem = listing.candidates[first..]
-        .iter()
-        .take_while(|c| {
+    let with_stem = || {
+        let same_class = listing.candidates[first..].iter().take_while(|c| {
             c.class as usize == class_idx && c.name.as_encoded_bytes().starts_with(stem.as_bytes())
-        })
-        .enumerate()
-        .filter(|(_, c)| {
-            let extension = &c.name.as_encoded_bytes()[stem.len()..];
-            EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known.as_bytes()))
         });
-    match (with_stem.next(), with_stem.next()) {
-        (Some((_, a)), Some((_, b))) => {
-            bail!("{class}/{name} may be {} or {}; write the extension", a.name.display(), b.name.display())
+        (first..).zip(same_class.map(|c| &*c.name))
+    };
+    // A note beside a picture is no choice, but a picture of an unusual name beside nothing is.
+    let named: Vec<(usize, &OsStr)> =
+        with_stem().filter(|(_, name)| has_picture_name(name)).take(2).collect();
+    let found = if named.is_empty() { with_stem().take(2).collect() } else { named };
+    match found[..] {
+        [(_, a), (_, b)] => {
+            bail!("{class}/{name} may be {} or {}; write the extension", a.display(), b.display())
         }
-        (found, _) => Ok(found.map(|(i, _)| first + i)),
+        _ => Ok(found.first().map(|(i, _)| *i)),
     }
 }
 
 fn forget_unlisted(config: &Config, listing: &mut Listing, selection: &mut Selection) -> anyhow::Result<()> {
-    let n_candidates = listing.candidates.len();
-    let unlisted = listing.candidates.iter().filter(|c| c.listed.is_none());
-    warn_of(
-        "in neither list and ignored",
-        unlisted
-            .map(|c| format!("{}/{}/{}", config.prefix, listing.classes[c.class as usize], c.name.display())),
+    let unlisted = || listing.candidates.iter().filter(|c| c.listed.is_none());
+    let shown = |c: &Candidate| config.shown(&listing.classes[c.class as usize], &c.name.to_string_lossy());
+    warn_of("in neither list and ignored", unlisted().map(shown));
+    let reject = || Reject::new(Reason::NotListed, "in neither list of --split-list");
+    selection.n_unlisted = unlisted().count();
+    selection.absent.extend(unlisted().map(|c| (shown(c), reject())));
+    // Notes beside the pictures are in no list.
+    let named_as_pictures = |c: &&Candidate| has_picture_name(&c.name);
+    let (n, n_all) = (
+        unlisted().filter(named_as_pictures).count(),
+        listing.candidates.iter().filter(named_as_pictures).count(),
     );
     listing.keep_listed();
-    selection.n_unlisted = n_candidates - listing.candidates.len();
     ensure!(
-        config.max_bad.allows(selection.n_unlisted, n_candidates),
-        "{} of {n_candidates} pictures in {} are in neither list, more than --max-bad allows",
-        selection.n_unlisted,
+        config.max_bad.allows(n, n_all),
+        "{n} of {n_all} pictures in {} are in neither list, more than --max-bad allows",
         config.images.display()
     );
     Ok(())

@@ -15,8 +15,14 @@ const HEADER_LEN: usize = 128;
 /// Where the header holds version and byte order.
 const VERSION_AT: usize = 124;
 const LEVEL_5_LITTLE_ENDIAN: [u8; 4] = [0x00, 0x01, b'I', b'M'];
-/// The list of all of Stanford Dogs takes 6 MB; what inflates to more than this is no list.
-const MAX_INFLATED: u64 = 256 << 20;
+/// The list of all of Stanford Dogs takes 6 MB; what inflates to more than this, all in all, is no list.
+const MAX_INFLATED: u64 = 64 << 20;
+/// More strings than any list has; an empty one takes 8 bytes of the file, and three times that here.
+const MAX_STRINGS: usize = 1 << 20;
+/// MATLAB allows names of 63 characters.
+const MAX_NAME: usize = 255;
+/// So many names of other variables are shown.
+const N_SHOWN: usize = 20;
 
 const UINT8: u32 = 2;
 const UINT16: u32 = 4;
@@ -50,12 +56,14 @@ pub(crate) fn cell_strings(bytes: &[u8], variable: &str) -> anyhow::Result<Vec<S
         _ => bail!("no MATLAB file of level 5"),
     }
     let mut names = Vec::new();
+    let mut allowance = MAX_INFLATED;
     while !body.is_empty() {
         let element = next(&mut body)?;
         let inflated;
         let array = match element.kind {
             COMPRESSED => {
-                inflated = inflate(element.bytes)?;
+                inflated = inflate(element.bytes, allowance)?;
+                allowance -= inflated.len() as u64;
                 let inner = next(&mut inflated.as_slice())?;
                 Array::parse(&inner).context("in a compressed element")?
             }
@@ -64,7 +72,9 @@ pub(crate) fn cell_strings(bytes: &[u8], variable: &str) -> anyhow::Result<Vec<S
         if array.name == variable {
             return array.strings().with_context(|| format!("in the variable {variable}"));
         }
-        names.push(array.name.clone());
+        if names.len() < N_SHOWN {
+            names.push(array.name.clone());
+        }
     }
     bail!("no variable {variable}; there are: {}", names.join(", "))
 }
@@ -97,13 +107,14 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-fn inflate(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
+/// No more than `allowance` bytes.
+fn inflate(bytes: &[u8], allowance: u64) -> anyhow::Result<Vec<u8>> {
     let mut inflated = Vec::new();
     let n = ZlibDecoder::new(bytes)
-        .take(MAX_INFLATED + 1)
+        .take(allowance + 1)
         .read_to_end(&mut inflated)
         .context("a compressed element does not inflate")?;
-    ensure!(n as u64 <= MAX_INFLATED, "a compressed element inflates to more than {MAX_INFLATED} bytes");
+    ensure!(n as u64 <= allowance, "its compressed elements inflate to more than {MAX_INFLATED} bytes");
     Ok(inflated)
 }
 
@@ -131,7 +142,9 @@ impl<'a> Array<'a> {
         let n_rows = *dimensions.first().context("an array without dimensions")?;
         let len = dimensions.iter().try_fold(1usize, |len, &d| len.checked_mul(d));
         let len = len.with_context(|| format!("an array of {dimensions:?}"))?;
-        let name = String::from_utf8_lossy(next(&mut rest)?.bytes).into_owned();
+        let name = next(&mut rest)?.bytes;
+        ensure!(name.len() <= MAX_NAME, "a variable's name of {} bytes", name.len());
+        let name = String::from_utf8_lossy(name).into_owned();
         Ok(Self { class, len, n_rows, name, content: rest })
     }
 
@@ -141,6 +154,7 @@ impl<'a> Array<'a> {
             "an array of class {}, expected a cell array of strings",
             self.class
         );
+        ensure!(self.len <= MAX_STRINGS, "a list of {} strings, expected at most {MAX_STRINGS}", self.len);
         let mut rest = self.content;
         // Not with_capacity(len): the length is the file's word, each cell takes at least 8 of its bytes.
         let mut strings = Vec::new();

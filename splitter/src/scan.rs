@@ -1,6 +1,7 @@
-//! What lies below `--images`: classes and the files that may be pictures, sorted by bytes.
+//! What lies below `--images`: classes and the files in them, sorted by bytes.
 //!
-//! Nothing is opened here, and links are not followed.
+//! Every file of a class folder that is not hidden is a candidate, whatever it is called. Links are not followed,
+//! and nothing is opened, but where the folder looks like the wrong one.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, FileType};
@@ -10,12 +11,17 @@ use anyhow::Context;
 use data::manifest::Split;
 use serde::Serialize;
 
-/// Names that end so are candidates, in any case; what they are is decided by content.
-pub(crate) const EXTENSIONS: [&str; 6] = ["jpg", "jpeg", "png", "bmp", "webp", "gif"];
+use crate::names;
+
+/// What ends so, in any case, is meant to be a picture; whether it is one is decided by content.
+pub(crate) const EXTENSIONS: [&str; 14] =
+    ["jpg", "jpeg", "jpe", "jfif", "png", "apng", "bmp", "dib", "webp", "gif", "heic", "avif", "tif", "tiff"];
 /// What file managers and archivers leave behind, beside the names that start with a dot.
 const LEFT_BEHIND: [&str; 3] = ["Thumbs.db", "desktop.ini", "__MACOSX"];
 /// Class folders of these names are the parts of a tree that is split already.
 const SPLIT_NAMES: [&str; 5] = ["train", "valid", "val", "validation", "test"];
+
+mod level;
 
 /// Everything that was found.
 #[derive(Debug)]
@@ -28,7 +34,7 @@ pub(crate) struct Listing {
     pub(crate) ignored: Ignored,
 }
 
-/// A file in a class folder that has a picture's name. There may be hundreds of thousands: keep it small.
+/// A file in a class folder. There may be hundreds of thousands: keep it small.
 #[derive(Debug)]
 pub(crate) struct Candidate {
     pub(crate) class: u32,
@@ -44,8 +50,6 @@ pub(crate) struct Ignored {
     pub(crate) hidden: usize,
     /// Files beside the class folders, and links there.
     pub(crate) beside_class_folders: usize,
-    /// Files in class folders whose names are not those of pictures.
-    pub(crate) other_files: usize,
     /// Folders in class folders.
     pub(crate) nested_folders: usize,
 }
@@ -102,6 +106,7 @@ pub(crate) fn list(images: &Path) -> anyhow::Result<Listing> {
     }
     refuse_split_tree(images, &already_split)?;
     refuse_wrong_level(images, &listing)?;
+    names::warn_of_alike(&listing.classes);
     Ok(listing)
 }
 
@@ -111,12 +116,10 @@ fn list_class(dir: &Path, listing: &mut Listing) -> anyhow::Result<()> {
     for (name, kind) in sorted_entries(dir)? {
         if is_hidden(&name) {
             listing.ignored.hidden += 1;
-        } else if has_picture_name(&name) {
-            listing.candidates.push(Candidate { class, listed: None, name: name.into_boxed_os_str() });
-        } else if kind.is_dir() {
+        } else if kind.is_dir() && !has_picture_name(&name) {
             listing.ignored.nested_folders += 1;
         } else {
-            listing.ignored.other_files += 1;
+            listing.candidates.push(Candidate { class, listed: None, name: name.into_boxed_os_str() });
         }
     }
     let n_nested = listing.ignored.nested_folders - n_nested_before;
@@ -126,7 +129,7 @@ fn list_class(dir: &Path, listing: &mut Listing) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn sorted_entries(dir: &Path) -> anyhow::Result<Vec<(OsString, FileType)>> {
+pub(crate) fn sorted_entries(dir: &Path) -> anyhow::Result<Vec<(OsString, FileType)>> {
     let list = || -> std::io::Result<Vec<(OsString, FileType)>> {
         fs::read_dir(dir)?.map(|entry| entry.and_then(|e| Ok((e.file_name(), e.file_type()?)))).collect()
     };
@@ -135,39 +138,52 @@ fn sorted_entries(dir: &Path) -> anyhow::Result<Vec<(OsString, FileType)>> {
     Ok(entries)
 }
 
-fn is_hidden(name: &OsStr) -> bool {
+pub(crate) fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".")
         || LEFT_BEHIND.iter().any(|left| name.eq_ignore_ascii_case(left))
 }
 
-fn has_picture_name(name: &OsStr) -> bool {
+/// Whether a file is meant to be a picture; `x.JPG~` is an editor's copy of one.
+pub(crate) fn has_picture_name(name: &OsStr) -> bool {
     let extension = Path::new(name).extension();
+    let extension = extension.and_then(OsStr::to_str).map(|e| e.trim_end_matches('~'));
     extension.is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
 }
 
 /// Two folders called train and test are hardly two classes; nor is one that holds folders.
 fn refuse_split_tree(images: &Path, found: &[(String, bool)]) -> anyhow::Result<()> {
-    let Some((first, _)) = found.iter().find(|(_, nested)| *nested || found.len() > 1) else { return Ok(()) };
+    if !found.iter().any(|(_, nested)| *nested || found.len() > 1) {
+        return Ok(());
+    }
     let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
     anyhow::bail!(
         "{} looks like a tree that is split already: it holds {}, which would become classes; \
-         pass the folder of class folders, such as --images {}, or move these folders out of it",
+         pass the folder of class folders{}, or move these folders out of it",
         images.display(),
         names.join(", "),
-        images.join(first).display()
+        level::hint(images, ", such as")
     )
 }
 
 fn refuse_wrong_level(images: &Path, listing: &Listing) -> anyhow::Result<()> {
     let shown = images.display();
-    anyhow::ensure!(
-        !listing.classes.is_empty(),
-        "--images {shown} holds no class folders; expected {shown}/<class>/<picture>.jpg"
-    );
-    if listing.candidates.is_empty() && listing.ignored.nested_folders > 0 {
+    if listing.classes.is_empty() {
+        let parent = Path::new("..");
+        let parent =
+            images.parent().map_or(parent, |p| if p.as_os_str().is_empty() { Path::new(".") } else { p });
+        anyhow::ensure!(
+            !level::holds_pictures(images),
+            "--images {shown} holds pictures and no class folders; if it is itself a class, pass --images {}",
+            parent.display()
+        );
+        anyhow::bail!("--images {shown} holds no class folders; expected {shown}/<class>/<picture>.jpg");
+    }
+    if listing.ignored.nested_folders > 0
+        && !listing.classes.iter().any(|class| level::holds_pictures(&images.join(class)))
+    {
         anyhow::bail!(
-            "the folders in --images {shown} hold no pictures but folders; perhaps --images {}",
-            images.join(&listing.classes[0]).display()
+            "the folders in --images {shown} hold no pictures but folders{}",
+            level::hint(images, "; perhaps")
         );
     }
     Ok(())

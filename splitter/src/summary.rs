@@ -7,6 +7,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use data::manifest::Row;
 use serde::Serialize;
 
+use crate::changes::Changes;
 use crate::config::Config;
 use crate::duplicates::Settled;
 use crate::scan::Ignored;
@@ -40,8 +41,12 @@ pub(crate) struct Summary {
     /// Pictures that neither list of --split-list names.
     unlisted: usize,
     classes: Vec<ClassCounts>,
+    /// Against the manifest that was there before; `null` without one.
+    changes: Option<Changes>,
     dry_run: bool,
     manifest: String,
+    /// Where the rejected pictures are named.
+    rejects: String,
     #[serde(skip)]
     show_classes: bool,
 }
@@ -70,6 +75,7 @@ impl Summary {
         ignored: Ignored,
         settled: &Settled,
         rows: &[Row],
+        changes: Option<Changes>,
     ) -> Self {
         let mut by_class: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
         for row in rows {
@@ -105,7 +111,9 @@ impl Summary {
             unlisted: n_unlisted,
             show_classes: config.manners.verbose > 0 || classes.len() <= MAX_CLASSES_SHOWN,
             classes,
+            changes,
             dry_run: config.dry_run,
+            rejects: config.out.join(data::manifest::REJECTS_FILE_NAME).display().to_string(),
             manifest: config.out.join(data::manifest::FILE_NAME).display().to_string(),
         }
     }
@@ -128,17 +136,19 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} pictures = {} in the manifest + {} rejected", self.n_in, self.n_ok, self.n_rejected)?;
+        writeln!(f, "{} files = {} in the manifest + {} rejected", self.n_in, self.n_ok, self.n_rejected)?;
         for (reason, n) in &self.rejected {
             writeln!(f, "  rejected as {reason}: {n}")?;
         }
-        let Ignored { hidden, beside_class_folders, other_files, nested_folders } = self.ignored;
+        if self.n_rejected > 0 && !self.dry_run {
+            writeln!(f, "  each is named in {}", self.rejects)?;
+        }
+        let Ignored { hidden, beside_class_folders, nested_folders } = self.ignored;
         for (verb, n, what) in [
             ("kept", self.kept_duplicates, "pictures with the bytes of another one, each group in one split"),
             ("found", self.label_conflicts, "pictures in several classes (label conflicts)"),
             ("ignored", self.unlisted, "pictures that are in neither list"),
             ("ignored", hidden, "hidden files"),
-            ("ignored", other_files, "files in class folders without a picture's name"),
             ("ignored", beside_class_folders, "files beside the class folders"),
             ("ignored", nested_folders, "folders in class folders"),
         ] {
@@ -175,6 +185,22 @@ impl fmt::Display for Summary {
             column.set_cell_alignment(CellAlignment::Right);
         }
         writeln!(f, "{}", table.trim_fmt())?;
+        if let Some(changes) = self.changes.as_ref().filter(|changes| changes.any()) {
+            let Changes { added, removed, replaced, moved, test_changed } = changes;
+            write!(
+                f,
+                "since the last split: {added} pictures added, {removed} removed, {replaced} replaced, "
+            )?;
+            writeln!(f, "{moved} of the old ones in another part")?;
+            if *test_changed {
+                writeln!(f, "test has changed: figures from before and after are not of the same pictures")?;
+            } else if *moved > 0 {
+                writeln!(
+                    f,
+                    "test is the same, train and valid are not: train again before comparing figures"
+                )?;
+            }
+        }
         match self.dry_run {
             true => write!(f, "dry run: nothing was written"),
             false => write!(f, "wrote {}", self.manifest),

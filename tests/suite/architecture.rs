@@ -103,7 +103,8 @@ fn unsafe_stands_in_the_kernel_folder_only() {
 #[test]
 fn pictures_are_decoded_by_data_photo_alone() {
     for path in sources() {
-        let decodes = ["ImageReader", "load_from_memory", "zune_jpeg", "JpegDecoder", "PngDecoder"];
+        let decodes =
+            ["ImageReader", "load_from_memory", "zune_jpeg", "jpeg_decoder", "JpegDecoder", "PngDecoder"];
         let inside = path.to_string_lossy().contains("data/src/photo");
         let found = decodes.iter().find(|d| product(&path).contains(**d));
         assert!(inside || is_test(&path) || found.is_none(), "{} names {found:?}", path.display());

@@ -12,7 +12,7 @@ use image::{RgbImage, imageops};
 use sha2::{Digest, Sha256};
 
 use super::Row;
-use crate::photo::{self, Limits, Reason, Reject};
+use crate::photo::{self, Limits, Photo, Reason, Reject};
 
 /// A box in pixels of the upright picture, counted from 0; `right` and `bottom` are just outside.
 ///
@@ -84,13 +84,13 @@ impl Row {
         photo::read_unchanged(path, &self.sha256, &Limits::STANDARD)
     }
 
-    /// What is seen of the picture with these `bytes`.
+    /// The picture with these `bytes`; its pixels are those that are seen.
     ///
     /// # Errors
     /// The reason why it cannot be decoded, or has another size than the manifest says.
-    pub fn decode(&self, bytes: &[u8]) -> Result<RgbImage, Reject> {
-        let photo = photo::decode(bytes, &Limits::STANDARD)?.rgb;
-        let (width, height) = photo.dimensions();
+    pub fn decode(&self, bytes: &[u8]) -> Result<Photo, Reject> {
+        let mut photo = photo::decode(bytes, &Limits::STANDARD)?;
+        let (width, height) = photo.rgb.dimensions();
         if (width, height) != (self.width, self.height) {
             let said = format!("{}x{}", self.width, self.height);
             return Err(Reject::new(
@@ -98,10 +98,10 @@ impl Row {
                 format!("decodes to {width}x{height} pixels, the manifest says {said}"),
             ));
         }
-        Ok(match self.crop {
-            Some(crop) => crop.of(&photo),
-            None => photo,
-        })
+        if let Some(crop) = self.crop {
+            photo.rgb = crop.of(&photo.rgb);
+        }
+        Ok(photo)
     }
 }
 

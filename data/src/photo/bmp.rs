@@ -21,6 +21,13 @@ pub(super) fn outline<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Outline<'a
         _ => (walk.u32_le()?, walk.u32_le()?.cast_signed().unsigned_abs()),
     };
     limits.check_size(width, height)?;
-    let stream = Cow::Borrowed(bytes);
-    Ok(Outline { width, height, orientation: Orientation::NoTransforms, animated: false, stream })
+    Ok(Outline {
+        width,
+        height,
+        orientation: Orientation::NoTransforms,
+        animated: false,
+        unfinished: false,
+        unusual: false,
+        stream: Cow::Borrowed(bytes),
+    })
 }

@@ -28,7 +28,7 @@ pub fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, Reject> {
     let mut bytes = Vec::with_capacity(usize::try_from(about.len()).unwrap_or(0).saturating_add(1));
     file.take(limits.max_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
     match bytes.len() as u64 {
-        0 => Err(Reject::new(Reason::Empty, "")),
+        0 => Err(Reject::new(Reason::Empty, "no bytes")),
         n if n > limits.max_bytes => Err(limits.too_large()),
         _ => Ok(bytes),
     }

@@ -1,6 +1,7 @@
 //! The container of GIF: a header, then blocks that are chains of short sub-blocks.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use image::metadata::Orientation;
 
@@ -15,6 +16,8 @@ const TRAILER: u8 = 0x3b;
 
 /// Walks to the trailer; keeps the header and the first frame with its graphic control.
 ///
+/// What follows the first frame decides only whether there are more: it may be missing or make no sense.
+///
 /// # Errors
 /// The [`Reject`] with its reason.
 pub(super) fn outline<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Outline<'a>, Reject> {
@@ -25,45 +28,84 @@ pub(super) fn outline<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Outline<'a
     let flags = walk.byte()?;
     walk.take(2)?; // background colour, aspect
     skip_colour_table(&mut walk, flags)?;
-    let mut stream = bytes[..walk.at()].to_vec();
-    let mut control = 0..0;
-    let mut frames = 0;
+    let mut found =
+        Found { stream: bytes[..walk.at()].to_vec(), control: 0..0, frames: 0, unfinished: false };
     loop {
+        match found.block(bytes, &mut walk, limits) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(reject) if found.frames == 0 => return Err(reject),
+            Err(_) => break,
+        }
+    }
+    let Found { mut stream, frames, unfinished, .. } = found;
+    if frames == 0 {
+        return Err(Reject::new(Reason::DecodeError, "no frame"));
+    }
+    stream.push(TRAILER);
+    Ok(Outline {
+        width,
+        height,
+        orientation: Orientation::NoTransforms,
+        animated: frames > 1,
+        unfinished,
+        unusual: false,
+        stream: Cow::Owned(stream),
+    })
+}
+
+/// What the blocks so far have given.
+struct Found {
+    /// What the decoder will get.
+    stream: Vec<u8>,
+    /// Where the last graphic control lies.
+    control: Range<usize>,
+    frames: usize,
+    /// The file ends where the first frame's data should be marked as ended.
+    unfinished: bool,
+}
+
+impl Found {
+    /// Reads the next block; `false` at the trailer.
+    fn block(&mut self, bytes: &[u8], walk: &mut Walk, limits: &Limits) -> Result<bool, Reject> {
         let start = walk.at();
         match walk.byte()? {
-            TRAILER => break,
+            TRAILER => return Ok(false),
             EXTENSION => {
                 let label = walk.byte()?;
-                skip_sub_blocks(&mut walk)?;
+                skip_sub_blocks(walk)?;
                 if label == GRAPHIC_CONTROL {
-                    control = start..walk.at();
+                    self.control = start..walk.at();
                 }
             }
             IMAGE => {
                 walk.take(4)?; // left, top
                 let (width, height) = (u32::from(walk.u16_le()?), u32::from(walk.u16_le()?));
                 let flags = walk.byte()?;
-                skip_colour_table(&mut walk, flags)?;
+                skip_colour_table(walk, flags)?;
                 walk.byte()?; // the initial code size
-                skip_sub_blocks(&mut walk)?;
-                frames += 1;
-                if frames == 1 {
-                    limits.check_size(width, height)?;
-                    stream.extend_from_slice(&bytes[control.clone()]);
-                    stream.extend_from_slice(&bytes[start..walk.at()]);
+                let ended = skip_sub_blocks(walk);
+                // All sub-blocks are there, and only the empty one behind them is not.
+                self.unfinished = self.frames == 0 && ended.is_err() && walk.rest().is_empty();
+                if !self.unfinished {
+                    ended?;
                 }
+                if self.frames == 0 {
+                    limits.check_size(width, height)?;
+                    self.stream.extend_from_slice(&bytes[self.control.clone()]);
+                    self.stream.extend_from_slice(&bytes[start..walk.at()]);
+                    if self.unfinished {
+                        self.stream.push(0);
+                    }
+                }
+                self.frames += 1;
             }
             other => {
                 return Err(Reject::new(Reason::DecodeError, format!("no GIF block begins with {other}")));
             }
         }
+        Ok(true)
     }
-    if frames == 0 {
-        return Err(Reject::new(Reason::DecodeError, "no frame"));
-    }
-    stream.push(TRAILER);
-    let stream = Cow::Owned(stream);
-    Ok(Outline { width, height, orientation: Orientation::NoTransforms, animated: frames > 1, stream })
 }
 
 /// Bit 7 of `flags` says that there is one, bits 0 to 2 how long.

@@ -2,47 +2,84 @@
 
 use std::borrow::Cow;
 
-use image::metadata::Orientation;
-
+use super::orientation::Orientations;
 use super::walk::Walk;
 use super::{Limits, Outline, Reason, Reject};
 
 /// A 50 megapixel picture in libpng's chunks of 8 KiB has 20 thousand; the decoder takes 300 ns for each.
 const MAX_CHUNKS: usize = 1 << 20;
+/// The last chunk, with its checksum.
+const END: [u8; 12] = *b"\0\0\0\0IEND\xae\x42\x60\x82";
 
 /// Walks to the `IEND` chunk and keeps the chunks that make pixels.
 ///
 /// Dropped with the rest are `tRNS` (it is alpha only, and alpha is dropped) and the frames of an
-/// animation. The decoder checks the checksums of what is kept.
+/// animation. The decoder checks the checksums of what is kept. What follows the last `IDAT` chunk may be missing or
+/// make no sense: the decoder tells whether all pixels are there.
 ///
 /// # Errors
 /// The [`Reject`] with its reason.
 pub(super) fn outline<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Outline<'a>, Reject> {
     let mut walk = Walk::new(bytes);
-    let mut stream = Vec::with_capacity(bytes.len());
+    let mut stream = Vec::with_capacity(bytes.len() + END.len());
     stream.extend_from_slice(walk.take(8)?);
     let (width, height) = header_size(&bytes[8..])?;
     limits.check_size(width, height)?;
-    let mut orientation = None;
+    let mut orientations = Orientations::new();
     let mut animated = false;
-    for _ in 0..MAX_CHUNKS {
-        let chunk = walk.rest();
-        let length = walk.u32_be()? as usize;
-        let kind = walk.array::<4>()?;
-        let data = walk.take(length)?;
-        walk.take(4)?; // the checksum
-        match &kind {
-            b"IHDR" | b"PLTE" | b"IDAT" | b"IEND" => stream.extend_from_slice(&chunk[..length + 12]),
-            b"eXIf" if orientation.is_none() => orientation = Orientation::from_exif_chunk(data),
+    let mut has_data = false;
+    let mut unfinished = true;
+    for n_chunks in 0.. {
+        if n_chunks == MAX_CHUNKS {
+            return Err(Reject::new(Reason::DecodeTimeout, "too many chunks"));
+        }
+        let rest = walk.rest();
+        let chunk = match chunk(&mut walk) {
+            Ok(chunk) => chunk,
+            // Not one of the picture's data: those that came before it may be all.
+            Err(_) if has_data && rest.get(4..8) != Some(b"IDAT") => break,
+            Err(reject) => return Err(reject),
+        };
+        match chunk.kind {
+            b"IEND" => {
+                unfinished = false;
+                break;
+            }
+            b"IHDR" | b"PLTE" | b"IDAT" => stream.extend_from_slice(&rest[..chunk.data.len() + 12]),
+            b"eXIf" => orientations.block(chunk.data),
+            b"tEXt" | b"zTXt" | b"iTXt" => orientations.text(chunk.kind, chunk.data),
             b"fdAT" => animated = true,
             _ => {}
         }
-        if &kind == b"IEND" {
-            let orientation = orientation.unwrap_or(Orientation::NoTransforms);
-            return Ok(Outline { width, height, orientation, animated, stream: Cow::Owned(stream) });
-        }
+        has_data |= chunk.kind == b"IDAT";
     }
-    Err(Reject::new(Reason::DecodeTimeout, "too many chunks"))
+    stream.extend_from_slice(&END);
+    Ok(Outline {
+        width,
+        height,
+        orientation: orientations.found(),
+        animated,
+        unfinished,
+        unusual: false,
+        stream: Cow::Owned(stream),
+    })
+}
+
+struct Chunk<'a> {
+    kind: &'a [u8; 4],
+    data: &'a [u8],
+}
+
+fn chunk<'a>(walk: &mut Walk<'a>) -> Result<Chunk<'a>, Reject> {
+    let length = walk.u32_be()? as usize;
+    let kind = walk.take(4)?;
+    let kind = kind.first_chunk().ok_or_else(|| walk.ended())?;
+    if kind == b"IEND" && length == 0 {
+        return Ok(Chunk { kind, data: &[] }); // its checksum says nothing
+    }
+    let data = walk.take(length)?;
+    walk.take(4)?; // the checksum
+    Ok(Chunk { kind, data })
 }
 
 fn header_size(chunks: &[u8]) -> Result<(u32, u32), Reject> {

@@ -28,7 +28,10 @@ pub(super) fn format(bytes: &[u8]) -> Result<ImageFormat, Reject> {
     }
     match other_picture(bytes) {
         Some(name) => Err(Reject::new(Reason::FormatNotAllowed, name)),
-        None => Err(Reject::new(Reason::UnknownFormat, "")),
+        None => {
+            let begin = bytes[..bytes.len().min(12)].escape_ascii();
+            Err(Reject::new(Reason::UnknownFormat, format!("it begins with \"{begin}\"")))
+        }
     }
 }
 

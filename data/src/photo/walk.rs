@@ -32,6 +32,11 @@ impl<'a> Walk<'a> {
         Ok(taken)
     }
 
+    /// Goes `n` bytes on; the caller has seen that they are there.
+    pub(super) fn skip(&mut self, n: usize) {
+        self.at += n;
+    }
+
     pub(super) fn byte(&mut self) -> Result<u8, Reject> {
         Ok(self.take(1)?[0])
     }

@@ -2,15 +2,15 @@
 
 use std::borrow::Cow;
 
-use image::metadata::Orientation;
-
+use super::orientation::Orientations;
 use super::walk::Walk;
 use super::{Limits, Outline, Reason, Reject};
 
 /// Walks over the chunks that the RIFF header promises.
 ///
-/// Nothing is dropped but what follows the RIFF file: the decoder reads metadata only when asked
-/// to, and the frames of an animation one by one.
+/// Little is dropped but what follows the RIFF file: the decoder reads metadata only when asked
+/// to, and the frames of an animation one by one. Where the file ends early, but behind the first frame, the
+/// decoder gets the chunks that are there.
 ///
 /// # Errors
 /// The [`Reject`] with its reason.
@@ -18,16 +18,71 @@ pub(super) fn outline<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Outline<'a
     let mut walk = Walk::new(bytes);
     walk.take(4)?; // RIFF
     let length = walk.u32_le()? as usize;
-    let riff = Walk::new(walk.rest()).take(length).map_err(|_| walk.ended())?;
-    let stream = &bytes[..walk.at() + riff.len()];
+    let there = walk.rest();
+    let riff = there.get(..length).unwrap_or(there);
     let mut chunks = Walk::new(riff);
     chunks.take(4)?; // WEBP
 
-    let mut canvas = None;
-    let mut frame = None;
-    let mut frames = 0;
-    let mut orientation = None;
+    let mut found = Found::default();
+    let mut whole = chunks.at();
     while !chunks.rest().is_empty() {
+        match found.chunk(&mut chunks) {
+            Ok(()) => whole = chunks.at(),
+            Err(reject) if found.frame.is_none() => return Err(reject),
+            Err(_) => break,
+        }
+    }
+    let unfinished = there.len() < length || whole < riff.len();
+    let Some(frame) = found.frame else {
+        return Err(if unfinished { walk.ended() } else { Reject::new(Reason::DecodeError, "no frame") });
+    };
+    limits.check_size(frame.0, frame.1)?;
+    let (width, height) = found.canvas.unwrap_or(frame);
+    limits.check_size(width, height)?;
+    let stream = match (unfinished, found.canvas) {
+        (false, None) => Cow::Borrowed(&bytes[..walk.at() + riff.len()]),
+        _ => Cow::Owned(rebuilt(&riff[..whole])),
+    };
+    Ok(Outline {
+        width,
+        height,
+        orientation: found.orientations.found(),
+        animated: found.frames > 1,
+        unfinished,
+        unusual: false,
+        stream,
+    })
+}
+
+/// A RIFF file of these chunks, which promises no metadata: the decoder asks for what was promised.
+fn rebuilt(riff: &[u8]) -> Vec<u8> {
+    const METADATA: u8 = 0x20 | 0x08 | 0x04; // a colour profile, EXIF, XMP
+    // Not more than the header said, in 32 bits, or than there were.
+    let mut file = [b"RIFF", &(riff.len() as u32).to_le_bytes()[..], riff].concat();
+    let is_extended = file.get(12..16) == Some(b"VP8X");
+    if let Some(flags) = file.get_mut(20).filter(|_| is_extended) {
+        *flags &= !METADATA;
+    }
+    file
+}
+
+/// What the chunks so far have given.
+struct Found {
+    canvas: Option<(u32, u32)>,
+    frame: Option<(u32, u32)>,
+    /// Of an animation.
+    frames: usize,
+    orientations: Orientations,
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        Self { canvas: None, frame: None, frames: 0, orientations: Orientations::new() }
+    }
+}
+
+impl Found {
+    fn chunk(&mut self, chunks: &mut Walk) -> Result<(), Reject> {
         let kind = chunks.array::<4>()?;
         let length = chunks.u32_le()? as usize;
         let data = chunks.take(length)?;
@@ -35,27 +90,19 @@ pub(super) fn outline<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Outline<'a
             chunks.byte()?; // chunks begin at even places
         }
         match &kind {
-            b"VP8X" if canvas.is_none() => canvas = Some(canvas_size(data)?),
-            b"VP8 " | b"VP8L" if frame.is_none() => frame = Some(frame_size(&kind, data)?),
+            b"VP8X" if self.canvas.is_none() => self.canvas = Some(canvas_size(data)?),
+            b"VP8 " | b"VP8L" if self.frame.is_none() => self.frame = Some(frame_size(&kind, data)?),
             b"ANMF" => {
-                frames += 1;
-                if frame.is_none() {
-                    frame = Some(first_frame_size(data)?);
+                self.frames += 1;
+                if self.frame.is_none() {
+                    self.frame = Some(first_frame_size(data)?);
                 }
             }
-            // Some writers put the prefix of JPEG's EXIF segment before it.
-            b"EXIF" if orientation.is_none() => {
-                orientation = Orientation::from_exif_chunk(data.strip_prefix(b"Exif\0\0").unwrap_or(data));
-            }
+            b"EXIF" | b"XMP " => self.orientations.block(data),
             _ => {}
         }
+        Ok(())
     }
-    let Some(frame) = frame else { return Err(Reject::new(Reason::DecodeError, "no frame")) };
-    limits.check_size(frame.0, frame.1)?;
-    let (width, height) = canvas.unwrap_or(frame);
-    limits.check_size(width, height)?;
-    let orientation = orientation.unwrap_or(Orientation::NoTransforms);
-    Ok(Outline { width, height, orientation, animated: frames > 1, stream: Cow::Borrowed(stream) })
 }
 
 fn canvas_size(data: &[u8]) -> Result<(u32, u32), Reject> {

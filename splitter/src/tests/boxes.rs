@@ -66,3 +66,41 @@ fn a_folder_without_any_annotation_is_refused() {
     assert!(message.contains("a/0.png: cannot read the annotation"), "{message}");
     assert!(!work.out("manifest.csv").exists());
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_no_annotation_and_does_not_hang() {
+    let work = Work::with(&[("a", 4)]);
+    work.file("../annotations/a/0", annotation([1, 1, 2, 1]).as_bytes());
+    work.file("../secret.txt", b"<annotation>secret</annotation>");
+    let place = |name: &str| work.raw(format!("../annotations/a/{name}"));
+    assert!(std::process::Command::new("mkfifo").arg(place("1")).status().unwrap().success());
+    std::os::unix::fs::symlink(work.raw("../secret.txt"), place("2.xml")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", place("3")).unwrap();
+    let log = work.log(&["--crop-to-box", work.raw("../annotations").to_str().unwrap()]);
+    for n in 1..4 {
+        assert!(log.contains(&format!("stays whole: a/{n}.png: cannot read the annotation")), "{log}");
+    }
+    assert_eq!(log.matches("not_regular_file").count(), 3, "{log}");
+    assert!(!log.contains("secret<"), "{log}");
+}
+
+#[test]
+fn a_box_is_turned_with_its_picture() {
+    let work = Work::with(&[("a", 4)]);
+    for (i, orientation) in [(0, 6u8), (1, 3)] {
+        let plain = png(i);
+        let exif =
+            [&b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0"[..], &[orientation], &[0; 6]].concat();
+        let chunk = [&(exif.len() as u32).to_be_bytes()[..], b"eXIf", &exif, &[0; 4]].concat();
+        work.file(format!("a/{i}.png"), &[&plain[..33], &chunk, &plain[33..]].concat());
+        // Stored 3 x 2, with the box in the upper left corner.
+        work.file(format!("../annotations/a/{i}"), annotation([1, 1, 1, 1]).as_bytes());
+    }
+    for check in ["decode", "header"] {
+        let annotations = work.raw("../annotations");
+        work.run(&["--check", check, "--force", "--crop-to-box", annotations.to_str().unwrap()]).unwrap();
+        let expected = [Some("1;0;2;1"), Some("2;1;3;2"), None, None];
+        assert!(boxes(&work).iter().map(|(_, crop)| crop.as_deref()).eq(expected), "{:?}", boxes(&work));
+    }
+}

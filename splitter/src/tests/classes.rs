@@ -13,7 +13,6 @@ fn hidden_files_and_files_beside_class_folders_are_no_classes() {
         "README.txt",
         "a/._0.png",
         "a/.DS_Store",
-        "a/notes.txt",
         "__MACOSX/a/0.png",
         ".git/0.png",
     ];
@@ -75,7 +74,8 @@ fn images_that_are_no_folder_of_class_folders_are_refused() {
             "is a file, expected a folder",
         ),
         (|_| {}, "holds no class folders"),
-        (|work| work.file("0.png", b""), "holds no class folders"),
+        (|work| work.file("0.png", b""), "holds pictures and no class folders; if it is itself a class"),
+        (|work| work.file("0.txt", b""), "holds no class folders; expected"),
         (|work| work.file("Images/beagle/0.png", b""), "perhaps --images"),
     ] {
         let work = Work::with(&[]);

@@ -84,15 +84,22 @@ fn listed_but_absent_and_present_but_unlisted_pictures_are_named() {
     let lists = write_lists(&work, &text(&train), &text(&test), "txt");
     let log = work.log(&["--split-list", &lists]);
     for expected in [
-        "listed, but not there: ../raw/n01-Chihuahua/gone.png",
-        "in neither list and ignored: ../raw/n02-redbone/5.png",
-        "in neither list and ignored: ../raw/n03-unlisted/0.png",
+        "listed, but not there: RAW/n01-Chihuahua/gone.png",
+        "in neither list and ignored: RAW/n02-redbone/5.png",
+        "in neither list and ignored: RAW/n03-unlisted/0.png",
     ] {
-        assert!(log.contains(expected), "{log}");
+        let expected = expected.replace("RAW/", &work.raw("").display().to_string());
+        assert!(log.contains(&expected), "{log}");
     }
     assert_eq!(
         work.rejects(),
-        ["../raw/n01-Chihuahua/gone.png,unreadable", "../raw/n09-unknown/0.png,unreadable"]
+        [
+            "../raw/n01-Chihuahua/5.png,not_listed",
+            "../raw/n01-Chihuahua/gone.png,unreadable",
+            "../raw/n02-redbone/5.png,not_listed",
+            "../raw/n03-unlisted/0.png,not_listed",
+            "../raw/n09-unknown/0.png,unreadable"
+        ]
     );
     assert_eq!(work.manifest().classes, ["n01-Chihuahua", "n02-redbone"]);
     assert_eq!(work.manifest().rows.len(), 38);
@@ -116,6 +123,7 @@ fn lists_that_make_no_sense_are_refused_by_name() {
         (one("0.png"), "expected <class>/<picture>"),
         (one("../secret/0.png"), "expected <class>/<picture>"),
         (one("../0.png"), "expected <class>/<picture>"),
+        (one("n01-Chihuahua/0\0.png"), "expected <class>/<picture>"),
         (one("n01-Chihuahua/7"), "may be 7.jpg or 7.png"),
         (b"\n".to_vec(), "names no picture"),
         (vec![0xff, 0xfe], "neither a MATLAB file nor UTF-8"),
@@ -148,7 +156,13 @@ fn malformed_mat_files_are_refused() {
     big_endian[124..128].copy_from_slice(b"\x01\x00MI");
     let mut many_cells = file(std::slice::from_ref(&nested));
     // The dimensions follow the header, the array's tag, its flags and their own tag.
-    many_cells[128 + 8 + 16 + 8..][..4].copy_from_slice(&u32::MAX.to_le_bytes());
+    many_cells[128 + 8 + 16 + 8..][..4].copy_from_slice(&1_000_000u32.to_le_bytes());
+    let mut too_many_cells = many_cells.clone();
+    too_many_cells[128 + 8 + 16 + 8..][..4].copy_from_slice(&u32::MAX.to_le_bytes());
+    // 40 KB that inflate to 40 MB, twice: neither alone is too much.
+    let bomb = compressed(&element(14, &vec![0; 40 << 20]));
+    assert!(bomb.len() < 64 << 10);
+    let long_name = cells(&"x".repeat(300), &["a/b.jpg"]);
     for (bytes, expected) in [
         (Vec::new(), "too few"),
         (b"MATLAB 7.3 MAT-file".to_vec(), "HDF5"),
@@ -162,6 +176,9 @@ fn malformed_mat_files_are_refused() {
         (file(&[element(6, &[1; 8])]), "expected an array"),
         (file(&[cells("file_list", &[])[..16].to_vec()]), "ends within an element"),
         (many_cells, "ends within an element"),
+        (too_many_cells, "a list of 4294967295 strings"),
+        (file(&[compressed(&cells("other", &[])), compressed(&vec![0; 65 << 20])]), "inflate to more than"),
+        (file(&[compressed(&long_name), bomb]), "a variable's name of 300 bytes"),
     ] {
         let message = format!("{:#}", cell_strings(&bytes, "file_list").expect_err(expected));
         assert!(message.contains(expected), "{message}");
@@ -194,4 +211,31 @@ fn a_small_train_list_is_refused_or_allowed() {
     work.run(&["--split-list", &lists, "--valid-share", "0", "--force"]).unwrap();
     assert_eq!(work.counts("a"), [1, 0, 3]);
     assert!(Path::new(&work.out("manifest.csv")).exists());
+}
+
+#[test]
+fn a_note_beside_a_picture_does_not_make_its_name_ambiguous() {
+    let (work, train, test) = stanford();
+    work.file("n01-Chihuahua/3.txt", b"a note");
+    work.file("n01-Chihuahua/only.jfif", &png(500));
+    let mut train: Vec<String> = train.iter().map(|e| e.replace(".png", "")).collect();
+    train.push("n01-Chihuahua/only".into());
+    let lists = write_lists(&work, &text(&train), &text(&test), "txt");
+    work.run(&["--split-list", &lists, "--max-bad=0"]).unwrap();
+    assert_eq!(work.manifest().rows.len(), 41);
+    assert_eq!(work.rejects(), ["../raw/n01-Chihuahua/3.txt,not_listed"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_list_that_is_no_file_is_refused_at_once() {
+    let (work, train, _) = stanford();
+    let lists = write_lists(&work, &text(&train), b"", "txt");
+    let pipe = work.raw("../test.txt");
+    std::fs::remove_file(&pipe).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let message = work.error(&["--split-list", &lists]);
+    assert!(message.contains("test.txt is no file but a folder, a pipe or a device"), "{message}");
+    let message = work.error(&["--split-list", "/dev/zero,/dev/zero"]);
+    assert!(message.contains("/dev/zero is no file"), "{message}");
 }

@@ -8,6 +8,7 @@ mod lists;
 mod names;
 mod rerun;
 mod shares;
+mod told;
 mod trees;
 
 use std::cell::RefCell;
@@ -57,8 +58,15 @@ impl Work {
 
     fn cli(&self, flags: &[&str]) -> Cli {
         let (raw, out) = (self.0.path().join("raw"), self.0.path().join("split"));
-        let fixed =
-            ["splitter", "--quiet", "--images", raw.to_str().unwrap(), "--out", out.to_str().unwrap()];
+        let fixed = [
+            "splitter",
+            "--quiet",
+            "--allow-one-class",
+            "--images",
+            raw.to_str().unwrap(),
+            "--out",
+            out.to_str().unwrap(),
+        ];
         Cli::try_parse_from(fixed.iter().chain(flags)).unwrap()
     }
 
@@ -97,9 +105,11 @@ impl Work {
         counts
     }
 
-    /// The lines of rejects.csv after its header, without the details.
+    /// The lines of rejects.csv after its header, without the details, and with `../raw` for the folder.
     fn rejects(&self) -> Vec<String> {
         let text = fs::read_to_string(self.out("rejects.csv")).unwrap();
+        let raw = self.raw("").display().to_string();
+        let text = text.replace(&raw, "../raw/");
         let line = |line: &str| line.splitn(3, ',').take(2).collect::<Vec<_>>().join(",");
         text.lines().skip(1).map(line).collect()
     }

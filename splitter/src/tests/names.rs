@@ -5,15 +5,38 @@ use std::fs;
 use super::{Work, png};
 
 #[test]
-fn extensions_count_in_any_case_and_content_decides() {
+fn content_decides_and_not_the_name() {
     let work = Work::with(&[]);
-    let names = ["a.JPG", "b.jpeg", "c.JPEG", "d.jPg", "e.PNG", "f.webp", "g.gif", "h.bmp"];
+    let names = [
+        "0",
+        "a.JPG",
+        "b.jpeg",
+        "c.JPEG",
+        "d.jPg",
+        "e.PNG",
+        "f.webp",
+        "g.gif",
+        "h.bmp",
+        "i.jfif",
+        "j.jpe",
+        "k.JPG~",
+        "l.txt",
+        "m",
+        "n.png.bak",
+    ];
     for (i, name) in names.iter().enumerate() {
         work.file(format!("a/{name}"), &png(i as u32)); // PNG, whatever the name says
     }
-    work.file("a/x.txt", b"ignored");
-    work.file("a/jpg", b"ignored");
-    work.run(&[]).unwrap();
+    // More of them than pictures, and no reason to give up.
+    let others: Vec<String> = (0..20).map(|i| format!("x{i:02}.xml")).collect();
+    others.iter().for_each(|name| work.file(format!("a/{name}"), b"<annotation/>"));
+    work.file("a/y.mp4", &[7; 999]);
+    work.file("a/z", b"");
+    work.file("a/.DS_Store", b"hidden");
+    work.file("a/Thumbs.db", b"left behind");
+    work.run(&["--max-bad=0"]).unwrap();
+    let notes = others.iter().map(String::as_str).chain(["y.mp4", "z"]);
+    assert_eq!(work.rejects(), notes.map(|name| format!("../raw/a/{name},no_picture")).collect::<Vec<_>>());
     assert_eq!(work.splits().into_keys().collect::<Vec<_>>(), names.map(|name| format!("a/{name}")));
 }
 
@@ -82,9 +105,9 @@ fn links_pipes_sockets_and_folders_are_not_opened() {
     let socket = std::os::unix::net::UnixListener::bind(work.raw("a/socket.png")).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(work.raw("a/pipe.png")).status().unwrap().success());
 
-    work.run(&["--max-bad", "6"]).unwrap();
+    work.run(&["--max-bad", "7"]).unwrap();
     drop(socket);
-    let names = ["broken.png", "folder.jpg", "link.png", "loop.png", "pipe.png", "socket.png"];
+    let names = ["broken.png", "folder.jpg", "link.png", "loop", "loop.png", "pipe.png", "socket.png"];
     assert_eq!(work.rejects(), names.map(|name| format!("../raw/a/{name},not_regular_file")));
     assert_eq!(work.manifest().classes, ["a"]);
 }
@@ -122,7 +145,7 @@ fn bad_pictures_are_named_and_counted_and_too_many_end_the_run() {
     for max_bad in ["1", "10%"] {
         let message = work.error(&["--max-bad", max_bad]);
         assert!(message.contains("2 of 10 pictures are rejected"), "{message}");
-        assert!(message.contains("../raw/a/empty.jpg: empty"), "{message}");
+        assert!(message.contains("/raw/a/empty.jpg: empty"), "{message}");
     }
     assert_eq!(work.outputs(), before);
 }

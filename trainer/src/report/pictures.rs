@@ -48,10 +48,11 @@ impl Pictures {
 }
 
 fn data_uri(manifest: &Manifest, row: &Row) -> Result<String, Reject> {
-    let rgb = row.decode(&row.read(&manifest.resolve(row))?)?;
+    let photo = row.decode(&row.read(&manifest.resolve(row))?)?;
+    let rgb = &photo.rgb;
     let scale = (LONGER_SIDE / f64::from(rgb.width().max(rgb.height()))).min(1.0);
     let side = |n: u32| ((f64::from(n) * scale).round() as u32).max(1);
-    let small = imageops::resize(&rgb, side(rgb.width()), side(rgb.height()), imageops::FilterType::Triangle);
+    let small = imageops::resize(rgb, side(rgb.width()), side(rgb.height()), imageops::FilterType::Triangle);
     let mut jpeg = Vec::new();
     JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY)
         .encode_image(&small)

@@ -160,7 +160,7 @@ pub(super) fn png(
     out
 }
 
-fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+pub(super) fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
     let mut crc = u32::MAX;
     for byte in kind.iter().chain(data) {
         crc ^= u32::from(*byte);
@@ -192,8 +192,13 @@ pub(super) fn jpeg_with_exif(jpeg: &[u8], exif: &[u8]) -> Vec<u8> {
 
 /// The simple `webp`, made an extended one.
 pub(super) fn webp_with_exif(webp: &[u8], size: (u32, u32), exif: &[u8]) -> Vec<u8> {
-    const EXIF: u8 = 0x08;
-    riff(&[canvas(EXIF, size), webp[12..].to_vec(), riff_chunk(b"EXIF", exif)].concat())
+    webp_with(webp, size, b"EXIF", exif)
+}
+
+/// The simple `webp`, made an extended one with a chunk of metadata behind its frame.
+pub(super) fn webp_with(webp: &[u8], size: (u32, u32), kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    let flags = if kind == b"EXIF" { 0x08 } else { 0x04 };
+    riff(&[canvas(flags, size), webp[12..].to_vec(), riff_chunk(kind, data)].concat())
 }
 
 /// An animation of simple files.

@@ -1,0 +1,50 @@
+//! What a split changes against the one that lies in `--out` already.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use data::manifest::{FILE_NAME, Manifest, Row, Split};
+use serde::Serialize;
+
+/// Pictures by what became of them since the last time.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Changes {
+    pub(crate) added: usize,
+    pub(crate) removed: usize,
+    /// Other bytes under the same name.
+    pub(crate) replaced: usize,
+    /// In both, and now in another part.
+    pub(crate) moved: usize,
+    /// Test is no longer the same pictures.
+    pub(crate) test_changed: bool,
+}
+
+impl Changes {
+    /// Whether figures of a model before and after are of different pictures.
+    pub(crate) fn any(&self) -> bool {
+        self.added + self.removed + self.replaced + self.moved > 0
+    }
+}
+
+/// Compares `rows` with the manifest in `out`; `None` if there is none that can be read.
+pub(crate) fn since_last_time(out: &Path, rows: &[Row]) -> Option<Changes> {
+    let before = Manifest::read(&out.join(FILE_NAME)).ok()?;
+    let mut old: BTreeMap<&str, &Row> = before.rows.iter().map(|row| (row.path.as_str(), row)).collect();
+    let mut changes = Changes { added: 0, removed: 0, replaced: 0, moved: 0, test_changed: false };
+    for row in rows {
+        let Some(old) = old.remove(row.path.as_str()) else {
+            changes.added += 1;
+            changes.test_changed |= row.split == Split::Test;
+            continue;
+        };
+        let is_replaced = old.sha256 != row.sha256;
+        changes.replaced += usize::from(is_replaced);
+        changes.moved += usize::from(old.split != row.split);
+        let in_test = [old.split, row.split].map(|split| split == Split::Test);
+        changes.test_changed |=
+            in_test[0] != in_test[1] || in_test[0] && (is_replaced || old.crop != row.crop);
+    }
+    changes.removed = old.len();
+    changes.test_changed |= old.values().any(|row| row.split == Split::Test);
+    Some(changes)
+}

@@ -1,0 +1,73 @@
+//! Which folder was meant, where `--images` names one above or below it.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+use data::photo::{self, Limits};
+
+use super::{has_picture_name, is_hidden, sorted_entries};
+
+/// So many folders are looked into, from the top down.
+const MAX_FOLDERS: usize = 2_000;
+/// Of each folder so many files are opened whose names are not those of pictures.
+const MAX_OPENED: usize = 3;
+
+/// Whether a file in `folder` is a picture, by its name or, for the first ones, by content.
+pub(super) fn holds_pictures(folder: &Path) -> bool {
+    let Ok(entries) = sorted_entries(folder) else { return false };
+    let files = || entries.iter().filter(|(name, kind)| kind.is_file() && !is_hidden(name));
+    let is_picture = |path: PathBuf| {
+        let bytes = photo::read(&path, &Limits { max_bytes: 32 << 20, ..Limits::STANDARD });
+        bytes.and_then(|bytes| photo::header(&bytes, &Limits::STANDARD)).is_ok()
+    };
+    files().any(|(name, _)| has_picture_name(name))
+        || files().take(MAX_OPENED).any(|(name, _)| is_picture(folder.join(name)))
+}
+
+/// `before` and the flag that names the folder of class folders below `images`; nothing if none is found.
+pub(super) fn hint(images: &Path, before: &str) -> String {
+    let found = below(images);
+    found.map_or(String::new(), |folder| format!("{before} --images {}", folder.display()))
+}
+
+/// The folder of class folders with pictures that is fewest levels below `images`; of several on one level
+/// `train`, then any other, then parts for validation and test.
+fn below(images: &Path) -> Option<PathBuf> {
+    let mut best: Option<((usize, usize, usize), PathBuf)> = None;
+    let mut pending = VecDeque::from([(0, images.to_owned())]);
+    let mut n_left = MAX_FOLDERS;
+    while let Some((depth, folder)) = pending.pop_front() {
+        if best.as_ref().is_some_and(|((found_at, ..), _)| *found_at < depth) {
+            break;
+        }
+        let folders: Vec<PathBuf> = sorted_entries(&folder)
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|(name, kind)| kind.is_dir() && !is_hidden(name))
+            .map(|(name, _)| folder.join(name))
+            .take(n_left)
+            .collect();
+        n_left -= folders.len();
+        let n_classes = if depth == 0 { 0 } else { folders.iter().filter(|f| holds_pictures(f)).count() };
+        if n_classes > 0 {
+            // One class is less likely to be what was meant than several.
+            let rank = (depth, usize::from(n_classes == 1), rank(&folder));
+            if best.as_ref().is_none_or(|(found, _)| rank < *found) {
+                best = Some((rank, folder));
+            }
+        } else {
+            pending.extend(folders.into_iter().map(|folder| (depth + 1, folder)));
+        }
+    }
+    best.map(|(_, folder)| folder)
+}
+
+fn rank(folder: &Path) -> usize {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    match name.as_str() {
+        "train" | "training" => 0,
+        "valid" | "val" | "validation" => 2,
+        "test" | "testing" => 3,
+        _ => 1,
+    }
+}
