@@ -64,11 +64,11 @@ settings: build
 	if cmp -s "$$new" "$$old"; then rm "$$new"; else mv "$$new" "$$old"; fi
 
 status: build ## for each stage: up to date, or stale and because of what
-	@$(foreach v,$(kept),printf '%s = %s\n' $v $(call q,$($v));) first=; check() { \
-	  name=$$1; shift; if said=$$("$$@" --check 2>&1); then if [ -n "$$first" ]; then said="$$said, if $$first comes out as it is"; fi; \
-	  else first=$${first:-$$name}; fi; printf '%s\n' "$$said" | sed "s/^/$$name	/" | expand -t 10; }; \
-	$(foreach s,$(CHAIN),check $s $(run.$s);) trained=$$first; check evaluate $(run.evaluate); check report $(run.report); \
-	first=$$trained; check match $(run.match)
+	@$(foreach v,$(kept),printf '%s = %s\n' $v $(call q,$($v));) first=; stale=; check() { \
+	  name=$$1; shift; said=$$("$$@" --check 2>&1) || stale=$$name; if [ -n "$$first" ]; then said="$$said ($$first runs before it)"; fi; \
+	  first=$${first:-$$stale}; printf '%s\n' "$$said" | sed "s/^/$$name	/" | expand -t 10; }; \
+	$(foreach s,$(CHAIN),check $s $(run.$s);) trained=$$first; stale=; check evaluate $(run.evaluate); stale=; check report $(run.report); \
+	first=$$trained; stale=; check match $(run.match)
 
 # The post's recipe beside the default one; the third run is the post's on the default's split, its test pictures left
 # as they are, so that two heads can be compared.

@@ -22,16 +22,18 @@ use crate::{paths, plan};
 /// If there is nothing to count, or the disk cannot be written.
 pub(crate) fn forecast(config: &Config, args: &PlanArgs) -> anyhow::Result<Forecast> {
     let pictures = Pictures::find(&config.manifest, args)?;
-    let asked = match config.amount {
-        Amount::Copies(n) => Some(n),
-        Amount::PerClass(_) => None,
-    };
     let mut notes = Vec::new();
-    if asked.is_none() {
-        notes.push("--per-class is not planned for: see the copies that come near it".to_owned());
+    let mut amounts: Vec<Amount> = Vec::new();
+    match (config.amount, &pictures.train_of_class) {
+        (Amount::Copies(n), _) => amounts.extend(args.copies_and(Some(n)).into_iter().map(Amount::Copies)),
+        (asked, Some(_)) => amounts.push(asked),
+        (Amount::PerClass(_), None) => {
+            notes.push("--per-class needs pictures to count, in a manifest or in --plan-images".to_owned());
+            amounts.extend(args.copies_and(None).into_iter().map(Amount::Copies));
+        }
     }
-    let cost = |copies| cost(config, &pictures, copies);
-    let costs = args.copies_and(asked).into_iter().map(cost).collect::<anyhow::Result<_>>()?;
+    let cost = |amount| cost(config, &pictures, amount);
+    let costs = amounts.into_iter().map(cost).collect::<anyhow::Result<_>>()?;
     Ok(Forecast {
         stage: "augmenter".to_owned(),
         makes: "copies".to_owned(),
@@ -47,43 +49,52 @@ pub(crate) fn forecast(config: &Config, args: &PlanArgs) -> anyhow::Result<Forec
     })
 }
 
-/// The cost of so many copies of each picture that gets any.
-fn cost(config: &Config, pictures: &Pictures, copies: u32) -> anyhow::Result<Cost> {
+/// The cost of so many copies.
+fn cost(config: &Config, pictures: &Pictures, amount: Amount) -> anyhow::Result<Cost> {
     let gets = |split: &Split| config.replaced.unwrap_or(Replaced::Train).contains(*split);
     let n_pictures: usize =
         Split::ALL.into_iter().zip(pictures.n).filter(|(split, _)| gets(split)).map(|(_, n)| n).sum();
-    let n = n_pictures * copies as usize;
+    let (n, copies, per_class) = match amount {
+        Amount::Copies(copies) => (n_pictures * copies as usize, copies, None),
+        Amount::PerClass(target) => {
+            let classes = pictures.train_of_class.iter().flatten().filter(|&&n| n > 0);
+            let n: usize = classes.map(|n| (target as usize).saturating_sub(*n)).sum();
+            (n, n.div_ceil(n_pictures.max(1)) as u32, Some(target))
+        }
+    };
+    let nothing = Cost {
+        copies,
+        per_class,
+        n_done: 0,
+        n_to_do: 0,
+        per_second: None,
+        seconds: 0.0,
+        bytes: 0,
+        bytes_to_write: 0,
+    };
     if n == 0 {
-        return Ok(Cost {
-            copies,
-            n_done: 0,
-            n_to_do: 0,
-            per_second: None,
-            seconds: 0.0,
-            bytes: 0,
-            bytes_to_write: 0,
-        });
+        return Ok(nothing);
     }
-    let done = pictures.manifest.as_ref().map_or((0, 0), |manifest| made_already(config, manifest, copies));
+    let done = pictures.manifest.as_ref().map_or((0, 0), |manifest| made_already(config, manifest, amount));
     let (n_done, done_bytes) = done;
     let n_to_do = n - n_done.min(n);
     let trial = measure(config, &pictures.examples, copies)?;
     let bytes_to_write = (n_to_do as f64 * trial.bytes_each).round() as u64;
     Ok(Cost {
-        copies,
         n_done,
         n_to_do,
         per_second: (n_to_do > 0).then_some(trial.per_second),
         seconds: n_to_do as f64 / trial.per_second,
         bytes: done_bytes + bytes_to_write,
         bytes_to_write,
+        ..nothing
     })
 }
 
 /// How many of the copies are there, and their bytes.
-fn made_already(config: &Config, manifest: &Manifest, copies: u32) -> (usize, u64) {
+fn made_already(config: &Config, manifest: &Manifest, amount: Amount) -> (usize, u64) {
     let (mut n, mut bytes) = (0, 0);
-    let planned = plan::copies(&manifest.rows, Amount::Copies(copies), config.replaced, config.manners.seed);
+    let planned = plan::copies(&manifest.rows, amount, config.replaced, config.manners.seed);
     for (row, planned) in manifest.rows.iter().zip(planned) {
         for copy in 1..=planned {
             let place = config.out.join(paths::of_drawn(config, row, copy));

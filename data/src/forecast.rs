@@ -12,7 +12,7 @@ use std::time::Instant;
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::manifest::{IN_PLACE, Manifest, Split};
+use crate::manifest::{IN_PLACE, Manifest, Row, Split};
 use crate::stage::{check_interrupted, usage};
 use crate::{photo, sample};
 
@@ -77,6 +77,8 @@ pub struct Pictures {
     pub measured_on: String,
     /// The manifest, if there is one.
     pub manifest: Option<Manifest>,
+    /// Train pictures of each class; `None` where only numbers are known.
+    pub train_of_class: Option<Vec<usize>>,
 }
 
 impl Pictures {
@@ -88,10 +90,18 @@ impl Pictures {
         if manifest.exists() {
             return Self::of_manifest(Manifest::read(manifest)?);
         }
-        if let Some(dir) = &args.plan_images {
-            let files = pictures_below(dir)?;
+        let files = match &args.plan_images {
+            Some(dir) if dir.is_dir() || args.plan_pictures.is_empty() => Some((dir, pictures_below(dir)?)),
+            _ => None,
+        };
+        // Where there are none yet, a number will do.
+        if let Some((dir, files)) =
+            files.filter(|(_, files)| !files.is_empty() || args.plan_pictures.is_empty())
+        {
             anyhow::ensure!(!files.is_empty(), "there are no pictures below {}", dir.display());
             let examples = read_examples(&files)?;
+            let classes = files.chunk_by(|a, b| a.parent() == b.parent());
+            let train = classes.map(|class| Ok(divided(class.len(), args)?[0]));
             let measured_on = format!("{} of them", examples.len());
             let counted = format!("the files below {}", dir.display());
             return Ok(Self {
@@ -100,6 +110,7 @@ impl Pictures {
                 examples,
                 measured_on,
                 manifest: None,
+                train_of_class: Some(train.collect::<anyhow::Result<_>>()?),
             });
         }
         let n = match args.plan_pictures[..] {
@@ -121,6 +132,7 @@ impl Pictures {
             examples: examples?,
             measured_on,
             manifest: None,
+            train_of_class: None,
         })
     }
 
@@ -134,7 +146,11 @@ impl Pictures {
         let examples = read_examples(&files)?;
         let (counted, measured_on) =
             (manifest.path.display().to_string(), format!("{} of them", examples.len()));
-        Ok(Self { n, counted, examples, measured_on, manifest: Some(manifest) })
+        let is_train = |row: &&Row| row.split == Split::Train && row.augmented.is_none();
+        let of_class =
+            |class: &String| manifest.rows.iter().filter(is_train).filter(|row| row.class == *class).count();
+        let train_of_class = Some(manifest.classes.iter().map(of_class).collect());
+        Ok(Self { n, counted, examples, measured_on, manifest: Some(manifest), train_of_class })
     }
 
     /// Pictures in each split once every train picture has so many copies beside it.
@@ -211,6 +227,18 @@ pub fn measure(mut round: impl FnMut() -> anyhow::Result<usize>) -> anyhow::Resu
     }
 }
 
+/// Bytes a second that the disk of `dir` makes durable, measured on a file of `n_bytes` without a name.
+///
+/// # Errors
+/// If the disk cannot be written.
+pub fn measure_disk(dir: &Path, n_bytes: usize) -> anyhow::Result<f64> {
+    // Not zeros, which some disks do not store.
+    let bytes: Vec<u8> = (0..n_bytes).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let start = Instant::now();
+    crate::commit::rehearse(existing(dir), &bytes)?;
+    Ok(n_bytes as f64 / start.elapsed().as_secs_f64().max(1e-6))
+}
+
 /// Bytes that the disk of `dir` has left; `dir` itself need not be there yet.
 ///
 /// # Errors
@@ -281,8 +309,11 @@ pub struct Forecast {
 /// What so many copies cost.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Cost {
-    /// Of each train picture.
+    /// Of each train picture; with `per_class` on average, rounded up.
     pub copies: u32,
+    /// To how many train pictures every class is filled up, where that is what is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_class: Option<u32>,
     /// Features or copies that are there already.
     pub n_done: usize,
     /// Those that are not.
@@ -321,7 +352,7 @@ impl fmt::Display for Forecast {
             writeln!(
                 f,
                 "{:>6} {:>10} {:>10} {:>10} {:>12} {:>10}{}",
-                cost.copies,
+                cost.per_class.map_or(cost.copies.to_string(), |n| format!("to {n}")),
                 cost.n_to_do,
                 cost.n_done,
                 cost.per_second.map_or("-".to_owned(), |rate| format!("{rate:.1}")),
@@ -362,7 +393,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::manifest::{self, Augmented, Row};
+    use crate::manifest::{self, Augmented};
 
     #[derive(Debug, clap::Parser)]
     struct Cli {

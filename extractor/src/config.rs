@@ -162,6 +162,11 @@ pub struct Part {
 }
 
 impl Part {
+    /// The number of parts.
+    pub fn count(self) -> usize {
+        self.of
+    }
+
     /// Whether the shard `number` is in this part.
     pub fn contains(self, number: usize) -> bool {
         number % self.of == self.index

@@ -15,6 +15,9 @@ use crate::feature_extractor::FeatureExtractor;
 use crate::stored::Stored;
 use crate::weights::{Source, Weights};
 
+/// A shard of unpooled features at 224 px has 26 MB; larger ones are not tried in full.
+const MAX_TRIAL_BYTES: u64 = 64 << 20;
+
 /// What the run of `config` would cost; writes nothing.
 ///
 /// # Errors
@@ -34,7 +37,13 @@ pub(crate) fn forecast(config: &Config, args: &PlanArgs, seed: u64) -> anyhow::R
     notes.push(format!("{} features each as {}; {}", layout.n_features(), layout.dtype, layout.recipe));
 
     let per_second = measure(&extractor, &pictures.examples, config.batch_size)?;
-    let cost = |copies| cost(&pictures, &stored, &layout, copies, per_second, start_up);
+    let shard_bytes = shard_size(&layout, ROWS_PER_SHARD)?;
+    let bytes_per_second = forecast::measure_disk(&config.out, shard_bytes.min(MAX_TRIAL_BYTES) as usize)?;
+    let trial = Trial { per_second, bytes_per_second, start_up, parts: config.part.count() };
+    if trial.parts > 1 {
+        notes.push(format!("one of {} parts", trial.parts));
+    }
+    let cost = |copies| cost(&pictures, &stored, &layout, copies, &trial);
     let costs = args.copies_and(None).into_iter().map(cost).collect::<anyhow::Result<_>>()?;
     // While a shard is written its features are in memory as they were computed, side by side, and as bytes.
     let shard = 3 * (ROWS_PER_SHARD * layout.n_features() * size_of::<f32>()) as u64;
@@ -94,14 +103,25 @@ fn prepare_all(extractor: &FeatureExtractor, batch: &[&Vec<u8>]) -> Vec<Vec<f32>
     batch.par_iter().filter_map(|bytes| prepare_bytes(extractor, bytes).ok()).collect()
 }
 
+/// What the work was measured to take.
+struct Trial {
+    /// Pictures.
+    per_second: f64,
+    /// Bytes of shards that are made durable.
+    bytes_per_second: f64,
+    /// Seconds before the first picture.
+    start_up: f64,
+    /// Of how many parts this run is one.
+    parts: usize,
+}
+
 /// The cost with so many copies of each train picture.
 fn cost(
     pictures: &Pictures,
     stored: &Stored,
     layout: &Layout,
     copies: u32,
-    per_second: f64,
-    start_up: f64,
+    trial: &Trial,
 ) -> anyhow::Result<Cost> {
     let n_by_split = pictures.with_copies(copies);
     let n: usize = n_by_split.iter().sum();
@@ -112,14 +132,20 @@ fn cost(
         bytes += split_size(layout, n)?;
     }
     let done_bytes = if n == 0 { 0 } else { bytes * n_done as u64 / n as u64 };
+    // Parts have as many shards each, but for one.
+    let part = |n: u64| n.div_ceil(trial.parts as u64);
+    let (n_to_do, bytes_to_write) = (part(n_to_do as u64), part(bytes.saturating_sub(done_bytes)));
     Ok(Cost {
         copies,
+        per_class: None,
         n_done,
-        n_to_do,
-        per_second: (n_to_do > 0).then_some(per_second),
-        seconds: start_up + n_to_do as f64 / per_second,
-        bytes,
-        bytes_to_write: bytes.saturating_sub(done_bytes),
+        n_to_do: n_to_do as usize,
+        per_second: (n_to_do > 0).then_some(trial.per_second),
+        seconds: trial.start_up
+            + n_to_do as f64 / trial.per_second
+            + bytes_to_write as f64 / trial.bytes_per_second,
+        bytes: part(bytes),
+        bytes_to_write,
     })
 }
 

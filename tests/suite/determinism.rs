@@ -27,7 +27,7 @@ fn one_thread_and_four_give_the_same_bytes() {
 fn a_rerun_gives_the_same_bytes() {
     let work = Work::with_model();
     let first = ARTEFACTS.map(|artefact| work.tree(artefact));
-    run_all(&work, "2");
+    work.run_all_again(&["--threads", "2"]);
     assert_eq!(ARTEFACTS.map(|artefact| work.tree(artefact)), first);
 }
 
@@ -36,7 +36,7 @@ fn another_seed_gives_another_split_of_the_same_sizes() {
     let work = Work::new();
     work.ok("sample", &["--out", "raw", "--per-class", "8", "--size", "64"]);
     let counts = |seed: &str| {
-        work.ok("splitter", &["--images", "raw", "--out", "split", "--force", "--seed", seed]);
+        work.ok("splitter", &["--images", "raw", "--out", "split", "--seed", seed]);
         let manifest = fs::read_to_string(work.path("split/manifest.csv")).unwrap();
         let count = |split: &str| manifest.lines().filter(|l| l.contains(&format!(",{split},"))).count();
         (["train", "valid", "test"].map(count), manifest)

@@ -91,6 +91,15 @@ impl Work {
         ran
     }
 
+    /// Runs every stage again, whether or not it is up to date.
+    pub(crate) fn run_all_again(&self, more: &[&str]) {
+        for (stage, mut args) in stages() {
+            args.push("--force");
+            args.extend(more);
+            self.ok(stage, &args);
+        }
+    }
+
     /// sha256 of every file below `below`, by its path; hidden files are left out.
     pub(crate) fn tree(&self, below: &str) -> BTreeMap<PathBuf, String> {
         let mut files = BTreeMap::new();
@@ -126,11 +135,8 @@ impl Work {
 pub(crate) fn stages() -> Vec<(&'static str, Vec<&'static str>)> {
     vec![
         ("sample", vec!["--out", "raw", "--profiles", "profiles", "--per-class", "5", "--size", "96"]),
-        ("splitter", vec!["--images", "raw", "--out", "split", "--force"]),
-        (
-            "augmenter",
-            vec!["--manifest", "split/manifest.csv", "--out", "augmented", "--output-size", "40", "--force"],
-        ),
+        ("splitter", vec!["--images", "raw", "--out", "split"]),
+        ("augmenter", vec!["--manifest", "split/manifest.csv", "--out", "augmented", "--output-size", "40"]),
         (
             "extractor",
             vec![

@@ -42,7 +42,8 @@ fn wrong_usage_is_exit_code_2_and_writes_nothing() {
 #[test]
 fn a_locked_directory_is_exit_code_75() {
     let work = Work::with_model();
-    for (stage, args) in stages().into_iter().skip(1) {
+    for (stage, mut args) in stages().into_iter().skip(1) {
+        args.push("--force");
         let out = match stage {
             "splitter" => "split",
             "augmenter" => "augmented",

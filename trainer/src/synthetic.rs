@@ -173,12 +173,12 @@ impl Workspace {
         trainer::run(&Cli::try_parse_from(words)?)
     }
 
-    /// Bytes of the files of the model directory by name, without the lock.
+    /// Bytes of the files of the model directory by name, without hidden ones.
     pub(crate) fn model_files(&self) -> Vec<(String, Vec<u8>)> {
         let mut files: Vec<_> = std::fs::read_dir(self.model())
             .unwrap()
             .map(|e| e.unwrap().path())
-            .filter(|p| p.file_name().unwrap() != ".lock")
+            .filter(|p| !p.file_name().unwrap().as_encoded_bytes().starts_with(b"."))
             .map(|p| (p.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read(p).unwrap()))
             .collect();
         files.sort();

@@ -48,7 +48,7 @@ fn a_run_killed_again_and_again_ends_with_the_same_bytes() {
     let (_dir, killed) = workspace();
     let mut n_kills = 0;
     loop {
-        let mut child = fit(&killed, "--epochs 12 --resume").spawn().unwrap();
+        let mut child = fit(&killed, "--epochs 12").spawn().unwrap();
         // From before the first file to beyond the end, whatever the machine.
         std::thread::sleep(Duration::from_secs_f64(0.004 * 1.2f64.powi(n_kills)));
         child.kill().unwrap();

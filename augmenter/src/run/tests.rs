@@ -91,7 +91,7 @@ impl Work {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
                     pending.push(path);
-                } else if path.file_name().unwrap() != ".lock" {
+                } else if !path.file_name().unwrap().as_encoded_bytes().starts_with(b".") {
                     let modified = fs::metadata(&path).unwrap().modified().unwrap();
                     tree.insert(path.clone(), (data::provenance::sha256_file(&path).unwrap(), modified));
                 }
@@ -227,14 +227,11 @@ fn finished_copies_are_kept_when_a_run_is_taken_up_again() {
 }
 
 #[test]
-fn other_parameters_need_force_and_leave_nothing_behind() {
+fn other_parameters_leave_nothing_of_the_old_ones_behind() {
     let work = Work::new();
     work.augment(&["--contact-sheet"]).unwrap();
-    let before = work.digests();
-    work.refused(&["--zoom-range=0.3"], "made with other parameters; use --force");
-    assert_eq!(work.digests(), before);
     commit::write_bytes(&work.path("augmented/images/few/notes.txt"), b"mine").unwrap();
-    work.augment(&["--zoom-range=0.3", "--force"]).unwrap();
+    work.augment(&["--zoom-range=0.3"]).unwrap();
     let named: BTreeSet<PathBuf> = work.copies().iter().map(|row| PathBuf::from(&row.path)).collect();
     let on_disk: BTreeSet<PathBuf> =
         work.digests().into_keys().filter(|p| p.starts_with("images") && !p.ends_with("notes.txt")).collect();
@@ -350,6 +347,18 @@ fn a_plan_counts_what_is_there_and_leaves_nothing_on_disk() {
     assert_eq!((then[2].n_done, then[2].n_to_do), (12, 12));
     let estimate = fresh[1].bytes as f64 / on_disk as f64;
     assert!((estimate - 1.0).abs() < 0.05, "{} bytes planned, {on_disk} made", fresh[1].bytes);
+
+    let per_class = plan(&["--per-class", "5"]);
+    let [Cost { per_class: Some(5), n_done, n_to_do, .. }] = per_class[..] else { panic!("{per_class:?}") };
+    let planned: u32 = plan::copies(
+        &manifest::Manifest::read(&work.path("split/manifest.csv")).unwrap().rows,
+        Amount::PerClass(5),
+        None,
+        42,
+    )
+    .iter()
+    .sum();
+    assert_eq!(n_done + n_to_do, planned as usize);
 
     let replaced = plan(&["--replace-originals", "all", "--plan-copies", "1"]);
     assert_eq!(replaced.len(), 1);

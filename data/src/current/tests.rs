@@ -1,1 +1,243 @@
+//! A stage that copies its inputs, asked again after every kind of change.
 
+use std::fs::{self, File, FileTimes};
+use std::time::SystemTime;
+
+use clap::Parser;
+use serde_json::json;
+
+use super::*;
+
+/// `work/in/*` copied to `work/out/*.copy`.
+struct Work(tempfile::TempDir);
+
+#[derive(clap::Parser)]
+struct Cli {
+    #[command(flatten)]
+    wanted: Wanted,
+    #[command(flatten)]
+    manners: Manners,
+}
+
+#[expect(clippy::disallowed_methods, reason = "a user's files, not a stage's")]
+fn put(path: &Path, text: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+impl Work {
+    fn new() -> Self {
+        let work = Self(tempfile::tempdir().unwrap());
+        ["a", "b", "c"].iter().for_each(|name| put(&work.input(name), name));
+        put(&work.input("list"), "a b c");
+        work
+    }
+
+    fn input(&self, name: &str) -> PathBuf {
+        self.0.path().join("in").join(name)
+    }
+
+    fn out(&self, name: &str) -> PathBuf {
+        self.0.path().join("out").join(name)
+    }
+
+    fn names(&self) -> Vec<String> {
+        let list = fs::read_to_string(self.input("list")).unwrap_or_default();
+        list.split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// Whether the stage ran, with `flags` and the parameter `seed`.
+    fn run(&self, seed: u32, flags: &[&str]) -> anyhow::Result<bool> {
+        let cli = Cli::parse_from(["copier", "--quiet"].iter().chain(flags));
+        let place = Place::new(&self.out(""), "provenance.json", "copier");
+        let job = place.start(&cli.wanted, &cli.manners, || {
+            let asked = Asked::new(&json!({ "seed": seed }))?.file("the list", &self.input("list"));
+            Ok(asked
+                .files("pictures", self.names().into_iter().map(|name| (name.clone(), self.input(&name)))))
+        })?;
+        let Some(mut job) = job else { return Ok(false) };
+        let _lock = commit::lock(&self.out(""), "copier")?;
+        let made = || self.names().into_iter().map(|name| format!("deep/{name}.copy"));
+        job.plan(made())?;
+        for name in self.names() {
+            let text = fs::read(self.input(&name))?;
+            commit::write_bytes(&self.out(&format!("deep/{name}.copy")), &text)?;
+        }
+        job.finish(made())?;
+        Ok(true)
+    }
+
+    /// The reasons that `--check` gives; none if the outputs are current.
+    fn reasons(&self, seed: u32) -> Vec<String> {
+        let place = Place::new(&self.out(""), "provenance.json", "copier");
+        let mut digests = Digests::open(&place.digests_path());
+        let files: Vec<_> = self.names().into_iter().map(|name| (name.clone(), self.input(&name))).collect();
+        let inputs = BTreeMap::from([
+            ("the list", digests.of_input("the list", &Input::File(self.input("list"))).unwrap()),
+            ("pictures", digests.of_input("pictures", &Input::Files(files)).unwrap()),
+        ]);
+        let parameters = json!({ "seed": seed });
+        let reasons = reasons::why(&place, &place.recorded(), &parameters, &inputs, &mut digests).unwrap();
+        let checked = self.run(seed, &["--check"]);
+        assert_eq!(checked.is_ok(), reasons.is_empty(), "{reasons:?}");
+        reasons
+    }
+}
+
+/// What the file system says about every file below `dir`.
+fn times(dir: &Path) -> BTreeMap<PathBuf, SystemTime> {
+    let mut found = BTreeMap::new();
+    let mut pending = vec![dir.to_owned()];
+    while let Some(dir) = pending.pop() {
+        for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
+            found.insert(entry.path(), entry.metadata().unwrap().modified().unwrap());
+            pending.extend(entry.path().is_dir().then(|| entry.path()));
+        }
+    }
+    found
+}
+
+#[test]
+fn a_current_stage_touches_nothing() {
+    let work = Work::new();
+    assert!(work.run(1, &[]).unwrap());
+    let before = times(work.0.path());
+    assert!(!work.run(1, &[]).unwrap());
+    assert!(work.reasons(1).is_empty());
+    assert_eq!(times(work.0.path()), before);
+    assert!(work.run(1, &["--force"]).unwrap());
+}
+
+#[test]
+fn every_change_of_parameters_and_inputs_is_named() {
+    let work = Work::new();
+    assert_eq!(work.reasons(1), ["not made yet"]);
+    work.run(1, &[]).unwrap();
+    assert_eq!(work.reasons(2), ["seed was 1, is 2"]);
+    put(&work.input("b"), "B");
+    assert_eq!(work.reasons(1), ["pictures: 1 changed (b)"]);
+    put(&work.input("list"), "a c d");
+    put(&work.input("d"), "d");
+    assert_eq!(work.reasons(1), ["pictures: 1 added (d), 1 removed (b)", "the list changed"]);
+    fs::remove_file(work.input("c")).unwrap();
+    assert_eq!(work.reasons(1)[0], "pictures: 1 added (d), 1 removed (b), 1 changed (c)");
+    fs::remove_file(work.input("list")).unwrap();
+    assert_eq!(work.reasons(1)[1], "the list: no such file");
+}
+
+#[test]
+fn a_file_that_is_touched_or_moved_and_brought_back_is_no_change() {
+    let work = Work::new();
+    work.run(1, &[]).unwrap();
+    let file = File::options().write(true).open(work.input("a")).unwrap();
+    file.set_modified(SystemTime::now()).unwrap();
+    put(&work.input("b"), "b");
+    put(&work.input(".DS_Store"), "x");
+    assert!(work.reasons(1).is_empty());
+}
+
+/// As `cp -p` over it, or an archive unpacked over it, does.
+#[test]
+fn a_change_that_keeps_size_and_time_is_seen() {
+    let work = Work::new();
+    work.run(1, &[]).unwrap();
+    let modified = fs::metadata(work.input("b")).unwrap().modified().unwrap();
+    put(&work.input("b"), "B");
+    let file = File::options().write(true).open(work.input("b")).unwrap();
+    file.set_times(FileTimes::new().set_modified(modified)).unwrap();
+    assert_eq!(work.reasons(1), ["pictures: 1 changed (b)"]);
+}
+
+/// Git's racy entries: a digest is taken and the file is changed again within one tick of the clock.
+#[test]
+fn a_change_right_after_the_digest_is_seen() {
+    let work = Work::new();
+    for round in 0..20 {
+        put(&work.input("b"), &format!("{round:02}"));
+        work.run(1, &[]).unwrap();
+        put(&work.input("b"), &format!("{round:02}").replace(|c: char| c.is_ascii_digit(), "x"));
+        assert_eq!(work.reasons(1), ["pictures: 1 changed (b)"], "round {round}");
+    }
+}
+
+#[test]
+fn an_output_that_is_edited_cut_or_gone_is_made_again() {
+    let work = Work::new();
+    work.run(1, &[]).unwrap();
+    let output = work.out("deep/b.copy");
+    for (damage, expected) in [
+        (
+            Box::new(|path: &Path| put(path, "mine")) as Box<dyn Fn(&Path)>,
+            "deep/b.copy is not what this stage made",
+        ),
+        (
+            Box::new(|path: &Path| File::options().write(true).open(path).unwrap().set_len(0).unwrap()),
+            "deep/b.copy is not",
+        ),
+        (Box::new(|path: &Path| fs::remove_file(path).unwrap()), "deep/b.copy is gone"),
+    ] {
+        damage(&output);
+        let reasons = work.reasons(1);
+        assert!(reasons.len() == 1 && reasons[0].starts_with(expected), "{reasons:?}");
+        assert!(work.run(1, &[]).unwrap());
+        assert_eq!(fs::read_to_string(&output).unwrap(), "b");
+    }
+}
+
+#[test]
+fn a_run_that_did_not_end_is_not_current_and_its_files_are_known() {
+    let work = Work::new();
+    work.run(1, &[]).unwrap();
+    let place = Place::new(&work.out(""), "provenance.json", "copier");
+    let cli = Cli::parse_from(["copier", "--quiet", "--force"]);
+    let job = place.start(&cli.wanted, &cli.manners, || Asked::new(&json!({}))).unwrap();
+    job.unwrap().plan(["deep/new.copy".to_owned()]).unwrap();
+    put(&work.out("deep/new.copy"), "half of a run");
+    assert_eq!(work.reasons(1), ["an earlier run did not end"]);
+    work.run(1, &["--clean"]).unwrap();
+    assert!(!work.out("").exists(), "{:?}", times(&work.out("")));
+}
+
+#[test]
+fn what_is_no_longer_made_goes_and_what_the_user_put_there_stays() {
+    let work = Work::new();
+    work.run(1, &[]).unwrap();
+    put(&work.out("deep/mine.copy"), "mine");
+    put(&work.input("list"), "a");
+    work.run(1, &[]).unwrap();
+    assert!(!work.out("deep/b.copy").exists() && work.out("deep/mine.copy").exists());
+    put(&work.out("deep/a.copy"), "edited");
+    work.run(1, &["--clean"]).unwrap();
+    let left: Vec<_> = times(&work.out("")).into_keys().collect();
+    assert_eq!(left, [work.out("deep"), work.out("deep/a.copy"), work.out("deep/mine.copy")]);
+    assert_eq!(work.reasons(1), ["not made yet"]);
+}
+
+#[test]
+fn a_record_that_makes_no_sense_is_a_reason_and_no_licence_to_replace() {
+    let work = Work::new();
+    work.run(1, &[]).unwrap();
+    let job_after = |record: &str| {
+        put(&work.out("provenance.json"), record);
+        let place = Place::new(&work.out(""), "provenance.json", "copier");
+        let cli = Cli::parse_from(["copier", "--quiet"]);
+        place.start(&cli.wanted, &cli.manners, || Asked::new(&json!({}))).unwrap().unwrap()
+    };
+    let refused = job_after("no json").refuse_foreign(&["x", "deep/a.copy"]).unwrap_err().to_string();
+    assert!(refused.contains("deep/a.copy exists") && refused.contains("--force"), "{refused}");
+    assert!(work.reasons(1)[0].contains("provenance.json is no JSON"));
+    job_after(r#"{"format_version":1}"#).refuse_foreign(&["deep/a.copy"]).unwrap();
+    assert!(work.reasons(1)[0].contains("has format version 1"));
+}
+
+#[test]
+fn without_the_cache_everything_is_read_again_and_nothing_is_stale() {
+    let work = Work::new();
+    work.run(1, &[]).unwrap();
+    fs::remove_file(work.out(".provenance.digests")).unwrap();
+    assert!(work.reasons(1).is_empty());
+    put(&work.out(".provenance.digests"), "name,content\n\u{0}");
+    assert!(work.reasons(1).is_empty());
+    put(&work.input("b"), "B");
+    assert_eq!(work.reasons(1), ["pictures changed"]);
+}

@@ -38,9 +38,8 @@ fn each_picture_gets_its_own_box_and_those_without_stay_whole() {
     let annotations = work.raw("../annotations");
     let annotations = annotations.to_str().unwrap();
     let flags = ["--ratio=0.5,0.25,0.25", "--crop-to-box", annotations];
-    let message = work.error(&flags);
-    assert!(message.contains("crop-to-box=true") && message.contains("--force"), "{message}");
-    let log = work.log(&[&flags[..], &["--force"]].concat());
+    let log = work.log(&flags);
+    assert!(log.contains("crop-to-box was false, is true"), "{log}");
     assert!(log.contains("stays whole: a/2.png: the annotation makes no sense"), "{log}");
     assert!(log.contains("stays whole: a/3.png: cannot read the annotation"), "{log}");
     let expected = [Some("0;0;2;1"), Some("1;0;3;2"), None, None, Some("1;1;2;2"), None, None, None];
@@ -53,7 +52,7 @@ fn each_picture_gets_its_own_box_and_those_without_stay_whole() {
     work.run(&flags).unwrap();
     assert_ne!(fs::read_to_string(work.out("provenance.json")).unwrap(), provenance);
     assert_eq!(boxes(&work)[0].1.as_deref(), Some("0;0;3;1"));
-    work.run(&["--ratio=0.5,0.25,0.25", "--force"]).unwrap();
+    work.run(&["--ratio=0.5,0.25,0.25"]).unwrap();
     assert!(fs::read(work.out("manifest.csv")).unwrap() == without);
 }
 
@@ -99,7 +98,7 @@ fn a_box_is_turned_with_its_picture() {
     }
     for check in ["decode", "header"] {
         let annotations = work.raw("../annotations");
-        work.run(&["--check", check, "--force", "--crop-to-box", annotations.to_str().unwrap()]).unwrap();
+        work.run(&["--inspect", check, "--force", "--crop-to-box", annotations.to_str().unwrap()]).unwrap();
         let expected = [Some("1;0;2;1"), Some("2;1;3;2"), None, None];
         assert!(boxes(&work).iter().map(|(_, crop)| crop.as_deref()).eq(expected), "{:?}", boxes(&work));
     }

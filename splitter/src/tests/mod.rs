@@ -114,7 +114,7 @@ impl Work {
         text.lines().skip(1).map(line).collect()
     }
 
-    /// Every file below `split`, with its content; the lock and the folders apart.
+    /// Every file below `split`, with its content; hidden ones and the folders apart.
     fn outputs(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut files = BTreeMap::new();
         let mut folders = vec![self.out("")];
@@ -123,7 +123,7 @@ impl Work {
                 let path = entry.unwrap().path();
                 match path.is_dir() {
                     true => folders.push(path),
-                    false if path.ends_with(".lock") => {}
+                    false if path.file_name().unwrap().as_encoded_bytes().starts_with(b".") => {}
                     false => drop(files.insert(path.clone(), fs::read(path).unwrap())),
                 }
             }

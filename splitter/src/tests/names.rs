@@ -155,7 +155,7 @@ fn the_header_check_finds_the_same_sizes() {
     let work = Work::with(&[("a", 4)]);
     work.run(&[]).unwrap();
     let decoded = work.manifest().rows;
-    work.run(&["--check", "header", "--force"]).unwrap();
+    work.run(&["--inspect", "header", "--force"]).unwrap();
     assert_eq!(work.manifest().rows, decoded);
     assert_eq!((decoded[0].width, decoded[0].height), (3, 2));
 }

@@ -36,26 +36,20 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_the_same_sizes() {
 }
 
 #[test]
-fn a_manifest_of_other_parameters_is_not_replaced_without_force() {
+fn other_parameters_are_a_reason_to_split_again() {
     let work = Work::with(&[("a", 10)]);
     work.run(&["--seed", "1", "--tree", "copy"]).unwrap();
-    let before = work.outputs();
-    for (flags, was, is) in [
-        (vec!["--seed", "2", "--tree", "copy"], "exists with seed=1", "this run has seed=2"),
-        (vec!["--seed", "1"], "exists with tree=\"copy\"", "this run has tree=\"none\""),
-        (
-            vec!["--seed", "1", "--tree", "copy", "--fixed", "2"],
-            "exists with ratio=[0.7,0.15,0.15]",
-            "this run has fixed=[2,2]",
-        ),
+    for (flags, why) in [
+        (vec!["--seed", "2", "--tree", "copy"], "seed was 1, is 2"),
+        (vec!["--seed", "2"], "tree was copy, is none"),
+        (vec!["--seed", "2", "--fixed", "2"], "ratio was [0.7,0.15,0.15], is not set"),
     ] {
-        let message = work.error(&flags);
-        assert!(message.contains("manifest.csv exists with"), "{message}");
-        assert!(message.contains(was) && message.contains(is) && message.contains("--force"), "{message}");
+        let log = work.log(&flags);
+        assert!(log.contains(&format!("splitter: {why}")), "{log}");
+        let before = work.outputs();
+        assert_eq!(work.log(&flags), "");
         assert_eq!(work.outputs(), before);
     }
-    work.run(&["--seed", "2", "--tree", "copy", "--force"]).unwrap();
-    assert_ne!(work.outputs(), before);
 }
 
 #[test]
@@ -75,7 +69,7 @@ fn a_manifest_of_unknown_origin_is_not_replaced_without_force() {
 }
 
 #[test]
-fn new_pictures_need_no_force() {
+fn a_new_picture_is_a_reason_to_split_again() {
     let work = Work::with(&[("a", 10)]);
     work.run(&[]).unwrap();
     work.file("a/new.png", &png(99));

@@ -128,7 +128,7 @@ fn unshuffled_takes_the_first_pictures_for_train_and_rounds_test_down() {
     let before = work.splits();
     work.run(&["--ratio", "0.7,0,0.3", "--unshuffled", "--force", "--seed", "7"]).unwrap();
     assert_eq!(before, work.splits(), "the seed has a say");
-    assert!(work.error(&["--ratio", "0.7,0,0.3"]).contains("--force"));
+    assert!(work.log(&["--ratio", "0.7,0,0.3"]).contains("unshuffled was true, is not set"));
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn a_resumed_run_ends_with_the_bytes_of_an_uninterrupted_one() {
         whole.fit(&format!("--epochs 5 {flags}")).unwrap();
         let (_dir, pieces) = small();
         for epochs in [1, 2, 5] {
-            pieces.fit(&format!("--epochs {epochs} --resume --checkpoint-every 1000 {flags}")).unwrap();
+            pieces.fit(&format!("--epochs {epochs} --checkpoint-every 1000 {flags}")).unwrap();
         }
         assert!(whole.model_files() == pieces.model_files(), "{flags}");
     }
@@ -60,7 +60,7 @@ fn a_killed_run_goes_on_from_its_last_checkpoint() {
     let history = killed.model().join(history::FILE_NAME);
     std::fs::copy(whole.model().join(history::FILE_NAME), history).unwrap();
     std::fs::remove_file(killed.model().join("head.safetensors")).unwrap();
-    killed.fit("--epochs 6 --resume").unwrap();
+    killed.fit("--epochs 6").unwrap();
     assert!(whole.model_files() == killed.model_files());
 }
 
@@ -70,13 +70,13 @@ fn a_damaged_checkpoint_gives_way_to_the_one_before() {
     workspace.fit("--epochs 2").unwrap();
     let before = checkpoint::path(&workspace.model(), 2);
     let kept = std::fs::read(&before).unwrap();
-    workspace.fit("--epochs 3 --resume").unwrap();
+    workspace.fit("--epochs 3").unwrap();
     let whole = workspace.model_files();
     damage(&checkpoint::path(&workspace.model(), 3), |bytes| bytes.truncate(bytes.len() / 2));
-    let found = message(workspace.fit("--epochs 3 --resume"));
+    let found = message(workspace.fit("--epochs 3"));
     assert!(found.contains("every checkpoint is corrupt"), "{found}");
     data::commit::write_bytes(&before, &kept).unwrap();
-    workspace.fit("--epochs 3 --resume").unwrap();
+    workspace.fit("--epochs 3").unwrap();
     assert!(workspace.model_files() == whole);
 }
 
@@ -92,31 +92,31 @@ fn resuming_a_finished_run_touches_nothing() {
         times
     };
     let before = times(&workspace.model());
-    workspace.fit("--epochs 2 --resume").unwrap();
+    workspace.fit("--epochs 2").unwrap();
     assert_eq!(before, times(&workspace.model()));
 }
 
 #[test]
-fn another_run_is_not_resumed() {
+fn a_checkpoint_of_another_run_is_not_gone_on_from() {
     let (dir, workspace) = small();
-    workspace.fit("--epochs 2").unwrap();
-    for (flags, expected) in [
-        ("--learning-rate 0.2", "learning-rate was 0.1, is 0.2"),
-        ("--hidden 16", "hidden was \"16,8\", is \"16\""),
-        ("--seed 7", "seed was 42, is 7"),
-        ("--momentum 0.5", "momentum was 0.0, is 0.5"),
-        ("--epochs 1", "--epochs asks for 1"),
-    ] {
-        let found = message(workspace.fit(&format!("--epochs 3 --resume {flags}")));
-        assert!(found.contains(expected) && found.contains("without --resume"), "{found}");
+    for flags in ["--learning-rate 0.2", "--hidden 16", "--seed 7", "--momentum 0.5", "--epochs 1"] {
+        workspace.fit("--epochs 2").unwrap();
+        workspace.fit(&format!("--epochs 3 {flags}")).unwrap();
+        let (_dir, afresh) = small();
+        afresh.fit(&format!("--epochs 3 {flags}")).unwrap();
+        assert!(workspace.model_files() == afresh.model_files(), "{flags}");
     }
-    Synthetic { noise: 0.9, ..Synthetic::small() }.write(dir.path());
-    let found = message(workspace.fit("--epochs 3 --resume"));
-    assert!(found.contains("features was"), "{found}");
-    workspace.fit("--epochs 1 --seed 7").unwrap();
+    workspace.fit("--epochs 2").unwrap();
+    let other = Synthetic { noise: 0.9, ..Synthetic::small() };
+    other.write(dir.path());
+    workspace.fit("--epochs 3").unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let afresh = other.write(elsewhere.path());
+    afresh.fit("--epochs 3").unwrap();
+    assert!(workspace.model_files() == afresh.model_files(), "other features");
     assert_eq!(
         workspace.model_file_names(),
-        ["checkpoint-0001.safetensors", "head.safetensors", "history.csv"]
+        ["checkpoint-0003.safetensors", "head.safetensors", "history.csv", "provenance-fit.json"]
     );
 }
 
@@ -158,7 +158,7 @@ fn without_valid_pictures_the_last_epoch_can_be_kept_and_resumed() {
     let other = tempfile::tempdir().unwrap();
     let pieces = set.write(other.path());
     for epochs in [1, 4] {
-        pieces.fit(&format!("--epochs {epochs} --keep last --patience 1 --resume")).unwrap();
+        pieces.fit(&format!("--epochs {epochs} --keep last --patience 1")).unwrap();
     }
     assert!(whole.model_files() == pieces.model_files());
     let history = history::read(&whole.model().join(history::FILE_NAME)).unwrap();
@@ -175,7 +175,7 @@ fn patience_ends_a_run_that_no_longer_gets_better() {
     let lowest = history::lowest_valid_loss(&rows).unwrap();
     assert!(rows.len() < 200 && rows.len() == lowest + 3, "{} epochs, lowest at {lowest}", rows.len());
     let files = workspace.model_files();
-    workspace.fit("--epochs 200 --patience 3 --dropout 0 --resume").unwrap();
+    workspace.fit("--epochs 200 --patience 3 --dropout 0").unwrap();
     assert!(files == workspace.model_files());
 }
 
