@@ -13,6 +13,7 @@ mod tests;
 use std::fmt;
 
 use data::commit;
+use data::head::Dense;
 use data::stage::{self, Manners};
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -79,6 +80,10 @@ fn train_epoch(
         ensure_finite(&loss, epoch, format!("step {step}"))?;
         total += loss;
         bar.inc(indices.len() as u64);
+    }
+    // Weights that the last step broke show in the loss of valid, where there is one.
+    if splits.valid.is_empty() && !mlp.layers()?.iter().all(Dense::is_finite) {
+        return Err(Diverged { loss: f64::NAN, epoch, place: "after its last step".to_owned() }.into());
     }
     Ok(total)
 }

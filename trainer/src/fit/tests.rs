@@ -189,7 +189,7 @@ fn the_scaling_is_folded_into_the_head() {
     let state = checkpoint::Checkpoint::read(&checkpoint::path(&workspace.model(), 2)).unwrap();
     let folded = Head::read(&workspace.model().join("head.safetensors")).unwrap();
     let train = Features::open(&dir.path().join("features")).unwrap().open_split(Split::Train).unwrap();
-    let scaling = Scaling::measure(&train);
+    let scaling = Scaling::measure(&train).unwrap();
     let (scaled, raw) =
         (Mlp::new(state.best, Vec::new()).unwrap(), Mlp::new(folded.layers, Vec::new()).unwrap());
     let all: Vec<usize> = (0..train.len()).collect();
