@@ -178,7 +178,19 @@ fn a_pipe_in_the_place_of_a_file_is_refused_at_once() {
         ("matcher", &["classify", "--model", "model", "--weights", "pipe", "pipe"]),
         (
             "matcher",
-            &["decide", "--model", "model", "--weights", "weights", "--profiles", "pipe", "--out", "x"],
+            &[
+                "decide",
+                "--model",
+                "model",
+                "--weights",
+                "weights",
+                "--profiles",
+                "pipe",
+                "--my-dog",
+                "beagle",
+                "--out",
+                "x",
+            ],
         ),
         ("matcher", &["classify", "--model", "pipes", "--weights", "weights", "pipe"]),
     ];

@@ -14,7 +14,7 @@ use std::fmt;
 
 use data::commit;
 use data::current::Place;
-use data::head;
+use data::head::{self, Dense};
 use data::stage::{self, Manners};
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -94,6 +94,10 @@ fn train_epoch(
         ensure_finite(&loss, epoch, format!("step {step}"))?;
         total += loss;
         bar.inc(indices.len() as u64);
+    }
+    // Weights that the last step broke show in the loss of valid, where there is one.
+    if splits.valid.is_empty() && !mlp.layers()?.iter().all(Dense::is_finite) {
+        return Err(Diverged { loss: f64::NAN, epoch, place: "after its last step".to_owned() }.into());
     }
     Ok(total)
 }

@@ -41,7 +41,7 @@ pub fn write(path: &Path, history: &[EpochFigures]) -> anyhow::Result<()> {
 /// # Errors
 /// As [`write()`].
 pub fn write_if_changed(path: &Path, history: &[EpochFigures]) -> anyhow::Result<()> {
-    if std::fs::read_to_string(path).is_ok_and(|old| old == to_csv(history)) {
+    if data::regular::read_to_string(path).is_ok_and(|old| old == to_csv(history)) {
         return Ok(());
     }
     write(path, history)

@@ -181,7 +181,11 @@ fn raise_file_limit() {
         use rustix::process::{Resource, getrlimit, setrlimit};
         let mut limit = getrlimit(Resource::Nofile);
         // More than macOS's own bound per process is refused there.
-        limit.current = limit.maximum.map_or(Some(10_240), |most| Some(most.min(1 << 16))).max(limit.current);
+        let wanted = limit.maximum.map_or(10_240, |most| most.min(1 << 16));
+        if limit.current.is_none_or(|now| now >= wanted) {
+            return;
+        }
+        limit.current = Some(wanted);
         // Where it cannot be raised, opening one shard too many says so.
         let _ = setrlimit(Resource::Nofile, limit);
     });

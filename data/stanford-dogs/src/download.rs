@@ -217,7 +217,11 @@ fn verify(archive: &Archive, found: &Path, file: &Path) -> anyhow::Result<()> {
 fn length(path: &Path) -> anyhow::Result<u64> {
     match fs::metadata(path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(0),
-        found => Ok(found.with_context(|| format!("cannot look at {}", path.display()))?.len()),
+        found => {
+            let about = found.with_context(|| format!("cannot look at {}", path.display()))?;
+            anyhow::ensure!(about.is_file(), "{} is no regular file; remove it", path.display());
+            Ok(about.len())
+        }
     }
 }
 

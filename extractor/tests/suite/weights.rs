@@ -3,6 +3,7 @@ use std::fs;
 use std::path::Path;
 
 use data::commit;
+use data::recipe::{Pool, Recipe};
 use extractor::weights::Weights;
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};
@@ -178,5 +179,39 @@ fn half_precision_is_widened() {
         for (read, seeded) in read.convolutions.iter().zip(&seeded.convolutions) {
             assert!(read.weight.iter().zip(&seeded.weight).all(|(&a, &b)| a == narrowed(b)), "{dtype:?}");
         }
+    }
+}
+
+/// What kind of file it is, is decided by its content, for a file and within a folder.
+#[cfg(unix)]
+#[test]
+fn weights_are_found_whatever_they_are_called() {
+    let seeded = Weights::read(seeded_weights()).unwrap();
+    let recipe = Recipe {
+        backbone: "vgg16".into(),
+        weights: "seeded:1".into(),
+        weights_sha256: seeded.sha256.clone(),
+        image_size: 32,
+        preset: "torchvision".into(),
+        preprocessing_version: 1,
+        pool: Pool::None,
+    };
+    for name in ["VGG16.SAFETENSORS", "vgg16.st", "vgg16", "vgg16.pth", &"57b026918159".repeat(4)] {
+        let dir = tempfile::tempdir().unwrap();
+        // As in the cache of the hub: a link into another folder.
+        std::os::unix::fs::symlink(seeded_weights(), dir.path().join(name)).unwrap();
+        commit::write_bytes(&dir.path().join("README.md"), b"no weights").unwrap();
+        assert!(
+            std::process::Command::new("mkfifo").arg(dir.path().join("a-pipe")).status().unwrap().success()
+        );
+        for path in [dir.path().join(name), dir.path().to_owned()] {
+            let found = Weights::of_recipe(&path, &recipe).unwrap();
+            assert!(found.convolutions == seeded.convolutions, "{}", path.display());
+        }
+        let other = Recipe { weights_sha256: "ab".repeat(32), ..recipe.clone() };
+        let message = format!("{:#}", Weights::of_recipe(&dir.path().join(name), &other).unwrap_err());
+        assert!(message.contains("is not the weights file of the features"), "{message}");
+        let message = format!("{:#}", Weights::of_recipe(dir.path(), &other).unwrap_err());
+        assert!(message.contains("holds no weights with the sha256 abab"), "{message}");
     }
 }

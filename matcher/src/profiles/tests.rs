@@ -48,6 +48,19 @@ fn odd_but_right_tables_are_read() {
 }
 
 #[test]
+fn a_nul_anywhere_rejects_the_row() {
+    check(
+        "1\0,A,,,,,a.jpg\n2,B\0,,,,,b.jpg\n3,C,,,,,c\0.jpg\n4,D,,,,,d.jpg",
+        &[
+            "line 2: id has a NUL in it: \"1\\0\"",
+            "line 3: name has a NUL in it: \"B\\0\"",
+            "line 4: photos has a NUL in it: \"c\\0.jpg\"",
+            "4: d.jpg",
+        ],
+    );
+}
+
+#[test]
 fn every_cell_arrives() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("profiles.csv");
@@ -138,7 +151,8 @@ fn files_that_are_no_table_are_refused() {
         assert!(message.contains(expected), "{message}");
     }
     let dir = tempfile::tempdir().unwrap();
-    assert!(Profiles::open(dir.path()).unwrap_err().to_string().contains("is no regular file"));
+    let message = format!("{:#}", Profiles::open(dir.path()).unwrap_err());
+    assert!(message.contains("it is no regular file but a directory"), "{message}");
     let missing = Profiles::open(&dir.path().join("no.csv")).unwrap_err();
     assert!(missing.to_string().contains("there are no profiles at"), "{missing}");
 }

@@ -117,3 +117,35 @@ fn classes_that_imagenet_does_not_have_are_no_error() {
     workspace.evaluate("--imagenet nowhere.safetensors").unwrap();
     assert_eq!(Metrics::read(&workspace.model().join(metrics::FILE_NAME)).unwrap().imagenet, None);
 }
+
+#[test]
+fn a_head_whose_answers_are_no_numbers_is_refused_and_nothing_is_written() {
+    let (_dir, workspace) = fitted();
+    let path = workspace.model().join(head::FILE_NAME);
+    let mut head = head::Head::read(&path).unwrap();
+    head.layers.iter_mut().for_each(|layer| layer.weight.fill(3e38));
+    head.write(&path).unwrap();
+    let message = message(workspace.evaluate(""));
+    assert!(message.contains("not a finite number") && message.contains("--learning-rate"), "{message}");
+    assert!(!workspace.model_file_names().contains(&metrics::FILE_NAME.to_owned()));
+}
+
+/// An index that somebody wrote anew, with a digest of its own: the test shard under the name of one of valid.
+#[test]
+fn features_of_another_split_are_refused() {
+    let (_dir, workspace) = fitted();
+    let features = workspace.model().with_file_name("features");
+    let mut index = Index::read(&features).unwrap();
+    std::fs::copy(features.join("test-00000.safetensors"), features.join("valid-00000.safetensors")).unwrap();
+    let test = index.shards[&Split::Test][0].clone();
+    index.shards.insert(Split::Test, Vec::new());
+    let file = "valid-00000.safetensors".to_owned();
+    index.n_rejected += index.shards[&Split::Valid][0].n;
+    index.shards.insert(Split::Valid, vec![data::features::ShardEntry { file, ..test }]);
+    index.write(&features).unwrap();
+    let message = message(workspace.evaluate("--split valid"));
+    assert!(
+        message.contains("the valid features have row") && message.contains("run the extractor again"),
+        "{message}"
+    );
+}

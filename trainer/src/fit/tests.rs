@@ -227,7 +227,7 @@ fn data_that_can_not_be_trained_on_is_refused_by_name() {
 
 #[test]
 fn a_class_that_valid_has_and_train_has_not_is_refused() {
-    use data::features::{Features, Index};
+    use data::features::{Features, Index, ShardEntry};
     use data::manifest::Split;
     let (dir, workspace) = small();
     // The train shard of a set with two classes, in the index of the set with three.
@@ -238,7 +238,7 @@ fn a_class_that_valid_has_and_train_has_not_is_refused() {
     let shard = "train-00000.safetensors";
     std::fs::copy(other.path().join("features").join(shard), features.join(shard)).unwrap();
     let mut index: Index = Features::open(&features).unwrap().index;
-    index.shards.get_mut(&Split::Train).unwrap()[0].n = 40;
+    index.shards.get_mut(&Split::Train).unwrap()[0] = ShardEntry::of(&features, shard.into(), 40).unwrap();
     index.write(&features).unwrap();
     let found = message(workspace.fit("--epochs 1"));
     assert!(found.contains("valid has pictures of papillon, train has none"), "{found}");
