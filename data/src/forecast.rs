@@ -5,7 +5,7 @@
 //! folder either, a number, measured on painted ones. Nothing is written.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, FileType};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -24,7 +24,6 @@ const PAINTED_SIZE: (u32, u32) = (500, 375);
 /// A measurement lasts that long, and so many rounds, at least.
 const SECONDS: f64 = 1.0;
 const ROUNDS: usize = 4;
-const EXTENSIONS: [&str; 6] = ["jpg", "jpeg", "png", "bmp", "webp", "gif"];
 
 /// The flags of a forecast.
 #[derive(Debug, Clone, clap::Args)]
@@ -172,22 +171,23 @@ fn divided(n: usize, args: &PlanArgs) -> anyhow::Result<[usize; 3]> {
     Ok([n - part(valid) - part(test), part(valid), part(test)])
 }
 
-/// The files in the folders below `dir` that have a picture's name, sorted.
+/// The files in the folders below `dir` that are pictures by their names or by their first bytes, sorted; as in
+/// the splitter, links are not followed.
 fn pictures_below(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let listed = |dir: &Path| -> anyhow::Result<Vec<PathBuf>> {
+    let listed = |dir: &Path| -> anyhow::Result<Vec<(PathBuf, FileType)>> {
         let entries = fs::read_dir(dir).with_context(|| format!("cannot list {}", dir.display()))?;
-        let paths = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>();
-        paths.with_context(|| format!("cannot list {}", dir.display()))
+        let entries: std::io::Result<Vec<_>> = entries
+            .filter(|entry| entry.as_ref().map_or(true, |entry| !photo::is_hidden(&entry.file_name())))
+            .map(|entry| entry.and_then(|entry| Ok((entry.path(), entry.file_type()?))))
+            .collect();
+        entries.with_context(|| format!("cannot list {}", dir.display()))
     };
-    let is_hidden =
-        |path: &Path| path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
-    let is_picture = |path: &Path| {
-        let extension = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
-        !is_hidden(path) && extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str()))
-    };
+    let is_picture =
+        |path: &Path| path.file_name().is_some_and(photo::has_picture_name) || photo::begins_as_picture(path);
     let mut files = Vec::new();
-    for class in listed(dir)?.into_iter().filter(|path| path.is_dir() && !is_hidden(path)) {
-        files.extend(listed(&class)?.into_iter().filter(|path| is_picture(path)));
+    for (class, _) in listed(dir)?.into_iter().filter(|(_, kind)| kind.is_dir()) {
+        let pictures = listed(&class)?.into_iter().filter(|(path, kind)| kind.is_file() && is_picture(path));
+        files.extend(pictures.map(|(path, _)| path));
     }
     files.sort();
     Ok(files)
@@ -198,7 +198,7 @@ fn read_examples(files: &[PathBuf]) -> anyhow::Result<Vec<Vec<u8>>> {
     let limits = &photo::Limits::STANDARD;
     let step = files.len().div_ceil(N_EXAMPLES).max(1);
     let usable = |path: &PathBuf| {
-        let bytes = crate::regular::read(path, limits.max_bytes).ok()?;
+        let bytes = photo::read(path, limits).ok()?;
         photo::decode(&bytes, limits).ok()?;
         Some(bytes)
     };
@@ -422,8 +422,15 @@ mod tests {
 
         let picture = sample::example(0, 40, 30).unwrap();
         for i in 0..10 {
-            crate::commit::write_bytes(&raw.join(format!("c/{i}.JPG")), &picture).unwrap();
+            let extension = ["JPG", "jfif", "", "JPG~"][i % 4]; // the content decides
+            crate::commit::write_bytes(
+                &raw.join("c").join(i.to_string()).with_extension(extension),
+                &picture,
+            )
+            .unwrap();
         }
+        #[cfg(unix)]
+        assert!(std::process::Command::new("mkfifo").arg(raw.join("c/pipe.jpg")).status().unwrap().success());
         crate::commit::write_bytes(&raw.join("c/notes.txt"), b"no picture").unwrap();
         crate::commit::write_bytes(&raw.join("c/.hidden.jpg"), b"no picture").unwrap();
         let flags = ["--plan-images", raw.to_str().unwrap(), "--plan-ratio", "0.5,0,0.5"];

@@ -32,6 +32,7 @@ mod colour;
 mod file;
 mod gif;
 mod jpeg;
+mod name;
 mod orientation;
 mod panics;
 mod png;
@@ -42,7 +43,8 @@ mod tests;
 mod walk;
 mod webp;
 
-pub use file::{read, read_unchanged};
+pub use file::{begins_as_picture, read, read_unchanged};
+pub use name::{has_picture_name, is_hidden};
 pub use room::Room;
 
 /// Why a picture was not passed on; a closed set.

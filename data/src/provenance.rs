@@ -77,7 +77,7 @@ impl Provenance {
 
 /// The format version that the file at `path` states, if it is a JSON object with one.
 pub(crate) fn version_of(path: &Path) -> Option<u64> {
-    let value: Value = serde_json::from_str(&std::fs::read_to_string(path).ok()?).ok()?;
+    let value: Value = serde_json::from_str(&regular::read_to_string(path).ok()?).ok()?;
     value.get("format_version")?.as_u64()
 }
 

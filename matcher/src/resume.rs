@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use data::commit;
+use data::photo::{self, Limits};
+use data::{commit, regular};
 use image::{ImageFormat, RgbImage};
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +53,7 @@ impl SeenBefore {
     pub(crate) fn open(out: &Path, model: &str) -> Self {
         let dir = out.join(FOLDER);
         let mut seen = Self { dir, model: model.to_owned(), photos: HashMap::new(), n_files: 0 };
-        while let Ok(text) = fs::read(seen.path(seen.n_files)) {
+        while let Ok(text) = regular::read(&seen.path(seen.n_files), regular::MAX_TEXT_BYTES) {
             seen.n_files += 1;
             match serde_json::from_slice::<Group>(&text) {
                 Ok(group)
@@ -77,7 +78,7 @@ impl SeenBefore {
     pub(crate) fn get(&self, sha256: &str) -> Option<(Vec<f32>, RgbImage)> {
         let photo = self.photos.get(sha256)?;
         let png = BASE64.decode(&photo.thumbnail).ok()?;
-        let thumbnail = image::load(Cursor::new(png), ImageFormat::Png).ok()?.into_rgb8();
+        let thumbnail = photo::decode(&png, &Limits::STANDARD).ok()?.rgb;
         Some((photo.probabilities.iter().map(|&bits| f32::from_bits(bits)).collect(), thumbnail))
     }
 

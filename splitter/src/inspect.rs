@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::Inspect;
 use crate::config::Config;
-use crate::scan::{Candidate, Listing, has_picture_name};
+use crate::scan::{Candidate, Listing};
 
 /// Pictures between two steps of the progress bar; only their results are held.
 const CHUNK: usize = 512;
@@ -94,7 +94,9 @@ fn look(config: &Config, class: &str, candidate: &Candidate) -> Result<(Box<str>
     };
     match facts(&config.images.join(class).join(name), config.inspect) {
         Ok(facts) => Ok((name.into(), facts)),
-        Err(reject) => Err(if has_picture_name(&candidate.name) { reject } else { of_no_picture(reject) }),
+        Err(reject) => {
+            Err(if photo::has_picture_name(&candidate.name) { reject } else { of_no_picture(reject) })
+        }
     }
 }
 

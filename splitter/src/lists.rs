@@ -8,12 +8,12 @@ use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use data::manifest::Split;
-use data::photo::{Reason, Reject};
+use data::photo::{Reason, Reject, has_picture_name};
 use data::regular;
 
 use crate::config::{Config, Plan};
 use crate::mat;
-use crate::scan::{Candidate, Listing, has_picture_name};
+use crate::scan::{Candidate, Listing};
 
 const VARIABLE: &str = "file_list";
 /// Stanford Dogs' longest list is half a megabyte.

@@ -9,15 +9,11 @@ use std::path::Path;
 
 use anyhow::Context;
 use data::manifest::Split;
+use data::photo::{has_picture_name, is_hidden};
 use serde::Serialize;
 
 use crate::names;
 
-/// What ends so, in any case, is meant to be a picture; whether it is one is decided by content.
-pub(crate) const EXTENSIONS: [&str; 14] =
-    ["jpg", "jpeg", "jpe", "jfif", "png", "apng", "bmp", "dib", "webp", "gif", "heic", "avif", "tif", "tiff"];
-/// What file managers and archivers leave behind, beside the names that start with a dot.
-const LEFT_BEHIND: [&str; 3] = ["Thumbs.db", "desktop.ini", "__MACOSX"];
 /// Class folders of these names are the parts of a tree that is split already.
 const SPLIT_NAMES: [&str; 5] = ["train", "valid", "val", "validation", "test"];
 
@@ -129,25 +125,13 @@ fn list_class(dir: &Path, listing: &mut Listing) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(crate) fn sorted_entries(dir: &Path) -> anyhow::Result<Vec<(OsString, FileType)>> {
+fn sorted_entries(dir: &Path) -> anyhow::Result<Vec<(OsString, FileType)>> {
     let list = || -> std::io::Result<Vec<(OsString, FileType)>> {
         fs::read_dir(dir)?.map(|entry| entry.and_then(|e| Ok((e.file_name(), e.file_type()?)))).collect()
     };
     let mut entries = list().with_context(|| format!("cannot list the folder {}", dir.display()))?;
     entries.sort_unstable_by(|a, b| a.0.as_encoded_bytes().cmp(b.0.as_encoded_bytes()));
     Ok(entries)
-}
-
-pub(crate) fn is_hidden(name: &OsStr) -> bool {
-    name.as_encoded_bytes().starts_with(b".")
-        || LEFT_BEHIND.iter().any(|left| name.eq_ignore_ascii_case(left))
-}
-
-/// Whether a file is meant to be a picture; `x.JPG~` is an editor's copy of one.
-pub(crate) fn has_picture_name(name: &OsStr) -> bool {
-    let extension = Path::new(name).extension();
-    let extension = extension.and_then(OsStr::to_str).map(|e| e.trim_end_matches('~'));
-    extension.is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
 }
 
 /// Two folders called train and test are hardly two classes; nor is one that holds folders.

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::{Input, digest_of_list};
 use crate::commit;
 use crate::provenance::{sha256_file, sha256_hex};
+use crate::regular;
 use crate::stage::{Exit, check_interrupted};
 
 /// Longer than a tick of the clocks behind the times of Linux' and macOS' file systems (10 ms at most).
@@ -92,7 +93,8 @@ impl Digests {
     /// Reads the cache; one that is missing or damaged is empty.
     pub(crate) fn open(path: &Path) -> Self {
         let mut digests = Self::default();
-        let Ok(mut table) = csv::Reader::from_path(path) else { return digests };
+        let Ok(file) = regular::open(path) else { return digests };
+        let mut table = csv::Reader::from_reader(file);
         for entry in table.deserialize() {
             let Ok(Entry { name, content, device, inode, size, mtime, ctime }) = entry else {
                 return Self::default();

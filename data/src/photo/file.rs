@@ -6,7 +6,10 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::{Limits, Reason, Reject};
+use super::{Limits, Reason, Reject, sniff};
+
+/// Bytes that tell all formats apart.
+const SNIFFED: u64 = 32;
 
 /// Reads the bytes of a picture: a regular file (links are not followed) within the byte limit.
 ///
@@ -32,6 +35,18 @@ pub fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, Reject> {
         n if n > limits.max_bytes => Err(limits.too_large()),
         _ => Ok(bytes),
     }
+}
+
+/// Whether the file at `path` is a regular one whose first bytes are those of a format that is read.
+pub fn begins_as_picture(path: &Path) -> bool {
+    let begin = || -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        if fs::symlink_metadata(path)?.is_file() {
+            open(path)?.take(SNIFFED).read_to_end(&mut bytes)?;
+        }
+        Ok(bytes)
+    };
+    begin().is_ok_and(|bytes| sniff::format(&bytes).is_ok())
 }
 
 /// [`read`], then the check that these are the bytes that `sha256` was taken of.

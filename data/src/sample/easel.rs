@@ -1,7 +1,6 @@
 //! Where the painter puts its files, beside those of the user.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -10,6 +9,7 @@ use anyhow::Context;
 
 use crate::commit;
 use crate::current::Job;
+use crate::regular;
 
 /// Where files are put: never over one that this program did not make, or that was changed since.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl<'a> Easel<'a> {
     /// Puts `bytes` under `name`, which is relative to the folder. Durable once [`Easel::finish`] has run.
     pub(super) fn put(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
         let path = self.dir.join(name);
-        let as_painted = path.is_file() && fs::read(&path).is_ok_and(|found| found == bytes);
+        let as_painted = regular::read(&path, bytes.len() as u64).is_ok_and(|found| found == bytes);
         let ours = as_painted || self.job.owns(name)?;
         if ours && !as_painted {
             write_picture(&path, bytes)?;

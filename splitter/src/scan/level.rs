@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
-use data::photo::{self, Limits};
+use data::photo::{begins_as_picture, has_picture_name, is_hidden};
 
-use super::{has_picture_name, is_hidden, sorted_entries};
+use super::sorted_entries;
 
 /// So many folders are looked into, from the top down.
 const MAX_FOLDERS: usize = 2_000;
@@ -16,12 +16,8 @@ const MAX_OPENED: usize = 3;
 pub(super) fn holds_pictures(folder: &Path) -> bool {
     let Ok(entries) = sorted_entries(folder) else { return false };
     let files = || entries.iter().filter(|(name, kind)| kind.is_file() && !is_hidden(name));
-    let is_picture = |path: PathBuf| {
-        let bytes = photo::read(&path, &Limits { max_bytes: 32 << 20, ..Limits::STANDARD });
-        bytes.and_then(|bytes| photo::header(&bytes, &Limits::STANDARD)).is_ok()
-    };
     files().any(|(name, _)| has_picture_name(name))
-        || files().take(MAX_OPENED).any(|(name, _)| is_picture(folder.join(name)))
+        || files().take(MAX_OPENED).any(|(name, _)| begins_as_picture(&folder.join(name)))
 }
 
 /// `before` and the flag that names the folder of class folders below `images`; nothing if none is found.
