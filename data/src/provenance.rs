@@ -85,7 +85,7 @@ pub(crate) fn version_of(path: &Path) -> Option<u64> {
 ///
 /// # Errors
 /// If `version` is not [`FORMAT_VERSION`].
-pub(crate) fn check_version(path: &Path, version: Option<&Value>) -> anyhow::Result<()> {
+pub fn check_version(path: &Path, version: Option<&Value>) -> anyhow::Result<()> {
     let found = version.and_then(Value::as_u64);
     anyhow::ensure!(
         found == Some(u64::from(FORMAT_VERSION)),

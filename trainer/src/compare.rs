@@ -21,7 +21,7 @@ use data::stage::{Manners, usage};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::metrics::wilson_interval;
+use crate::metrics::{top5_tells, wilson_interval};
 use crate::report::ReportArgs;
 use crate::report::flaws::flaws;
 use crate::report::material::Material;
@@ -215,6 +215,8 @@ pub struct RunSummary {
     pub top1_interval: [f64; 2],
     /// Share whose class is among the five most probable.
     pub top5: f64,
+    /// Classes that it tells apart.
+    pub n_classes: usize,
     /// Wilson's interval at 95 %.
     pub top5_interval: [f64; 2],
     /// Pictures in train, copies among them.
@@ -235,6 +237,7 @@ impl RunSummary {
             name: run.name.clone(),
             top1: figures.top1,
             top1_interval: figures.top1_interval,
+            n_classes: figures.n_classes,
             top5: figures.top5,
             top5_interval: wilson_interval(n_top5, figures.n),
             n_train: run.material.n_rows(Split::Train),
@@ -333,7 +336,7 @@ impl fmt::Display for Summary {
                 "{:width$}  {:>21}  {:>21}  {:>6} {:>6} {:>6}  {:>5}",
                 run.name,
                 share(run.top1, run.top1_interval),
-                share(run.top5, run.top5_interval),
+                if top5_tells(run.n_classes) { share(run.top5, run.top5_interval) } else { "-".to_owned() },
                 run.n_train,
                 run.n_valid,
                 run.n_test,

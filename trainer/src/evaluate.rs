@@ -10,7 +10,7 @@ use data::current::{Asked, Place, Wanted};
 use data::features::{Features, Index, SplitFeatures};
 use data::head;
 use data::manifest::{self, Manifest, Split};
-use data::provenance::sha256_file;
+use data::provenance::{FORMAT_VERSION, sha256_file};
 use data::stage::{self, Manners, usage};
 use serde::Serialize;
 use serde_json::json;
@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::classifier::Classifier;
 use crate::imagenet::ImagenetHead;
 use crate::imagenet::baseline::{Baseline, BaselineSplit, Mask};
-use crate::metrics::{self, Metrics, Prediction, SplitMetrics, sizes_of};
+use crate::metrics::{self, Metrics, Prediction, SplitMetrics, sizes_of, top5_tells};
 use crate::predictions;
 
 /// Flags of `trainer evaluate`.
@@ -87,6 +87,7 @@ pub fn evaluate(args: &EvaluateArgs, manners: &Manners) -> anyhow::Result<Option
         predicted.insert(split, predictions);
     }
     let metrics = Metrics {
+        format_version: FORMAT_VERSION,
         head_sha256: sha256_file(&args.model.join(head::FILE_NAME))?,
         imagenet: imagenet.is_some().then(|| baseline(args, mask, beside)),
         splits: predicted.iter().map(|(split, p)| (*split, SplitMetrics::of(p, classes))).collect(),
@@ -283,12 +284,15 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (split, m) in &self.metrics.splits {
             let [low, high] = m.top1_interval.map(|x| 100.0 * x);
+            let top5 = |top5: f64| {
+                if top5_tells(m.n_classes) { format!(", top-5 {:.1} %", 100.0 * top5) } else { String::new() }
+            };
             writeln!(
                 f,
-                "{split}: top-1 {:.1} % ({low:.1} to {high:.1}), top-5 {:.1} %, loss {:.4} on {} pictures of {} \
+                "{split}: top-1 {:.1} % ({low:.1} to {high:.1}){}, loss {:.4} on {} pictures of {} \
                  classes; the most frequent class alone: {:.1} %",
                 100.0 * m.top1,
-                100.0 * m.top5,
+                top5(m.top5),
                 m.loss,
                 m.n,
                 m.n_classes,
@@ -298,10 +302,10 @@ impl fmt::Display for Summary {
                 let [low, high] = beside.imagenet.top1_interval.map(|x| 100.0 * x);
                 writeln!(
                     f,
-                    "{split}: ImageNet's own head, untrained on this, top-1 {:.1} % ({low:.1} to {high:.1}), top-5 \
-                     {:.1} %; the trained head on the same {} pictures {:.1} %",
+                    "{split}: ImageNet's own head, untrained on this, top-1 {:.1} % ({low:.1} to {high:.1}){}; \
+                     the trained head on the same {} pictures {:.1} %",
                     100.0 * beside.imagenet.top1,
-                    100.0 * beside.imagenet.top5,
+                    top5(beside.imagenet.top5),
                     beside.n,
                     100.0 * beside.head.top1
                 )?;

@@ -9,7 +9,7 @@ use anyhow::Context;
 use data::breeds::{self, SizeThresholds};
 use data::commit;
 use data::manifest::Split;
-use data::provenance::canonical_json;
+use data::provenance::{canonical_json, check_version};
 use serde::{Deserialize, Serialize};
 
 use crate::imagenet::baseline::Baseline;
@@ -80,6 +80,8 @@ pub fn expected_size(probabilities: &[(usize, f64)], sizes: &[Option<usize>]) ->
 /// `metrics.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
+    /// [`FORMAT_VERSION`] of the program that wrote it.
+    pub format_version: u32,
     /// Digest of the head that was measured.
     pub head_sha256: String,
     /// ImageNet's own head on the same pictures, where it was asked for.
@@ -210,6 +212,11 @@ impl SplitMetrics {
     }
 }
 
+/// Whether top-5 says anything among so many classes: among five or fewer it is always 100 %.
+pub(crate) fn top5_tells(n_classes: usize) -> bool {
+    n_classes > 5
+}
+
 impl Metrics {
     /// Writes them as `path`.
     ///
@@ -227,8 +234,10 @@ impl Metrics {
         let text = data::regular::read_to_string(path).with_context(|| {
             format!("there are no metrics at {}; run trainer evaluate first", path.display())
         })?;
-        serde_json::from_str(&text)
-            .with_context(|| format!("{} is damaged; run trainer evaluate again", path.display()))
+        let damaged = || format!("{} is damaged; run trainer evaluate again", path.display());
+        let value: serde_json::Value = serde_json::from_str(&text).with_context(damaged)?;
+        check_version(path, value.get("format_version")).context("run trainer evaluate again")?;
+        serde_json::from_value(value).with_context(damaged)
     }
 }
 
@@ -371,8 +380,12 @@ mod tests {
         let path = dir.path().join(FILE_NAME);
         let figures =
             SplitMetrics::of(&[predict(1, &[0.6, 0.3, 0.1]), predict(0, &[0.7, 0.2, 0.1])], &names(3));
-        let metrics =
-            Metrics { head_sha256: "ab".into(), imagenet: None, splits: [(Split::Test, figures)].into() };
+        let metrics = Metrics {
+            format_version: data::provenance::FORMAT_VERSION,
+            head_sha256: "ab".into(),
+            imagenet: None,
+            splits: [(Split::Test, figures)].into(),
+        };
         metrics.write(&path).unwrap();
         assert_eq!(Metrics::read(&path).unwrap(), metrics);
         let json: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();

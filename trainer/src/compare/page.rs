@@ -3,6 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{Run, RunSummary, Summary};
+use crate::metrics::top5_tells;
 use crate::report::flaws;
 use crate::report::page::{STYLE, percent};
 
@@ -82,7 +83,7 @@ fn figures(runs: &[RunSummary]) -> Markup {
                     tr {
                         th scope="row" { (run.name) }
                         (share(run.top1, run.top1_interval))
-                        (share(run.top5, run.top5_interval))
+                        @if top5_tells(run.n_classes) { (share(run.top5, run.top5_interval)) } @else { td.number { "-" } }
                         @for n in [run.n_train, run.n_valid, run.n_test, run.flaws.len()] { td.number { (n) } }
                     }
                 }

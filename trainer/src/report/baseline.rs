@@ -4,12 +4,13 @@ use maud::{Markup, html};
 
 use super::material::Material;
 use super::page::percent;
-use crate::metrics::Hits;
+use crate::metrics::{Hits, top5_tells};
 
 /// The section of the page; nothing where ImageNet's head was not measured.
 pub(super) fn section(material: &Material) -> Markup {
     let Some(baseline) = &material.metrics.imagenet else { return html! {} };
     let Some(figures) = baseline.splits.get(&material.split) else { return html! {} };
+    let top5 = top5_tells(baseline.n_classes);
     html! {
         section #baseline {
             h2 { "Beside ImageNet's own head" }
@@ -20,10 +21,10 @@ pub(super) fn section(material: &Material) -> Markup {
                 (verdict(&figures.head, &figures.imagenet))
             }
             table.plain {
-                thead { tr { th { "head" } th.number { "top-1" } th.number { "95 %" } th.number { "top-5" } } }
+                thead { tr { th { "head" } th.number { "top-1" } th.number { "95 %" } @if top5 { th.number { "top-5" } } } }
                 tbody {
-                    (row("trained here", &figures.head))
-                    (row("ImageNet's, restricted", &figures.imagenet))
+                    (row("trained here", &figures.head, top5))
+                    (row("ImageNet's, restricted", &figures.imagenet, top5))
                 }
             }
             @if figures.n_left_out > 0 {
@@ -40,14 +41,14 @@ pub(super) fn section(material: &Material) -> Markup {
     }
 }
 
-fn row(name: &str, hits: &Hits) -> Markup {
+fn row(name: &str, hits: &Hits, top5: bool) -> Markup {
     let [low, high] = hits.top1_interval;
     html! {
         tr {
             th scope="row" { (name) }
             td.number { (percent(hits.top1)) }
             td.number { (percent(low)) " to " (percent(high)) }
-            td.number { (percent(hits.top5)) }
+            @if top5 { td.number { (percent(hits.top5)) } }
         }
     }
 }

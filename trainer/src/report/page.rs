@@ -10,7 +10,7 @@ use super::material::Material;
 use super::pictures::Pictures;
 use super::{baseline, calibration, confusion, curves, flaws};
 use crate::fit::Keep;
-use crate::metrics::ClassMetrics;
+use crate::metrics::{ClassMetrics, top5_tells};
 use crate::predictions::PredictionRow;
 
 /// The style of this page and of `trainer compare`.
@@ -95,7 +95,9 @@ fn headline(material: &Material) -> Markup {
             }
             (honesty(material))
             dl.facts {
-                (fact(&format!("among {}", m.n_classes.min(5)), percent(m.top5), "top-5: the class is among the five most probable"))
+                @if top5_tells(m.n_classes) {
+                    (fact("among 5", percent(m.top5), "top-5: the class is among the five most probable"))
+                }
                 (fact("loss", format!("{:.3}", m.loss), "mean of -ln p(class)"))
                 (fact("macro F1", format!("{:.3}", m.macro_f1), "mean F1 of the classes that have pictures"))
                 @if let Some(share) = m.size_accuracy {
