@@ -22,10 +22,12 @@ use sha2::{Digest, Sha256};
 
 use crate::commit;
 use crate::provenance::{self, Provenance, canonical_json, to_hex};
-use crate::stage::{Exit, Manners, print_summary, usage};
+use crate::stage::{Exit, Manners, print_summary};
 use digests::{Content, Digests};
+pub use job::Job;
 
 mod digests;
+mod job;
 mod reasons;
 #[cfg(test)]
 mod tests;
@@ -284,167 +286,6 @@ fn could_not_tell(error: anyhow::Error) -> anyhow::Result<Vec<String>> {
         Some(Exit::Usage(_) | Exit::Interrupted(_)) => Err(error),
         _ => Ok(vec![format!("{error:#}")]),
     }
-}
-
-/// A run of a stage whose outputs are not current.
-#[derive(Debug)]
-pub struct Job {
-    place: Place,
-    provenance: Provenance,
-    made_before: BTreeMap<String, Option<String>>,
-    has_record: bool,
-    digests: Digests,
-    from_scratch: bool,
-}
-
-impl Job {
-    /// Whether the run is to begin anew, although something may be left of an earlier one.
-    pub fn from_scratch(&self) -> bool {
-        self.from_scratch
-    }
-
-    /// What earlier runs made, by name, with the digest; `None` where that run did not end.
-    pub fn made_before(&self) -> &BTreeMap<String, Option<String>> {
-        &self.made_before
-    }
-
-    /// Refuses to write `names` where something stands under one of them that no record of this stage speaks of.
-    ///
-    /// # Errors
-    /// Names it, and says that `--force` replaces it.
-    pub fn refuse_foreign(&self, names: &[&str]) -> anyhow::Result<()> {
-        if self.has_record || self.from_scratch {
-            return Ok(());
-        }
-        let there =
-            names.iter().map(|name| self.place.dir.join(name)).find(|path| path.symlink_metadata().is_ok());
-        there.map_or(Ok(()), |path| {
-            anyhow::bail!(
-                "{} exists, and no {} says that the {} made it; use --force to replace it, or another --out",
-                path.display(),
-                self.place.record,
-                self.place.stage
-            )
-        })
-    }
-
-    /// Whether the file `name` in the stage's directory may be replaced or removed: it is not there, or it is
-    /// what this stage made, or began to make.
-    ///
-    /// # Errors
-    /// If the run is interrupted.
-    pub fn owns(&self, name: &str) -> anyhow::Result<bool> {
-        Ok(match (self.digests.of_output(&self.place.dir.join(name))?, self.made_before.get(name)) {
-            (Content::Absent, _) => true,
-            (Content::File(_) | Content::Link(_), Some(None)) => true,
-            (found, Some(Some(made))) => found.text() == made,
-            _ => false,
-        })
-    }
-
-    /// Digests the input `role` again, which this run itself has provided.
-    ///
-    /// # Errors
-    /// If the run is interrupted.
-    pub fn provided(&mut self, role: &'static str, path: &Path) -> anyhow::Result<()> {
-        let digest = self.digests.of_input(role, &Input::File(path.to_owned()))?;
-        self.provenance.inputs.insert(role.to_owned(), digest);
-        Ok(())
-    }
-
-    /// Whether the file `name` stands there as an earlier run made it, so that it need not be made again. Never
-    /// under `--force`.
-    ///
-    /// # Errors
-    /// If the run is interrupted.
-    pub fn is_intact(&self, name: &str) -> anyhow::Result<bool> {
-        let Some(made) = self.made_before.get(name).filter(|_| !self.from_scratch) else { return Ok(false) };
-        let Content::File(found) = self.digests.of_output(&self.place.dir.join(name))? else {
-            return Ok(false);
-        };
-        // Files appear whole: one of a run that did not end is what that run made.
-        Ok(made.as_ref().is_none_or(|made| *made == found))
-    }
-
-    /// Removes the files that an earlier run made and that were changed since: they would not be made again
-    /// by a stage that keeps what [`Job::is_intact`]. To be called before [`Job::plan`].
-    ///
-    /// # Errors
-    /// If one cannot be removed.
-    pub fn discard_changed(&self) -> anyhow::Result<()> {
-        for (name, made) in &self.made_before {
-            let path = self.place.dir.join(name);
-            let Content::File(found) = self.digests.of_output(&path)? else { continue };
-            if made.as_ref().is_some_and(|made| *made != found) {
-                commit::remove(&path)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes what earlier runs made under the names that `is_old` picks, before anything new is made.
-    ///
-    /// # Errors
-    /// If something cannot be removed.
-    pub fn remove_old(&mut self, is_old: impl Fn(&str) -> bool) -> anyhow::Result<()> {
-        let old: BTreeMap<_, _> = self
-            .made_before
-            .iter()
-            .filter(|(name, _)| is_old(name))
-            .map(|(n, d)| (n.clone(), d.clone()))
-            .collect();
-        self.place.remove(&old, &mut self.digests)?;
-        self.made_before.retain(|name, _| !old.contains_key(name));
-        Ok(())
-    }
-
-    /// Says what will be made, before any of it is; the record lists it from now on, whenever the run ends.
-    /// To be called under the lock of the directory.
-    ///
-    /// # Errors
-    /// If the record cannot be written.
-    pub fn plan(&mut self, names: impl IntoIterator<Item = String>) -> anyhow::Result<()> {
-        for name in names {
-            self.made_before.insert(name, None);
-        }
-        let mut record = self.provenance.clone();
-        record.outputs.clone_from(&self.made_before);
-        // At least one without a digest: that is what tells a run that has not ended.
-        record.outputs.insert(self.place.record.clone(), None);
-        record.write(&self.place.record_path())
-    }
-
-    /// Records that `names`, relative to the stage's directory, were made, and removes what earlier runs made
-    /// and this one did not; the number of these.
-    ///
-    /// # Errors
-    /// If an output is not there, or the record cannot be written.
-    pub fn finish(self, names: impl IntoIterator<Item = String>) -> anyhow::Result<usize> {
-        let Self { place, mut provenance, made_before, mut digests, .. } = self;
-        let names: Vec<String> = names.into_iter().collect();
-        digests.forget_outputs();
-        let outputs = digests.of_outputs(&place.dir, &names)?;
-        provenance.outputs = outputs.into_iter().map(|(name, digest)| (name, Some(digest))).collect();
-        let stale: BTreeMap<_, _> =
-            made_before.into_iter().filter(|(name, _)| !provenance.outputs.contains_key(name)).collect();
-        let n_removed = place.remove(&stale, &mut digests)?;
-        digests.write(&place.digests_path())?;
-        provenance.write(&place.record_path())?;
-        Ok(n_removed)
-    }
-}
-
-/// Refuses flags that only make sense together with files.
-///
-/// # Errors
-/// A usage error that names the flag.
-pub fn refuse(wanted: &Wanted, because: &str) -> anyhow::Result<()> {
-    for (flag, given) in [("--check", wanted.check), ("--force", wanted.force), ("--clean", wanted.clean)] {
-        if given {
-            return Err(usage(format!("{flag}: {because}")));
-        }
-    }
-    Ok(())
 }
 
 /// One digest over names and contents, in order.

@@ -514,21 +514,31 @@ fn an_archive_that_the_disk_has_no_room_for_is_not_begun() {
 }
 
 #[test]
-fn what_a_killed_run_left_behind_is_made_right() {
+fn what_a_killed_run_left_behind_is_made_right_and_what_others_put_there_stays() {
     let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::None));
     let class = dir.path().join("raw/n02085620-Chihuahua");
     let other = vec![8; TWINS.len()];
-    for (name, left) in [
-        ("n02085620_7.jpg", &TWINS[..100]),
-        ("n02085620_8.jpg", &other),
-        (".n02085620_9.jpg.tindogr-1-abcdef.tmp", b"x"),
-    ] {
-        commit::write_bytes(&class.join(name), left).unwrap();
-    }
+    let put = |name: &str, bytes: &[u8]| commit::write_bytes(&class.join(name), bytes).unwrap();
+    put("n02085620_8.jpg", &other);
+    put("mine.jpg", b"mine");
     make_in(&dir, &server).unwrap();
-    assert_complete(&dir);
-    assert!(fs::read(class.join("n02085620_8.jpg")).unwrap() == TWINS);
-    assert_eq!(fs::read_dir(class).unwrap().count(), 2, "no temporary file is left");
+    for _ in 0..2 {
+        assert!(is_complete(&dir) && fs::read(class.join("n02085620_8.jpg")).unwrap() == other);
+        assert!(fs::read(class.join("n02085620_7.jpg")).unwrap() == TWINS);
+        assert_eq!(make_in(&dir, &server).unwrap(), None, "what stays makes nothing stale");
+    }
+
+    // As a run leaves it that was killed while it unpacked.
+    let path = dir.path().join(RECORD);
+    let mut record = data::provenance::Provenance::read(&path).unwrap().unwrap();
+    record.outputs.insert("raw/n02085620-Chihuahua/n02085620_7.jpg".to_owned(), None);
+    record.write(&path).unwrap();
+    put("n02085620_7.jpg", &TWINS[..100]);
+    put(".n02085620_9.jpg.tindogr-1-abcdef.tmp", b"x");
+    make_in(&dir, &server).unwrap();
+    assert!(fs::read(class.join("n02085620_7.jpg")).unwrap() == TWINS);
+    assert_eq!(fs::read_dir(&class).unwrap().count(), 3, "no temporary file is left");
+    assert_eq!(fs::read(class.join("mine.jpg")).unwrap(), b"mine");
 }
 
 #[test]

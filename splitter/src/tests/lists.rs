@@ -235,7 +235,7 @@ fn a_list_that_is_no_file_is_refused_at_once() {
     std::fs::remove_file(&pipe).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let message = work.error(&["--split-list", &lists]);
-    assert!(message.contains("test.txt is no file but a folder, a pipe or a device"), "{message}");
+    assert!(message.contains("test.txt: it is no regular file but a pipe"), "{message}");
     let message = work.error(&["--split-list", "/dev/zero,/dev/zero"]);
-    assert!(message.contains("/dev/zero is no file"), "{message}");
+    assert!(message.contains("/dev/zero: it is no regular file"), "{message}");
 }

@@ -73,9 +73,14 @@ fn folders_that_are_not_ours_are_not_touched() {
     for kind in ["none", "copy"] {
         let work = Work::with(&[("a", 6)]);
         work.file("../split/train/precious.txt", b"precious");
-        let message = work.error(&["--tree", kind, "--force"]);
-        assert!(message.contains("was not made by the splitter"), "{message}");
+        let message = work.error(&["--tree", kind]);
+        assert!(message.contains("/train exists, and no provenance.json says"), "{message}");
         assert_eq!(work.outputs().len(), 1);
+        // Beside it, where that is wanted.
+        for kind in [kind, "copy", "none"] {
+            work.run(&["--tree", kind, "--force"]).unwrap();
+            assert_eq!(fs::read(work.out("train/precious.txt")).unwrap(), b"precious");
+        }
     }
 }
 

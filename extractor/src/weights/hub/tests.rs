@@ -661,13 +661,13 @@ fn the_variables_are_read_in_their_order() {
 /// With FULL=yes make hands the whole file to `trainer evaluate`, by the name that it gets here.
 #[test]
 fn the_makefile_knows_the_whole_files_name() {
-    let makefile = include_str!("../../../../Makefile");
+    let makefile = include_str!("../../../../data/settings.mk");
     let manners = Manners { seed: 1, threads: 0, quiet: true, verbose: 0, json: false };
     let environment = User::of("http://nobody.example").environment;
     let weights_dir = Path::new("$(W)/weights");
     let hub =
         Hub { pin: &PINNED, environment: &environment, settings: &QUICK, manners: &manners, weights_dir };
-    assert!(makefile.contains(&format!("{}))\n", hub.placed().display())), "{}", hub.placed().display());
+    assert!(makefile.contains(&format!("{})))\n", hub.placed().display())), "{}", hub.placed().display());
 }
 
 #[test]

@@ -1,0 +1,166 @@
+//! What is asked of `matcher decide`: the flags, what they mean once checked, and what the decisions depend on.
+
+use std::path::{Path, PathBuf};
+
+use data::current::{Asked, Wanted};
+use data::stage::usage;
+
+use crate::album::Album;
+use crate::filters::{Filters, Place};
+use crate::model::{ModelArgs, ModelConfig};
+use crate::my_dog;
+use crate::profiles::Profiles;
+use crate::rules::Rule;
+
+/// What can be typed after `matcher decide`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(
+    long_about = "Goes through a table of profiles and decides like or pass on each, with the reason.\n\n\
+                  A profile outside the filters is not looked at. Of every other profile every photo is looked \
+                  at, and the one with the likeliest dog decides. Its size comes from the expected weight over \
+                  all breeds, not from the likeliest breed. A photo that cannot be read is part of the reason, \
+                  never the end.\n\nWrites decisions.csv (a row a profile, in the order of the profiles; a text \
+                  cell that a spreadsheet would take for a formula gets a ' in front), rejected-profiles.csv \
+                  (rows that are no profiles), provenance.json and, last, matches.html.",
+    after_help = "Example:\n  matcher decide --model W/model --weights W/weights --profiles \
+                  W/profiles/profiles.csv --my-dog golden_retriever --rule same-size --max-age 40 --out W/matches"
+)]
+pub struct DecideArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// The table: id,name,age,gender,latitude,longitude,photos; photos lie beside it
+    #[arg(long)]
+    profiles: PathBuf,
+    /// Where there is no such table, there is nobody to match with, and that is no error
+    #[arg(long)]
+    if_any: bool,
+    /// Directory for the decisions
+    #[arg(long)]
+    out: PathBuf,
+    /// My dog: a photo of it, or its breed
+    #[arg(long, value_name = "PHOTO|BREED")]
+    my_dog: Option<String>,
+    /// How a dog must compare with mine
+    #[arg(long, value_enum, default_value_t = Rule::WithinOneSize)]
+    rule: Rule,
+    /// Youngest age to look at
+    #[arg(long, help_heading = "Filters")]
+    min_age: Option<u32>,
+    /// Oldest age to look at
+    #[arg(long, help_heading = "Filters")]
+    max_age: Option<u32>,
+    /// Genders to look at, as the profiles write them, in any case
+    #[arg(long, value_delimiter = ',', value_name = "GENDER,...", help_heading = "Filters")]
+    gender: Vec<String>,
+    /// Where I am, degrees north
+    #[arg(long, allow_negative_numbers = true, requires = "longitude", help_heading = "Filters")]
+    latitude: Option<f64>,
+    /// Where I am, degrees east
+    #[arg(long, allow_negative_numbers = true, requires = "latitude", help_heading = "Filters")]
+    longitude: Option<f64>,
+    /// Greatest distance to look at, kilometres
+    #[arg(long, requires = "latitude", help_heading = "Filters")]
+    max_distance_km: Option<f64>,
+    #[command(flatten)]
+    wanted: Wanted,
+}
+
+/// Those arguments, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub(super) model: ModelConfig,
+    pub(super) profiles: PathBuf,
+    pub(super) if_any: bool,
+    pub(super) out: PathBuf,
+    pub(super) my_dog: Option<String>,
+    pub(super) rule: Rule,
+    pub(super) filters: Filters,
+    pub(super) wanted: Wanted,
+}
+
+impl Config {
+    /// # Errors
+    /// A usage error for what lies outside its range or contradicts itself.
+    pub fn new(args: &DecideArgs) -> anyhow::Result<Self> {
+        if args.rule != Rule::None && args.my_dog.is_none() {
+            return Err(usage("--my-dog is missing: the rule compares with it; or choose --rule none"));
+        }
+        if let (Some(min), Some(max)) = (args.min_age, args.max_age)
+            && min > max
+        {
+            return Err(usage(format!("--min-age {min} is above --max-age {max}")));
+        }
+        if args.max_distance_km.is_some_and(|km| !(km >= 0.0 && km.is_finite())) {
+            return Err(usage("--max-distance-km must be a number, not negative"));
+        }
+        let home = match (args.latitude, args.longitude) {
+            (Some(latitude), Some(longitude)) => Some(Place::new(latitude, longitude).ok_or_else(|| {
+                usage(format!(
+                    "--latitude {latitude} --longitude {longitude} is no place, expected -90 to 90 and -180 to 180"
+                ))
+            })?),
+            _ => None,
+        };
+        let filters = Filters {
+            min_age: args.min_age,
+            max_age: args.max_age,
+            genders: args.gender.iter().map(|g| g.trim().to_lowercase()).filter(|g| !g.is_empty()).collect(),
+            home,
+            max_distance_km: args.max_distance_km,
+        };
+        Ok(Self {
+            model: ModelConfig::new(&args.model)?,
+            profiles: args.profiles.clone(),
+            if_any: args.if_any,
+            out: args.out.clone(),
+            my_dog: args.my_dog.clone(),
+            rule: args.rule,
+            filters,
+            wanted: args.wanted,
+        })
+    }
+}
+
+impl Config {
+    /// What the decisions depend on.
+    ///
+    /// # Errors
+    /// If the profiles cannot be read.
+    pub(super) fn asked(&self) -> anyhow::Result<Asked> {
+        let filters = &self.filters;
+        let photo_of_my_dog = self.my_dog.as_deref().map(Path::new).filter(|path| my_dog::names_a_file(path));
+        let parameters = serde_json::json!({
+            "rule": self.rule.to_string(),
+            "my-dog": match photo_of_my_dog {
+                // What the file is called changes nothing: its content is an input.
+                Some(_) => Some("a photo"),
+                None => self.my_dog.as_deref(),
+            },
+            "min-age": filters.min_age,
+            "max-age": filters.max_age,
+            "gender": filters.genders,
+            "max-distance-km": filters.max_distance_km,
+        });
+        let mut asked = Asked::new(&parameters)?
+            .file("the profiles", &self.profiles)
+            .files("photos", self.photos()?)
+            // By its digest alone: the record says nobody where I am.
+            .value("where I am", &filters.home)?;
+        if let Some(photo) = photo_of_my_dog {
+            asked = asked.file("the photo of my dog", photo);
+        }
+        self.model.add_to(asked)
+    }
+
+    /// Every photo that a profile names, and where it lies.
+    fn photos(&self) -> anyhow::Result<Vec<(String, PathBuf)>> {
+        let album = Album::beside(&self.profiles)?;
+        let mut profiles = Profiles::open(&self.profiles)?;
+        let mut photos = Vec::new();
+        while let Some(row) = profiles.next_row()? {
+            let named = row.into_iter().flat_map(|profile| profile.photos);
+            photos.extend(named.filter_map(|photo| album.place(&photo).map(|place| (photo, place))));
+        }
+        Ok(photos)
+    }
+}
