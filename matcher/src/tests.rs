@@ -352,3 +352,62 @@ fn every_photo_in_the_neighbourhood_gets_an_answer() {
         assert_eq!(seen.looked.is_ok(), seen.thumbnail.is_some(), "{}", path.display());
     }
 }
+
+#[test]
+fn a_photo_that_an_interrupted_run_has_seen_is_not_looked_at_again() {
+    let work = Work::sees(&[("beagle", 0.98), ("chihuahua", 0.01), ("not_a_dog", 0.01)]);
+    work.profiles("1,A,,,,,seen.png\n2,B,,,,,new.png\n");
+    let photo = work.photo("profiles/seen.png");
+    work.photo("profiles/new.png");
+    // What the model would never say, so that it tells who said it.
+    let model = work.path("model");
+    let config = crate::model::ModelConfig {
+        model,
+        weights: work.weights.dir.path().to_owned(),
+        min_dog: 0.5,
+        size_thresholds: data::breeds::SizeThresholds::STANDARD,
+        not_a_dog: Vec::new(),
+    };
+    let identity = crate::model::Model::open(&config).unwrap().identity(&config).unwrap();
+    let sha256 = data::provenance::sha256_file(&photo).unwrap();
+    let thumbnail = RgbImage::new(4, 3);
+    let keep = |model: &str| {
+        let mut seen = crate::resume::SeenBefore::open(&work.path("matches"), model);
+        seen.keep([(sha256.as_str(), &[0.1f32, 0.8, 0.1][..], &thumbnail)].into_iter()).unwrap();
+    };
+    let breeds = || {
+        let mut table = csv::Reader::from_path(work.path("matches/decisions.csv")).unwrap();
+        table.records().map(|row| row.unwrap()[5].to_owned()).collect::<Vec<_>>()
+    };
+    keep(&identity);
+    work.decide("--rule none").unwrap();
+    assert_eq!(breeds(), ["Chihuahua", "beagle"]);
+    assert!(!work.path("matches/.seen").exists(), "what was seen is of no use any more");
+    keep("another model");
+    work.decide("--rule none --min-dog 0.4").unwrap();
+    assert_eq!(breeds(), ["beagle", "beagle"]);
+    keep(&identity);
+    work.decide("--rule none --force").unwrap();
+    assert_eq!(breeds(), ["beagle", "beagle"], "--force looks at everything");
+}
+
+#[test]
+fn a_cat_is_liked_under_no_name_of_its_class() {
+    for no_dog in ["cats", "not-a-dog", "no_dog", "NonDogs", "kittens"] {
+        let work = Work::sees(&[("dogs", 0.1), (no_dog, 0.9)]);
+        work.profiles("1,A,,,,,cat.png\n");
+        work.photo("profiles/cat.png");
+        work.decide("--rule none").unwrap();
+        check(&work, &[["1", "pass", "no dog in 1 photo"]]);
+    }
+}
+
+#[test]
+fn a_photo_of_my_dog_that_is_not_there_is_called_so() {
+    let work = Work::sees(&[("beagle", 1.0)]);
+    work.profiles("1,A,,,,,\n");
+    let error = format!("{:#}", work.decide("--my-dog rex.jpg").unwrap_err());
+    assert!(error.contains("cannot use rex.jpg: unreadable (no such file)"), "{error}");
+    let error = format!("{:#}", work.decide("--my-dog labrador").unwrap_err());
+    assert!(error.contains("Labrador retriever"), "{error}");
+}

@@ -215,3 +215,33 @@ fn artefacts_are_readable_by_others() {
         assert_eq!(mode, 0o644, "{artefact}");
     }
 }
+
+/// An animated picture, so that there is something to log.
+fn animation() -> Vec<u8> {
+    let mut gif = Vec::new();
+    let mut encoder = image::codecs::gif::GifEncoder::new(&mut gif);
+    for shade in [10, 200] {
+        encoder
+            .encode_frame(image::Frame::new(image::RgbaImage::from_pixel(8, 8, image::Rgba([shade; 4]))))
+            .unwrap();
+    }
+    drop(encoder);
+    gif
+}
+
+#[test]
+fn a_log_that_cannot_be_written_ends_no_stage() {
+    let work = Work::new();
+    work.ok("sample", &["--out", "raw", "--per-class", "3", "--size", "32"]);
+    data::commit::write_bytes(&work.path("raw/not_a_dog/moving.gif"), &animation()).unwrap();
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let (reading, closed) = std::io::pipe().unwrap();
+    drop(reading);
+    for (out, stderr) in [("full", Stdio::from(full())), ("closed", Stdio::from(closed))] {
+        let args = ["--images", "raw", "--out", out, "--allow-small"];
+        let ran =
+            Ran::of(work.command("splitter", &args).stderr(stderr).stdout(Stdio::piped()).output().unwrap());
+        assert_eq!(ran.code, Some(0), "{out}: {}", ran.stdout);
+        assert!(work.path(out).join("manifest.csv").exists());
+    }
+}

@@ -176,3 +176,18 @@ fn imagenets_own_head_stands_beside_the_trained_one() {
         assert!(page.contains(expected), "{expected}");
     }
 }
+
+/// Epochs that differ by less than the history's six digits: which one was kept is decided once, by fit.
+#[test]
+fn classes_that_are_easily_told_apart_have_a_report() {
+    let dir = tempfile::tempdir().unwrap();
+    let set = Synthetic { noise: 0.05, ..Synthetic::small() };
+    let workspace = set.write_with_pictures(dir.path());
+    workspace.fit("--epochs 120 --patience 0 --learning-rate 0.5").unwrap();
+    let history = crate::history::read(&workspace.model().join(crate::history::FILE_NAME)).unwrap();
+    let head = data::head::Head::read(&workspace.model().join(data::head::FILE_NAME)).unwrap();
+    let kept = head.info.training["best_epoch"].as_u64().unwrap() as usize;
+    assert_ne!(crate::history::best_epoch(&history), Some(kept), "the test shows nothing: no tie");
+    workspace.evaluate("").unwrap();
+    workspace.report("").unwrap();
+}
