@@ -263,8 +263,17 @@ fn killed_while_it_downloads_and_while_it_unpacks_make_ends_in_the_same_files() 
     let golden = Work::new();
     miniature.make_ok(&golden);
     for below in ["W/download", "W/raw", "W/annotations", "W/lists", "W/split"] {
-        let tree = golden.tree(below);
-        assert!(!tree.is_empty() && tree == killed.tree(below), "{below}");
+        // The rejects are named as make named their folder, which is another one for each run; and the record of
+        // the split has their digest.
+        let artefacts = |work: &Work| {
+            let mut tree = work.tree(below);
+            tree.retain(|path, _| {
+                !path.ends_with("split/rejects.csv") && !path.ends_with("split/provenance.json")
+            });
+            tree
+        };
+        let tree = artefacts(&golden);
+        assert!(!tree.is_empty() && tree == artefacts(&killed), "{below}");
     }
     let inventory = |work: &Work| fs::read(work.path("W/raw/.stanford-dogs.json")).unwrap();
     assert_eq!(inventory(&golden), inventory(&killed));

@@ -183,7 +183,7 @@ fn classes_that_are_easily_told_apart_have_a_report() {
     let dir = tempfile::tempdir().unwrap();
     let set = Synthetic { noise: 0.05, ..Synthetic::small() };
     let workspace = set.write_with_pictures(dir.path());
-    workspace.fit("--epochs 120 --patience 0 --learning-rate 0.5").unwrap();
+    workspace.fit("--epochs 400 --patience 0 --hidden none --learning-rate 2").unwrap();
     let history = crate::history::read(&workspace.model().join(crate::history::FILE_NAME)).unwrap();
     let head = data::head::Head::read(&workspace.model().join(data::head::FILE_NAME)).unwrap();
     let kept = head.info.training["best_epoch"].as_u64().unwrap() as usize;
