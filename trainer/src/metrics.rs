@@ -80,7 +80,7 @@ pub fn expected_size(probabilities: &[(usize, f64)], sizes: &[Option<usize>]) ->
 /// `metrics.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
-    /// [`FORMAT_VERSION`] of the program that wrote it.
+    /// [`data::provenance::FORMAT_VERSION`] of the program that wrote it.
     pub format_version: u32,
     /// Digest of the head that was measured.
     pub head_sha256: String,

@@ -265,7 +265,7 @@ fn look(path: &Path, follow: bool, known: &HashMap<Stamp, String>) -> (Content, 
     if let Some((stamp, sha256)) = stamp.and_then(|stamp| Some((stamp, known.get(&stamp)?))) {
         return (Content::File(sha256.clone()), Some(stamp));
     }
-    let trusted = stamp.filter(|stamp| settle(stamp));
+    let trusted = stamp.filter(settle);
     match sha256_file(path) {
         Err(_) => (Content::Other("unreadable"), None),
         Ok(sha256) => {
