@@ -6,7 +6,7 @@
 //! touches nothing and ends. Otherwise it says because of what, and runs.
 //!
 //! Names and time stamps decide nothing. That a file has not changed since its digest was taken is known
-//! from what the file system says about it ([`mod@digests`]), so that asking takes milliseconds.
+//! from what the file system says about it (`current/digests.rs`), so that asking takes milliseconds.
 //!
 //! The provenance also lists every file that the stage made, beginning before the first one is written:
 //! what is removed, by a rerun or by `--clean`, is on that list and has the content that the stage gave it.

@@ -96,7 +96,7 @@ pub(super) const COUNT: usize = PEOPLE.len();
 
 const TABLE: &str = "profiles.csv";
 
-/// The names of all files that [`write`] puts into the folder of the profiles.
+/// The names of all files that [`write()`] puts into the folder of the profiles.
 pub(super) fn names() -> Vec<String> {
     let photos = PEOPLE
         .iter()

@@ -77,4 +77,10 @@ fn time_grows_with_the_pictures_and_needs_no_weights_and_no_pictures() {
     // Beside the pictures there are shards to be written.
     assert!(grown * rate / 48_000.0 > 1.0, "{plan}");
     assert!(number(&plan["free"]) > 0.0);
+
+    // One of seven parts has a seventh of the pictures, rounded up.
+    let flags = ["--plan", "--plan-pictures", "12000,0,8580", "--plan-copies", "0", "--shard", "2/7"];
+    let manifest = ["--manifest", "no manifest.csv"];
+    let part = program(&work, &[&manifest[..], &flags].concat());
+    assert_eq!(part["costs"][0]["n_to_do"], Value::from(2940), "{part}");
 }
