@@ -351,6 +351,31 @@ pub fn write_rejects(path: &Path, rejects: &[(String, Reject)]) -> anyhow::Resul
     })
 }
 
+/// A row of `rejects.csv`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct RejectedPicture {
+    /// As the user named its folder.
+    pub path: String,
+    /// One of [`crate::photo::Reason`]'s names.
+    pub reason: String,
+    /// For people.
+    pub detail: String,
+}
+
+/// Reads what [`write_rejects`] wrote; `None` if there is no such file.
+///
+/// # Errors
+/// If the file is there and is no list of rejected pictures.
+pub fn read_rejects(path: &Path) -> anyhow::Result<Option<Vec<RejectedPicture>>> {
+    let named = || format!("cannot read {}", path.display());
+    let file = match regular::open(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        file => file.with_context(named)?,
+    };
+    let rows = csv::Reader::from_reader(file).into_deserialize().collect::<Result<_, _>>();
+    rows.map(Some).with_context(named)
+}
+
 /// How many rejected pictures a stage puts up with.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MaxBad {

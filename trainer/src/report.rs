@@ -12,6 +12,7 @@ pub(crate) mod flaws;
 pub(crate) mod material;
 pub(crate) mod page;
 mod pictures;
+mod rejected;
 #[cfg(test)]
 mod tests;
 

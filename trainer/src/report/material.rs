@@ -1,6 +1,5 @@
 //! Everything that the report is made from, read and checked to belong together.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context;
@@ -8,7 +7,7 @@ use data::checkpoint::EpochFigures;
 use data::current::Asked;
 use data::features::Index;
 use data::head::{self, Head, HeadInfo};
-use data::manifest::{Manifest, REJECTS_FILE_NAME, Split};
+use data::manifest::{self, Manifest, REJECTS_FILE_NAME, RejectedPicture, Split};
 use data::provenance::{Provenance, sha256_file};
 use serde_json::{Value, json};
 
@@ -35,8 +34,8 @@ pub(crate) struct Material {
     pub(crate) predictions: Vec<PredictionRow>,
     /// How the data was split and augmented: parameters by stage, where they are known.
     pub(crate) made_with: Vec<(String, Value)>,
-    /// Pictures that the splitter rejected, by reason; `None` where that is not known.
-    pub(crate) rejected_by_splitter: Option<BTreeMap<String, usize>>,
+    /// Pictures that the splitter rejected; `None` where that is not known.
+    pub(crate) rejected_by_splitter: Option<Vec<RejectedPicture>>,
 }
 
 /// What the report depends on: everything that [`Material::gather`] reads, and the pictures.
@@ -57,6 +56,9 @@ pub(super) fn asked(args: &ReportArgs) -> anyhow::Result<Asked> {
         .value("how the pictures were split and augmented", &made_with(&dirs)?)?;
     if let Some(dir) = &args.split_dir {
         asked = asked.file("the splitter's rejects", &dir.join(REJECTS_FILE_NAME));
+        let rejected = rejects(Some(dir))?.unwrap_or_default().into_iter();
+        asked = asked
+            .files("rejected pictures", rejected.map(|reject| (reject.path.clone(), reject.path.into())));
     }
     Ok(asked)
 }
@@ -201,16 +203,6 @@ fn made_with(dirs: &[Option<&Path>]) -> anyhow::Result<Vec<(String, Value)>> {
     Ok(found)
 }
 
-fn rejects(split_dir: Option<&Path>) -> anyhow::Result<Option<BTreeMap<String, usize>>> {
-    let Some(path) = split_dir.map(|dir| dir.join(REJECTS_FILE_NAME)).filter(|path| path.exists()) else {
-        return Ok(None);
-    };
-    let named = || format!("cannot read {}", path.display());
-    let mut by_reason = BTreeMap::new();
-    let mut table = csv::Reader::from_reader(data::regular::open(&path).with_context(named)?);
-    for record in table.records() {
-        let reason = record.with_context(named)?.get(1).unwrap_or_default().to_owned();
-        *by_reason.entry(reason).or_insert(0) += 1;
-    }
-    Ok(Some(by_reason))
+fn rejects(split_dir: Option<&Path>) -> anyhow::Result<Option<Vec<RejectedPicture>>> {
+    split_dir.map_or(Ok(None), |dir| manifest::read_rejects(&dir.join(REJECTS_FILE_NAME)))
 }

@@ -1,14 +1,16 @@
 //! The page: its sections, from the headline down to the table of classes.
 
+use std::collections::BTreeMap;
+
 use data::breeds::readable;
-use data::manifest::{Row, Split};
+use data::manifest::{RejectedPicture, Row, Split};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 
 use super::examples::{Examples, Pair};
 use super::material::Material;
 use super::pictures::Pictures;
-use super::{baseline, calibration, confusion, curves, flaws};
+use super::{baseline, calibration, confusion, curves, flaws, rejected};
 use crate::fit::Keep;
 use crate::metrics::{ClassMetrics, top5_tells};
 use crate::predictions::PredictionRow;
@@ -55,12 +57,20 @@ pub(super) fn render(material: &Material, examples: &Examples, pictures: &Pictur
                     (gallery("best", "Surest right answers, one for a class", &examples.best, pictures))
                     (calibrated(material))
                     (classes(&material.figures().per_class))
+                    (rejected::section(material))
                 }
                 script { (PreEscaped(SORT)) }
             }
         }
     };
     page.into_string()
+}
+
+/// `duplicate 3, truncated 1`.
+fn by_reason(rejected: &[RejectedPicture]) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    rejected.iter().for_each(|reject| *counts.entry(&reject.reason).or_default() += 1);
+    counts.iter().map(|(why, n)| format!("{why} {n}")).collect::<Vec<_>>().join(", ")
 }
 
 pub(crate) fn percent(share: f64) -> String {
@@ -154,9 +164,9 @@ fn made_of(material: &Material) -> Markup {
                 }))
                 (row("rejected", html! {
                     @if let Some(rejected) = &material.rejected_by_splitter {
-                        (rejected.values().sum::<usize>()) " by the splitter"
+                        (rejected.len()) " by the splitter"
                         @if !rejected.is_empty() {
-                            " (" (rejected.iter().map(|(why, n)| format!("{why} {n}")).collect::<Vec<_>>().join(", ")) ")"
+                            " (" (by_reason(rejected)) "; shown at the end)"
                         }
                         ", "
                     }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use data::manifest::{Manifest, Row};
 use data::photo::{Reason, Reject};
 use image::codecs::jpeg::JpegEncoder;
-use image::imageops;
+use image::{RgbImage, imageops};
 use maud::{Markup, html};
 use rayon::prelude::*;
 
@@ -23,7 +23,7 @@ impl Pictures {
     /// Reads the pictures `paths` of `manifest`.
     pub(super) fn load(manifest: &Manifest, paths: &BTreeSet<&str>) -> Self {
         let rows: Vec<&Row> = manifest.rows.iter().filter(|row| paths.contains(row.path.as_str())).collect();
-        let load = |row: &&Row| (row.path.clone(), data_uri(manifest, row));
+        let load = |row: &&Row| (row.path.clone(), of_row(manifest, row));
         Self(rows.par_iter().map(load).collect())
     }
 
@@ -47,15 +47,22 @@ impl Pictures {
     }
 }
 
-fn data_uri(manifest: &Manifest, row: &Row) -> Result<String, Reject> {
-    let photo = row.decode(&row.read(&manifest.resolve(row))?)?;
-    let rgb = &photo.rgb;
+fn of_row(manifest: &Manifest, row: &Row) -> Result<String, Reject> {
+    data_uri(&small(&row.decode(&row.read(&manifest.resolve(row))?)?.rgb))
+}
+
+/// A picture as the page shows it.
+pub(super) fn small(rgb: &RgbImage) -> RgbImage {
     let scale = (LONGER_SIDE / f64::from(rgb.width().max(rgb.height()))).min(1.0);
     let side = |n: u32| ((f64::from(n) * scale).round() as u32).max(1);
-    let small = imageops::resize(rgb, side(rgb.width()), side(rgb.height()), imageops::FilterType::Triangle);
+    imageops::resize(rgb, side(rgb.width()), side(rgb.height()), imageops::FilterType::Triangle)
+}
+
+/// A picture as text.
+pub(super) fn data_uri(small: &RgbImage) -> Result<String, Reject> {
     let mut jpeg = Vec::new();
     JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY)
-        .encode_image(&small)
+        .encode_image(small)
         .map_err(|error| Reject::new(Reason::DecodeError, error))?;
     Ok(format!("data:image/jpeg;base64,{}", STANDARD.encode(jpeg)))
 }

@@ -191,3 +191,31 @@ fn classes_that_are_easily_told_apart_have_a_report() {
     workspace.evaluate("").unwrap();
     workspace.report("").unwrap();
 }
+
+#[test]
+fn rejected_pictures_are_named_and_shown_where_they_can_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let workspace = evaluated(dir.path());
+    let manifest = data::manifest::Manifest::read(&workspace.manifest()).unwrap();
+    let readable = manifest.resolve(&manifest.rows[0]).display().to_string();
+    let reject =
+        |path: &str, reason, detail: &str| (path.to_owned(), data::photo::Reject::new(reason, detail));
+    let rejects = [
+        reject(&readable, data::photo::Reason::Duplicate, "same as another"),
+        reject("my/<broken>.jpg", data::photo::Reason::Truncated, "ends after 7 bytes"),
+    ];
+    let split_dir = workspace.manifest().parent().unwrap().to_owned();
+    let table = split_dir.join(data::manifest::REJECTS_FILE_NAME);
+    data::manifest::write_rejects(&table, &rejects).unwrap();
+    workspace.report(&format!("--split-dir {}", split_dir.display())).unwrap();
+    let page = page(&workspace);
+    let section = &page[page.find("Pictures that were left out").unwrap()..];
+    assert!(page.contains("duplicate 1, truncated 1"), "no counts");
+    for expected in ["my/&lt;broken&gt;.jpg", "ends after 7 bytes", "same as another", &readable] {
+        assert!(section.contains(expected), "{expected}");
+    }
+    assert_eq!(section.matches("<img src=\"data:image/jpeg;base64,").count(), 1);
+    data::manifest::write_rejects(&table, &[]).unwrap();
+    workspace.report(&format!("--split-dir {}", split_dir.display())).unwrap();
+    assert!(!self::page(&workspace).contains("left out"), "nothing is left out now");
+}
