@@ -147,14 +147,21 @@ pub fn rehearse(dir: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 /// If the link cannot be made.
 #[cfg(unix)]
 pub fn write_link(path: &Path, target: &Path) -> anyhow::Result<()> {
-    let make = || -> io::Result<()> {
-        let dir = parent(path);
-        fs::create_dir_all(dir)?;
-        let prefix = temporary_prefix("link");
-        let link = temporary(&prefix).make_in(dir, |name| std::os::unix::fs::symlink(target, name))?;
-        link.into_temp_path().persist(path).map_err(|e| e.error)
-    };
-    make().with_context(|| format!("cannot link {} to {}", path.display(), target.display()))
+    write_name(path, |temporary| std::os::unix::fs::symlink(target, temporary))
+        .with_context(|| format!("cannot link {} to {}", path.display(), target.display()))
+}
+
+/// Gives `path`, in one step and whatever stood there, what `make` makes under a temporary name: a link of any kind.
+/// Creates the directory where it is missing.
+///
+/// # Errors
+/// Those of `make`, or if it cannot get its name; what stood there is untouched then.
+pub fn write_name(path: &Path, make: impl FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
+    let dir = parent(path);
+    fs::create_dir_all(dir)?;
+    let prefix = temporary_prefix("link");
+    let made = temporary(&prefix).make_in(dir, make)?;
+    made.into_temp_path().persist(path).map_err(|e| e.error)
 }
 
 fn temporary_prefix(name: &str) -> String {

@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context;
 use serde::Serialize;
@@ -253,6 +253,10 @@ impl Place {
         let mut n_removed = 0;
         for (name, made) in outputs {
             let path = self.dir.join(name);
+            if !stays_inside(name) {
+                tracing::warn!("{} lists {name}, which is outside, and stays", self.record_path().display());
+                continue;
+            }
             match (digests.of_output(&path)?, made) {
                 (Content::Absent, _) => {}
                 (Content::Other(what), _) => tracing::warn!("{} is {what}, and stays", path.display()),
@@ -271,6 +275,11 @@ impl Place {
         dirs.iter().rev().for_each(|dir| remove_empty(dir));
         Ok(n_removed)
     }
+}
+
+/// Whether `name`, joined to a directory, is below it. A record may come from anywhere, and what it lists is removed.
+fn stays_inside(name: &str) -> bool {
+    !name.is_empty() && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// Removes a directory in which nothing is left.

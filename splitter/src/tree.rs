@@ -57,13 +57,15 @@ fn place(out: &Path, row: &Row, target: &Path, tree: Tree) -> anyhow::Result<()>
             if is_same_file(&source, target) {
                 return Ok(());
             }
-            link(target, |temporary| fs::hard_link(&source, temporary)).map_err(|e| match e.kind() {
-                io::ErrorKind::CrossesDevices => anyhow::anyhow!(
-                    "{}: they lie on different file systems, which a hard link cannot cross; \
+            commit::write_name(target, |temporary| fs::hard_link(&source, temporary)).map_err(|e| {
+                match e.kind() {
+                    io::ErrorKind::CrossesDevices => anyhow::anyhow!(
+                        "{}: they lie on different file systems, which a hard link cannot cross; \
                      use --tree copy or --tree symlink",
-                    shown()
-                ),
-                _ => anyhow::Error::new(e).context(shown()),
+                        shown()
+                    ),
+                    _ => anyhow::Error::new(e).context(shown()),
+                }
             })
         }
         Tree::Symlink => {
@@ -72,7 +74,7 @@ fn place(out: &Path, row: &Row, target: &Path, tree: Tree) -> anyhow::Result<()>
             if fs::read_link(target).is_ok_and(|old| old == pointee) {
                 return Ok(());
             }
-            link(target, |temporary| symlink(&pointee, temporary)).with_context(shown)
+            commit::write_name(target, |temporary| symlink(&pointee, temporary)).with_context(shown)
         }
         Tree::Copy => {
             let is_file = fs::symlink_metadata(target).is_ok_and(|m| m.is_file());
@@ -89,14 +91,6 @@ fn place(out: &Path, row: &Row, target: &Path, tree: Tree) -> anyhow::Result<()>
             copy.commit_without_directory()
         }
     }
-}
-
-/// Makes a link under a temporary name, then gives it its own: it replaces what was there, or nothing
-/// happens.
-fn link(target: &Path, make: impl FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
-    let folder = target.parent().unwrap_or(Path::new("."));
-    let temporary = tempfile::Builder::new().prefix(".link.tmp.").make_in(folder, make)?;
-    temporary.persist(target).map_err(|e| e.error)
 }
 
 #[cfg(unix)]

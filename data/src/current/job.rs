@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::digests::{Content, Digests};
-use super::{Input, Place};
+use super::{Input, Place, stays_inside};
 use crate::commit;
 use crate::provenance::Provenance;
 
@@ -23,11 +23,6 @@ impl Job {
     /// Whether the run is to begin anew, although something may be left of an earlier one.
     pub fn from_scratch(&self) -> bool {
         self.from_scratch
-    }
-
-    /// What earlier runs made, by name, with the digest; `None` where that run did not end.
-    pub fn made_before(&self) -> &BTreeMap<String, Option<String>> {
-        &self.made_before
     }
 
     /// Refuses to write `names` where something stands under one of them that no record of this stage speaks of.
@@ -94,7 +89,7 @@ impl Job {
     /// # Errors
     /// If one cannot be removed.
     pub fn discard_changed(&self) -> anyhow::Result<()> {
-        for (name, made) in &self.made_before {
+        for (name, made) in self.made_before.iter().filter(|(name, _)| stays_inside(name)) {
             let path = self.place.dir.join(name);
             let Content::File(found) = self.digests.of_output(&path)? else { continue };
             if made.as_ref().is_some_and(|made| *made != found) {

@@ -213,6 +213,25 @@ fn what_is_no_longer_made_goes_and_what_the_user_put_there_stays() {
     assert_eq!(work.reasons(1), ["not made yet"]);
 }
 
+/// A record comes with a folder that somebody else has made, and says what `--clean` removes.
+#[test]
+fn a_record_that_lists_files_elsewhere_removes_none_of_them() {
+    let work = Work::new();
+    work.run(1, &[]).unwrap();
+    let path = work.out("provenance.json");
+    let mut record = Provenance::read(&path).unwrap().unwrap();
+    let absolute = work.input("b").display().to_string();
+    for name in ["../in/a", "deep/../../in/c", &absolute] {
+        record.outputs.insert(name.to_owned(), None);
+    }
+    record.write(&path).unwrap();
+    work.run(1, &[]).unwrap();
+    record.write(&path).unwrap();
+    work.run(1, &["--clean"]).unwrap();
+    assert!(["a", "b", "c"].iter().all(|name| work.input(name).exists()));
+    assert!(!work.out("deep/a.copy").exists());
+}
+
 #[test]
 fn a_record_that_makes_no_sense_is_a_reason_and_no_licence_to_replace() {
     let work = Work::new();
