@@ -2,17 +2,17 @@
 
 use std::path::PathBuf;
 
-use data::current::Wanted;
+use data::current::RerunArgs;
 use data::manifest::MaxBad;
 use data::photo::Limits;
-use data::stage::{Manners, usage};
+use data::stage::{CommonArgs, usage};
 use serde_json::{Value, json};
 
+use crate::args::{Args, FillMode, Format, Replaced};
 use crate::draw::Ranges;
 use crate::encode::Encoding;
 use crate::transform::Size;
 use crate::warp::Fill;
-use crate::{Cli, FillMode, Format, Replaced};
 
 /// More copies of one picture than this are a slip of the finger.
 const MAX_COPIES: u32 = 10_000;
@@ -41,9 +41,9 @@ pub struct Config {
     /// How many rejected pictures are put up with.
     pub max_bad: MaxBad,
     /// What to do about copies that are there already.
-    pub wanted: Wanted,
+    pub rerun: RerunArgs,
     /// Seed, threads, noise.
-    pub manners: Manners,
+    pub common: CommonArgs,
 }
 
 /// How many copies are made.
@@ -89,10 +89,10 @@ impl Config {
     ///
     /// # Errors
     /// [`data::stage::Exit::Usage`] for a value outside its range, before anything is read.
-    pub fn new(cli: &Cli) -> anyhow::Result<Self> {
-        let amount = match cli.per_class {
+    pub fn new(args: &Args) -> anyhow::Result<Self> {
+        let amount = match args.per_class {
             Some(n) => Amount::PerClass(n),
-            None => Amount::Copies(cli.copies.unwrap_or(1)),
+            None => Amount::Copies(args.copies.unwrap_or(1)),
         };
         match amount {
             Amount::Copies(n) if n > MAX_COPIES => {
@@ -101,28 +101,28 @@ impl Config {
             Amount::PerClass(0) => return Err(usage("--per-class is 0, expected at least 1")),
             _ => {}
         }
-        if cli.replace_originals.is_some() && amount != Amount::Copies(1) {
+        if args.replace_originals.is_some() && amount != Amount::Copies(1) {
             return Err(usage("--replace-originals puts one copy in the place of a picture: use --copies 1"));
         }
-        if !(1..=100).contains(&cli.quality) {
-            return Err(usage(format!("--quality is {}, expected 1 to 100", cli.quality)));
+        if !(1..=100).contains(&args.quality) {
+            return Err(usage(format!("--quality is {}, expected 1 to 100", args.quality)));
         }
         Ok(Self {
-            manifest: cli.manifest.clone(),
-            out: cli.out.clone(),
+            manifest: args.manifest.clone(),
+            out: args.out.clone(),
             amount,
-            replaced: cli.replace_originals,
-            ranges: ranges(cli)?,
-            fill: fill(cli)?,
-            output_size: output_size(&cli.output_size)?,
-            encoding: match cli.format {
-                Format::Jpg => Encoding::Jpg { quality: cli.quality },
+            replaced: args.replace_originals,
+            ranges: ranges(args)?,
+            fill: fill(args)?,
+            output_size: output_size(&args.output_size)?,
+            encoding: match args.format {
+                Format::Jpg => Encoding::Jpg { quality: args.quality },
                 Format::Png => Encoding::Png,
             },
-            contact_sheet: cli.contact_sheet,
-            max_bad: cli.max_bad,
-            wanted: cli.wanted,
-            manners: cli.manners.clone(),
+            contact_sheet: args.contact_sheet,
+            max_bad: args.max_bad,
+            rerun: args.rerun,
+            common: args.common.clone(),
         })
     }
 
@@ -148,7 +148,7 @@ impl Config {
             Encoding::Png => ("png", None),
         };
         let mut parameters = json!({
-            "seed": self.manners.seed,
+            "seed": self.common.seed,
             amount: n,
             "rotation-range": ranges.rotation,
             "width-shift-range": ranges.width_shift,
@@ -172,7 +172,7 @@ impl Config {
     }
 }
 
-fn ranges(cli: &Cli) -> anyhow::Result<Ranges> {
+fn ranges(args: &Args) -> anyhow::Result<Ranges> {
     // Written so that NaN, which compares with nothing, is refused too.
     let within = |flag: &str, value: f64, good: bool, expected: &str| {
         if good { Ok(value) } else { Err(usage(format!("{flag} is {value}, expected {expected}"))) }
@@ -182,7 +182,7 @@ fn ranges(cli: &Cli) -> anyhow::Result<Ranges> {
         let expected = format!("0 to {most}: below 1 a share, from 1 on pixels");
         within(flag, value, (0.0..=most).contains(&value), &expected)
     };
-    let (rotation, shear, zoom) = (cli.rotation_range, cli.shear_range, cli.zoom_range);
+    let (rotation, shear, zoom) = (args.rotation_range, args.shear_range, args.zoom_range);
     Ok(Ranges {
         rotation: within(
             "--rotation-range",
@@ -190,8 +190,8 @@ fn ranges(cli: &Cli) -> anyhow::Result<Ranges> {
             (0.0..=180.0).contains(&rotation),
             "0 to 180 degrees",
         )?,
-        width_shift: shift("--width-shift-range", cli.width_shift_range)?,
-        height_shift: shift("--height-shift-range", cli.height_shift_range)?,
+        width_shift: shift("--width-shift-range", args.width_shift_range)?,
+        height_shift: shift("--height-shift-range", args.height_shift_range)?,
         shear: within(
             "--shear-range",
             shear,
@@ -199,8 +199,8 @@ fn ranges(cli: &Cli) -> anyhow::Result<Ranges> {
             "more than -90 and less than 90 degrees",
         )?,
         zoom: within("--zoom-range", zoom, (0.0..1.0).contains(&zoom), "0 or more and less than 1")?,
-        brightness: brightness(cli.brightness_range.as_deref())?,
-        horizontal_flip: cli.horizontal_flip,
+        brightness: brightness(args.brightness_range.as_deref())?,
+        horizontal_flip: args.horizontal_flip,
     })
 }
 
@@ -215,16 +215,16 @@ fn brightness(text: Option<&str>) -> anyhow::Result<(f64, f64)> {
     }
 }
 
-fn fill(cli: &Cli) -> anyhow::Result<Fill> {
-    if cli.cval.is_some() && cli.fill_mode != FillMode::Constant {
+fn fill(args: &Args) -> anyhow::Result<Fill> {
+    if args.cval.is_some() && args.fill_mode != FillMode::Constant {
         return Err(usage("--cval is the colour of --fill-mode constant, and another fill mode is set"));
     }
-    Ok(match cli.fill_mode {
+    Ok(match args.fill_mode {
         FillMode::Nearest => Fill::Nearest,
         FillMode::Reflect => Fill::Reflect,
         FillMode::Wrap => Fill::Wrap,
         FillMode::Constant => {
-            let text = cli.cval.as_deref().unwrap_or("0,0,0");
+            let text = args.cval.as_deref().unwrap_or("0,0,0");
             let parsed: Option<Vec<u8>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
             let colour = parsed.and_then(|channels| <[u8; 3]>::try_from(channels).ok());
             Fill::Constant(colour.ok_or_else(|| {
@@ -261,7 +261,7 @@ mod tests {
 
     fn config(flags: &[&str]) -> anyhow::Result<Config> {
         let typed = ["augmenter", "--manifest", "absent.csv", "--out", "absent"].iter().chain(flags);
-        Config::new(&Cli::try_parse_from(typed)?)
+        Config::new(&Args::try_parse_from(typed)?)
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub(crate) fn make(
     let mut decoded = None;
     let mut copies = Vec::new();
     for copy in 1..=n {
-        let parameters = config.ranges.draw(config.manners.seed, &row.seen_sha256(), copy, to);
+        let parameters = config.ranges.draw(config.common.seed, &row.seen_sha256(), copy, to);
         let path = paths::of_copy(config, row, copy, &parameters);
         let place = config.out.join(&path);
         let kept = job.is_intact(&path)?;

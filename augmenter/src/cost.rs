@@ -11,7 +11,7 @@ use data::photo::{Limits, decode};
 use data::provenance::{from_hex, sha256_hex};
 use rayon::prelude::*;
 
-use crate::Replaced;
+use crate::args::Replaced;
 use crate::config::{Amount, Config};
 use crate::warp::{Source, warp};
 use crate::{paths, plan};
@@ -94,7 +94,7 @@ fn cost(config: &Config, pictures: &Pictures, amount: Amount) -> anyhow::Result<
 /// How many of the copies are there, and their bytes.
 fn made_already(config: &Config, manifest: &Manifest, amount: Amount) -> (usize, u64) {
     let (mut n, mut bytes) = (0, 0);
-    let planned = plan::copies(&manifest.rows, amount, config.replaced, config.manners.seed);
+    let planned = plan::copies(&manifest.rows, amount, config.replaced, config.common.seed);
     for (row, planned) in manifest.rows.iter().zip(planned) {
         for copy in 1..=planned {
             let place = config.out.join(paths::of_drawn(config, row, copy));
@@ -136,7 +136,7 @@ fn rehearse(config: &Config, picture: &[u8], copies: u32, disk: &Path) -> anyhow
     let to = config.output_size.of(source.size());
     let mut n_bytes = 0;
     for copy in 1..=copies {
-        let parameters = config.ranges.draw(config.manners.seed, &digest, copy, to);
+        let parameters = config.ranges.draw(config.common.seed, &digest, copy, to);
         let bytes = config.encoding.encode(&warp(&source, &parameters, to, config.fill))?;
         commit::rehearse(disk, &bytes)?;
         n_bytes += bytes.len() as u64;

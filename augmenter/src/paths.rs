@@ -69,7 +69,7 @@ pub(crate) fn check_class(class: &str) -> anyhow::Result<()> {
 pub(crate) fn of_drawn(config: &Config, row: &Row, copy: u32) -> String {
     let (width, height) = row.size();
     let to = config.output_size.of(Size::new(width, height));
-    let parameters = config.ranges.draw(config.manners.seed, &row.seen_sha256(), copy, to);
+    let parameters = config.ranges.draw(config.common.seed, &row.seen_sha256(), copy, to);
     of_copy(config, row, copy, &parameters)
 }
 

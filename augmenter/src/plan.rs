@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use data::draw::stream;
 use data::manifest::{Row, Split};
 
-use crate::Replaced;
+use crate::args::Replaced;
 use crate::config::Amount;
 
 /// The number of copies of every row, in the rows' order; 0 for valid and test unless they are replaced.

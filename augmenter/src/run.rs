@@ -6,17 +6,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use data::current::{Asked, Job, Place};
+use data::current::{Inputs, Job, Place};
 use data::manifest::{self, Manifest, Row, Split};
 use data::photo::Reject;
 use data::{commit, stage};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::Cli;
+use crate::args::Args;
+use crate::args::Replaced;
 use crate::config::{Amount, Config};
 use crate::copy::{self, Copy};
-use crate::{Replaced, cost, paths, plan, sheet};
+use crate::{cost, paths, plan, sheet};
 
 const STAGE: &str = "augmenter";
 const PROVENANCE: &str = "provenance.json";
@@ -30,21 +31,21 @@ const TABLES: [&str; 3] = [manifest::REJECTS_FILE_NAME, TRANSFORMS, manifest::FI
 /// # Errors
 /// [`stage::Exit::Usage`] for arguments outside their ranges; anything that cannot be read or written;
 /// too many rejected pictures. The old manifest, if there was one, is untouched then.
-pub fn run(cli: &Cli) -> anyhow::Result<()> {
-    let config = Config::new(cli)?;
-    if cli.plan.plan {
-        return stage::print_summary(&config.manners, &cost::forecast(&config, &cli.plan)?);
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let config = Config::new(args)?;
+    if args.plan.plan {
+        return stage::print_summary(&config.common, &cost::forecast(&config, &args.plan)?);
     }
     let mut split = None;
     let place = Place::new(&config.out, PROVENANCE, STAGE);
-    let job = place
-        .start(&config.wanted, &config.manners, || asked(&config, split.insert(read_split(&config)?)))?;
+    let job =
+        place.start(&config.rerun, &config.common, || asked(&config, split.insert(read_split(&config)?)))?;
     let (Some(mut job), Some(split)) = (job, split) else { return Ok(()) };
     job.refuse_foreign(&[manifest::FILE_NAME])?;
     let _lock = commit::lock(&config.out, STAGE)?;
 
     let sources = source_paths(&config, &split)?;
-    let plan = plan::copies(&split.rows, config.amount, config.replaced, config.manners.seed);
+    let plan = plan::copies(&split.rows, config.amount, config.replaced, config.common.seed);
     let planned = split.rows.iter().zip(&plan).flat_map(|(row, &n)| {
         let config = &config;
         (1..=n).map(move |copy| paths::of_drawn(config, row, copy))
@@ -74,13 +75,13 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
         summary.n_ok,
         summary.n_rejected
     );
-    stage::print_summary(&config.manners, &summary)
+    stage::print_summary(&config.common, &summary)
 }
 
 /// What the copies depend on: the parameters, the split, and the pictures that it names.
-fn asked(config: &Config, split: &Manifest) -> anyhow::Result<Asked> {
+fn asked(config: &Config, split: &Manifest) -> anyhow::Result<Inputs> {
     let pictures = split.rows.iter().map(|row| (row.path.clone(), split.resolve(row)));
-    Ok(Asked::new(&config.parameters())?.file("the manifest", &config.manifest).files("pictures", pictures))
+    Ok(Inputs::new(&config.parameters())?.file("the manifest", &config.manifest).files("pictures", pictures))
 }
 
 fn read_split(config: &Config) -> anyhow::Result<Manifest> {
@@ -131,7 +132,7 @@ fn make_copies(
         images.display()
     );
     let n_to_do = plan.iter().filter(|&&n| n > 0).count();
-    let bar = stage::progress(&config.manners, n_to_do as u64, "pictures");
+    let bar = stage::progress(&config.common, n_to_do as u64, "pictures");
     let outcomes = split
         .rows
         .par_iter()
@@ -233,7 +234,7 @@ fn write_contact_sheet(config: &Config, result: &Outcome) -> anyhow::Result<bool
     if !config.contact_sheet || result.copies.is_empty() {
         return Ok(false);
     }
-    let rows = sheet::choose(&result.copies, config.manners.seed);
+    let rows = sheet::choose(&result.copies, config.common.seed);
     commit::write_bytes(&config.out.join(CONTACT_SHEET), &sheet::draw(&config.out, &rows)?)?;
     Ok(true)
 }

@@ -1,6 +1,6 @@
 //! Whether what a stage made is still what it would make: the one definition of "current".
 //!
-//! A stage says what it is asked for ([`Asked`]): its parameters and the files that it reads. This module
+//! A stage says what it is asked for ([`Inputs`]): its parameters and the files that it reads. This module
 //! compares that with the provenance beside its outputs: the format version, the parameters, the content of
 //! every input, and the content of every output. If all of it is equal, the stage is *current*: it says so,
 //! touches nothing and ends. Otherwise it says because of what, and runs.
@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 
 use crate::commit;
 use crate::provenance::{self, Provenance, canonical_json, to_hex};
-use crate::stage::{Exit, Manners, print_summary};
+use crate::stage::{CommonArgs, Exit, print_summary};
 use digests::{Content, Digests};
 pub use job::Job;
 
@@ -38,7 +38,7 @@ const N_LOGGED: usize = 5;
 /// What to do about outputs that are there already.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 #[command(next_help_heading = "Up to date")]
-pub struct Wanted {
+pub struct RerunArgs {
     /// Say whether the outputs are up to date, and if not because of what; exit code 0 or 1. Does nothing else
     #[arg(long, conflicts_with_all = ["force", "clean"])]
     pub check: bool,
@@ -61,7 +61,7 @@ pub struct Place {
 
 /// What a stage's result depends on.
 #[derive(Debug, Default)]
-pub struct Asked {
+pub struct Inputs {
     parameters: Value,
     inputs: BTreeMap<&'static str, Input>,
 }
@@ -76,7 +76,7 @@ enum Input {
     Value(String),
 }
 
-impl Asked {
+impl Inputs {
     /// For these parameters, a JSON object by flag name.
     ///
     /// # Errors
@@ -148,11 +148,11 @@ impl Place {
     /// [`Exit::Stale`] for `--check` of outputs that are not current; what `asked` fails with; an interruption.
     pub fn start(
         &self,
-        wanted: &Wanted,
-        manners: &Manners,
-        asked: impl FnOnce() -> anyhow::Result<Asked>,
+        rerun: &RerunArgs,
+        common: &CommonArgs,
+        asked: impl FnOnce() -> anyhow::Result<Inputs>,
     ) -> anyhow::Result<Option<Job>> {
-        if wanted.clean {
+        if rerun.clean {
             return self.clean().map(|()| None);
         }
         let recorded = self.recorded();
@@ -164,13 +164,13 @@ impl Place {
             let because = reasons::why(self, &recorded, &asked.parameters, &inputs, &mut digests)?;
             Ok((asked.parameters, inputs, digests, because))
         });
-        if wanted.check {
+        if rerun.check {
             let because = state.map(|(.., because)| because);
-            return self.answer(manners, because.or_else(could_not_tell)?).map(|()| None);
+            return self.answer(common, because.or_else(could_not_tell)?).map(|()| None);
         }
         let (parameters, inputs, digests, because) = state?;
-        if because.is_empty() && !wanted.force {
-            print_summary(manners, &Answer { stage: self.stage, current: true, because })?;
+        if because.is_empty() && !rerun.force {
+            print_summary(common, &Answer { stage: self.stage, current: true, because })?;
             return Ok(None);
         }
         self.log(&because);
@@ -183,12 +183,12 @@ impl Place {
         };
         let made_before = recorded.ok().flatten().map(|p| p.outputs).unwrap_or_default();
         let place = self.clone();
-        Ok(Some(Job { place, provenance, made_before, has_record, digests, from_scratch: wanted.force }))
+        Ok(Some(Job { place, provenance, made_before, has_record, digests, from_scratch: rerun.force }))
     }
 
-    fn answer(&self, manners: &Manners, because: Vec<String>) -> anyhow::Result<()> {
+    fn answer(&self, common: &CommonArgs, because: Vec<String>) -> anyhow::Result<()> {
         let current = because.is_empty();
-        print_summary(manners, &Answer { stage: self.stage, current, because })?;
+        print_summary(common, &Answer { stage: self.stage, current, because })?;
         if current { Ok(()) } else { Err(Exit::Stale.into()) }
     }
 

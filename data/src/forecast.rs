@@ -396,13 +396,13 @@ mod tests {
     use crate::manifest::{self, Augmented};
 
     #[derive(Debug, clap::Parser)]
-    struct Cli {
+    struct Args {
         #[command(flatten)]
         plan: PlanArgs,
     }
 
     fn args(flags: &[&str]) -> PlanArgs {
-        Cli::try_parse_from(["x", "--plan"].iter().chain(flags)).unwrap().plan
+        Args::try_parse_from(["x", "--plan"].iter().chain(flags)).unwrap().plan
     }
 
     #[test]

@@ -16,7 +16,7 @@ use image::codecs::jpeg::JpegEncoder;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::current::{Asked, Place, Wanted};
+use crate::current::{Inputs, Place, RerunArgs};
 use crate::{breeds, commit, draw, stage};
 use builds::{BREEDS, Painted};
 use easel::Easel;
@@ -53,7 +53,7 @@ const PROVENANCE: &str = ".sample.json";
                   to match. The pictures are drawings, the same for the same seed on any number of threads.",
     after_help = "Example: sample --out data/runs/sample/raw --profiles data/runs/sample/profiles"
 )]
-struct Cli {
+struct Args {
     /// Folder for the pictures, one folder a class
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -67,19 +67,19 @@ struct Cli {
     #[arg(long, value_name = "PIXELS", default_value_t = 256)]
     size: u32,
     #[command(flatten)]
-    wanted: Wanted,
+    rerun: RerunArgs,
     #[command(flatten)]
-    manners: stage::Manners,
+    common: stage::CommonArgs,
 }
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    stage::main(|cli: &Cli| &cli.manners, run)
+    stage::main(|args: &Args| &args.common, run)
 }
 
-fn run(cli: &Cli) -> anyhow::Result<()> {
-    let config = Config::new(cli)?;
-    let pictures = paint_into(&config, cli, &config.out, "sample", |config, easel, done| {
+fn run(args: &Args) -> anyhow::Result<()> {
+    let config = Config::new(args)?;
+    let pictures = paint_into(&config, args, &config.out, "sample", |config, easel, done| {
         write_pictures(config, easel, done)
     });
     // Both are answered, whatever the answer to the first.
@@ -87,7 +87,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     let profiles = match (&config.profiles, &pictures) {
         (None, _) => Ok(None),
         (Some(_), Err(error)) if !stale(error) => Ok(None),
-        (Some(dir), _) => paint_into(&config, cli, dir, "sample profiles", |config, easel, _| {
+        (Some(dir), _) => paint_into(&config, args, dir, "sample profiles", |config, easel, _| {
             profiles::write(config, easel)
         }),
     };
@@ -101,19 +101,19 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         profiles: photos.map_or(0, |_| profiles::COUNT),
         photos: photos.unwrap_or(0),
     };
-    stage::print_summary(&cli.manners, &summary)
+    stage::print_summary(&args.common, &summary)
 }
 
 /// Lets `paint` fill the folder `dir`, unless it is current; the number of pictures.
 fn paint_into(
     config: &Config,
-    cli: &Cli,
+    args: &Args,
     dir: &Path,
     what: &'static str,
     paint: impl FnOnce(&Config, &Easel<'_>, &(dyn Fn() + Sync)) -> anyhow::Result<usize>,
 ) -> anyhow::Result<Option<usize>> {
     let place = Place::new(dir, PROVENANCE, what);
-    let Some(mut job) = place.start(&cli.wanted, &cli.manners, || Asked::new(&config.parameters()))? else {
+    let Some(mut job) = place.start(&args.rerun, &args.common, || Inputs::new(&config.parameters()))? else {
         return Ok(None);
     };
     let _lock = commit::lock(dir, "sample")?;
@@ -126,7 +126,7 @@ fn paint_into(
     }
     job.plan(ours)?;
     let easel = Easel::new(dir, &job);
-    let bar = stage::progress(&cli.manners, (classes().len() * config.per_class) as u64, "pictures");
+    let bar = stage::progress(&args.common, (classes().len() * config.per_class) as u64, "pictures");
     let n = paint(config, &easel, &|| bar.inc(1))?;
     bar.finish_and_clear();
     let made = easel.finish()?;
@@ -145,19 +145,22 @@ struct Config {
 }
 
 impl Config {
-    fn new(cli: &Cli) -> anyhow::Result<Self> {
-        if !(1..=100_000).contains(&cli.per_class) {
-            return Err(stage::usage(format!("--per-class must be from 1 to 100000, got {}", cli.per_class)));
+    fn new(args: &Args) -> anyhow::Result<Self> {
+        if !(1..=100_000).contains(&args.per_class) {
+            return Err(stage::usage(format!(
+                "--per-class must be from 1 to 100000, got {}",
+                args.per_class
+            )));
         }
-        if !(32..=2048).contains(&cli.size) {
-            return Err(stage::usage(format!("--size must be from 32 to 2048 pixels, got {}", cli.size)));
+        if !(32..=2048).contains(&args.size) {
+            return Err(stage::usage(format!("--size must be from 32 to 2048 pixels, got {}", args.size)));
         }
         Ok(Self {
-            out: cli.out.clone(),
-            profiles: cli.profiles.clone(),
-            per_class: cli.per_class,
-            size: cli.size,
-            seed: cli.manners.seed,
+            out: args.out.clone(),
+            profiles: args.profiles.clone(),
+            per_class: args.per_class,
+            size: args.size,
+            seed: args.common.seed,
         })
     }
 
@@ -279,7 +282,7 @@ mod tests {
         let profiles = config.profiles.as_deref().unwrap().to_str().unwrap();
         let (per_class, size, seed) =
             (config.per_class.to_string(), config.size.to_string(), config.seed.to_string());
-        run(&Cli::parse_from([
+        run(&Args::parse_from([
             "sample",
             "--quiet",
             "--out",
@@ -361,7 +364,7 @@ mod tests {
         let (raw, profiles) = (dir.path().join("raw"), dir.path().join("profiles"));
         let flags = |flag: &'static str| {
             let (raw, profiles) = (raw.to_str().unwrap(), profiles.to_str().unwrap());
-            run(&Cli::parse_from([
+            run(&Args::parse_from([
                 "sample",
                 "--quiet",
                 "--out",
@@ -459,8 +462,8 @@ mod tests {
     fn wrong_ranges_are_usage_errors() {
         use clap::Parser;
         for bad in ["--per-class=0", "--size=31", "--size=4096"] {
-            let cli = Cli::parse_from(["sample", "--out", "x", bad]);
-            let error = Config::new(&cli).unwrap_err();
+            let args = Args::parse_from(["sample", "--out", "x", bad]);
+            let error = Config::new(&args).unwrap_err();
             assert!(matches!(error.downcast_ref(), Some(stage::Exit::Usage(_))), "{bad}: {error}");
         }
     }

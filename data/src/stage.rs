@@ -16,7 +16,7 @@ use serde::Serialize;
 
 /// The flags that every program has.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Manners {
+pub struct CommonArgs {
     /// Seed of every random draw
     #[arg(long, global = true, default_value_t = 42, help_heading = "Common")]
     pub seed: u64,
@@ -71,11 +71,11 @@ pub fn usage(message: impl fmt::Display) -> anyhow::Error {
 
 /// Runs a program: sets up logs, threads and signals, calls `run`, prints its error, gives the exit code.
 pub fn main<C: clap::Parser>(
-    manners: impl FnOnce(&C) -> &Manners,
+    common: impl FnOnce(&C) -> &CommonArgs,
     run: impl FnOnce(&C) -> anyhow::Result<()>,
 ) -> ExitCode {
-    let cli = C::parse();
-    let outcome = set_up(manners(&cli)).and_then(|()| run(&cli));
+    let args = C::parse();
+    let outcome = set_up(common(&args)).and_then(|()| run(&args));
     let Err(error) = outcome else { return ExitCode::SUCCESS };
     if is_closed_pipe(&error) {
         // The reader has gone, as in `stage | head -1`: there is nobody to complain to.
@@ -89,8 +89,8 @@ pub fn main<C: clap::Parser>(
     ExitCode::from(exit.map_or(1, Exit::code))
 }
 
-fn set_up(manners: &Manners) -> anyhow::Result<()> {
-    let level = match (manners.quiet, manners.verbose) {
+fn set_up(common: &CommonArgs) -> anyhow::Result<()> {
+    let level = match (common.quiet, common.verbose) {
         (true, _) => tracing::Level::ERROR,
         (_, 0) => tracing::Level::INFO,
         (_, 1) => tracing::Level::DEBUG,
@@ -107,7 +107,7 @@ fn set_up(manners: &Manners) -> anyhow::Result<()> {
         // A log that nobody can read any more is no reason to end, and certainly none to panic.
         .log_internal_errors(false)
         .try_init();
-    let _ = rayon::ThreadPoolBuilder::new().num_threads(manners.threads).build_global();
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(common.threads).build_global();
     watch_signals().context("cannot watch for signals")
 }
 
@@ -144,8 +144,8 @@ pub fn check_interrupted() -> Result<(), Exit> {
 
 /// A progress bar over `n` of `unit` on stderr, with rate and time left; hidden when stderr is no
 /// terminal or the user wants quiet.
-pub fn progress(manners: &Manners, n: u64, unit: &str) -> ProgressBar {
-    let target = if manners.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+pub fn progress(common: &CommonArgs, n: u64, unit: &str) -> ProgressBar {
+    let target = if common.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let bar = ProgressBar::with_draw_target(Some(n), target);
     let template = format!("{{wide_bar}} {{pos}}/{{len}} {unit}  {{per_sec}}  {{eta}} left  {{msg}}");
     if let Ok(style) = ProgressStyle::with_template(&template) {
@@ -155,8 +155,8 @@ pub fn progress(manners: &Manners, n: u64, unit: &str) -> ProgressBar {
 }
 
 /// [`progress`] over `n` bytes of a download.
-pub fn progress_of_bytes(manners: &Manners, n: u64) -> ProgressBar {
-    let bar = progress(manners, n, "bytes");
+pub fn progress_of_bytes(common: &CommonArgs, n: u64) -> ProgressBar {
+    let bar = progress(common, n, "bytes");
     let template = "{wide_bar} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {msg}";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
@@ -168,9 +168,9 @@ pub fn progress_of_bytes(manners: &Manners, n: u64) -> ProgressBar {
 ///
 /// # Errors
 /// If stdout cannot be written.
-pub fn print_summary<S: Serialize + fmt::Display>(manners: &Manners, summary: &S) -> anyhow::Result<()> {
-    let text = if manners.json { serde_json::to_string(summary)? } else { summary.to_string() };
-    if manners.quiet && !manners.json {
+pub fn print_summary<S: Serialize + fmt::Display>(common: &CommonArgs, summary: &S) -> anyhow::Result<()> {
+    let text = if common.json { serde_json::to_string(summary)? } else { summary.to_string() };
+    if common.quiet && !common.json {
         return Ok(());
     }
     print_line(&text)

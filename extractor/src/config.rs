@@ -5,14 +5,14 @@ use std::str::FromStr;
 
 use anyhow::Context;
 use candle_core::Device;
-use data::current::Asked;
+use data::current::Inputs;
 use data::features::Dtype;
 use data::manifest::{Manifest, MaxBad};
 use data::recipe::{Pool, Recipe};
 use data::stage::usage;
 use serde_json::json;
 
-use crate::cli::Cli;
+use crate::args::Args;
 use crate::feature_extractor::check_image_size;
 use crate::preprocess::{self, Preset};
 use crate::vgg16::{self, Engine};
@@ -44,33 +44,33 @@ pub(crate) struct Config {
 impl Config {
     /// # Errors
     /// A usage error for what lies outside its range.
-    pub(crate) fn check(cli: &Cli) -> anyhow::Result<Self> {
-        let preset = Preset::find(&cli.preset).map_err(|e| usage(format!("--preset: {e}")))?;
-        let image_size = cli.image_size.unwrap_or(preset.image_size);
+    pub(crate) fn check(args: &Args) -> anyhow::Result<Self> {
+        let preset = Preset::find(&args.preset).map_err(|e| usage(format!("--preset: {e}")))?;
+        let image_size = args.image_size.unwrap_or(preset.image_size);
         check_image_size(image_size).map_err(|e| usage(format!("--image-size: {e}")))?;
-        if !(1..=MAX_BATCH_SIZE).contains(&cli.batch_size) {
-            return Err(usage(format!("--batch-size: {} is outside 1 to {MAX_BATCH_SIZE}", cli.batch_size)));
+        if !(1..=MAX_BATCH_SIZE).contains(&args.batch_size) {
+            return Err(usage(format!("--batch-size: {} is outside 1 to {MAX_BATCH_SIZE}", args.batch_size)));
         }
         Engine::from_env()?;
-        let weights = match &cli.weights {
-            Source::Hub { .. } => Source::Hub { full: cli.full },
-            _ if cli.full => return Err(usage("--full goes with --weights hub alone")),
+        let weights = match &args.weights {
+            Source::Hub { .. } => Source::Hub { full: args.full },
+            _ if args.full => return Err(usage("--full goes with --weights hub alone")),
             other => other.clone(),
         };
-        let beside_out = || cli.out.parent().unwrap_or(Path::new("")).join("weights");
+        let beside_out = || args.out.parent().unwrap_or(Path::new("")).join("weights");
         Ok(Self {
-            manifest: cli.manifest.clone(),
-            out: cli.out.clone(),
+            manifest: args.manifest.clone(),
+            out: args.out.clone(),
             weights,
-            weights_dir: cli.weights_dir.clone().unwrap_or_else(beside_out),
+            weights_dir: args.weights_dir.clone().unwrap_or_else(beside_out),
             preset,
             image_size,
-            pool: cli.pool,
-            dtype: cli.dtype,
-            batch_size: cli.batch_size,
-            part: cli.shard,
-            device: cli.device,
-            max_bad: cli.max_bad,
+            pool: args.pool,
+            dtype: args.dtype,
+            batch_size: args.batch_size,
+            part: args.shard,
+            device: args.device,
+            max_bad: args.max_bad,
         })
     }
 
@@ -78,7 +78,7 @@ impl Config {
     ///
     /// # Errors
     /// If the parameters are no JSON.
-    pub(crate) fn asked(&self, manifest: &Manifest, seed: u64) -> anyhow::Result<Asked> {
+    pub(crate) fn asked(&self, manifest: &Manifest, seed: u64) -> anyhow::Result<Inputs> {
         let weights = match &self.weights {
             // What a file is called changes nothing: its content is an input.
             Source::File(_) => "file".to_owned(),
@@ -96,7 +96,7 @@ impl Config {
             "max-bad": self.max_bad.to_string(),
         });
         let pictures = manifest.rows.iter().map(|row| (row.path.clone(), manifest.resolve(row)));
-        Ok(Asked::new(&parameters)?
+        Ok(Inputs::new(&parameters)?
             .file("the manifest", &self.manifest)
             .files("pictures", pictures)
             .file(WEIGHTS, &self.weights.depends_on(seed, &self.weights_dir)))

@@ -9,7 +9,7 @@
 use std::process::ExitCode;
 
 mod ahead;
-mod cli;
+mod args;
 mod config;
 mod conv3x3;
 mod cost;
@@ -22,7 +22,7 @@ mod stored;
 pub mod vgg16;
 pub mod weights;
 
-pub use cli::Cli;
+pub use args::Args;
 pub use config::DeviceKind;
 pub use feature_extractor::FeatureExtractor;
 pub use preprocess::{Preset, preprocess};
@@ -31,5 +31,5 @@ pub use vgg16::Vgg16;
 
 /// The program `extractor`.
 pub fn main() -> ExitCode {
-    data::stage::main(|cli: &Cli| &cli.manners, run)
+    data::stage::main(|args: &Args| &args.common, run)
 }

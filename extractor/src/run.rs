@@ -13,7 +13,7 @@ use data::manifest::{self, Manifest, REJECTS_FILE_NAME};
 use data::stage;
 use serde::Serialize;
 
-use crate::cli::Cli;
+use crate::args::Args;
 use crate::config::{self, Config, Part};
 use crate::cost;
 use crate::extraction::{self, Outcome, Task};
@@ -29,25 +29,25 @@ const PROVENANCE: &str = "provenance.json";
 ///
 /// # Errors
 /// See [`stage::main`] for the exit codes that they become.
-pub fn run(cli: &Cli) -> anyhow::Result<()> {
-    let config = Config::check(cli)?;
-    if cli.plan.plan {
-        return stage::print_summary(&cli.manners, &cost::forecast(&config, &cli.plan, cli.manners.seed)?);
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let config = Config::check(args)?;
+    if args.plan.plan {
+        return stage::print_summary(&args.common, &cost::forecast(&config, &args.plan, args.common.seed)?);
     }
-    if cli.wanted.clean {
+    if args.rerun.clean {
         weights::remove_made(&config.weights_dir)?;
     }
-    let seed = cli.manners.seed;
+    let seed = args.common.seed;
     let mut manifest = None;
     let place = Place::new(&config.out, PROVENANCE, STAGE);
-    let job = place.start(&cli.wanted, &cli.manners, || {
+    let job = place.start(&args.rerun, &args.common, || {
         config.asked(manifest.insert(Manifest::read(&config.manifest)?), seed)
     })?;
     let (Some(mut job), Some(manifest)) = (job, manifest) else { return Ok(()) };
 
     let device = config.device.open()?;
     let shards = plan(&manifest)?;
-    let file = config.weights.provide(&cli.manners, &config.weights_dir)?;
+    let file = config.weights.provide(&args.common, &config.weights_dir)?;
     job.provided(config::WEIGHTS, &config.weights.depends_on(seed, &config.weights_dir))?;
     let weights = Weights::read(&file)?;
     let recipe = config.recipe(config.weights.name(seed), weights.sha256.clone());
@@ -67,7 +67,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
     };
     job.plan(outputs())?;
     let n_to_compute: usize = tasks.iter().map(|task| task.to_compute.len()).sum();
-    let bar = stage::progress(&cli.manners, n_to_compute as u64, "pictures");
+    let bar = stage::progress(&args.common, n_to_compute as u64, "pictures");
     let work = extraction::Job {
         manifest: &manifest,
         extractor: &extractor,
@@ -85,7 +85,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
     if indexed {
         job.finish(outputs())?;
     }
-    stage::print_summary(&cli.manners, &summarise(&config.out, &tasks, &layout, &outcome, indexed)?)
+    stage::print_summary(&args.common, &summarise(&config.out, &tasks, &layout, &outcome, indexed)?)
 }
 
 /// What this run's part of the shards still needs.

@@ -13,7 +13,7 @@ mod slim;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use data::stage::Manners;
+use data::stage::CommonArgs;
 use data::weights::Digest;
 
 use crate::vgg16::{LAYERS, Layer};
@@ -137,10 +137,10 @@ impl Source {
     ///
     /// # Errors
     /// If it cannot be made.
-    pub fn provide(&self, manners: &Manners, weights_dir: &Path) -> anyhow::Result<PathBuf> {
+    pub fn provide(&self, common: &CommonArgs, weights_dir: &Path) -> anyhow::Result<PathBuf> {
         match self {
             Source::Seeded => {
-                let seed = manners.seed;
+                let seed = common.seed;
                 let path = write_seeded(seed, weights_dir)?;
                 tracing::warn!(
                     "the weights are random, drawn from seed {seed}: the features know nothing of dogs; \
@@ -148,7 +148,7 @@ impl Source {
                 );
                 Ok(path)
             }
-            Source::Hub { full } => hub::provide(&hub::PINNED, *full, manners, weights_dir),
+            Source::Hub { full } => hub::provide(&hub::PINNED, *full, common, weights_dir),
             Source::File(path) if pth::is_pth(path) => pth::convert(path, weights_dir, &LAYERS),
             Source::File(path) => Ok(path.clone()),
         }

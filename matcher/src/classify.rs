@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use data::stage::{Manners, print_line, progress, usage};
+use data::stage::{CommonArgs, print_line, progress, usage};
 use serde::Serialize;
 
 use crate::detect::Classes;
@@ -53,9 +53,9 @@ impl Config {
 ///
 /// # Errors
 /// If the model cannot be used, the user interrupts, or no photo could be read.
-pub fn classify(config: &Config, manners: &Manners) -> anyhow::Result<()> {
+pub fn classify(config: &Config, common: &CommonArgs) -> anyhow::Result<()> {
     let model = Model::open(&config.model)?;
-    let bar = progress(manners, config.photos.len() as u64, "photos");
+    let bar = progress(common, config.photos.len() as u64, "photos");
     let mut n_read = 0;
     for batch in config.photos.chunks(BATCH_SIZE) {
         let seen = model.look(batch, |path| read_named(path))?;
@@ -65,8 +65,8 @@ pub fn classify(config: &Config, manners: &Manners) -> anyhow::Result<()> {
                 Err(reject) => Answer::broken(path, reject.reason.name(), &reject.detail),
                 Ok(verdict) => Answer::seen(path, &verdict, config, model.classes()),
             };
-            let text = if manners.json { serde_json::to_string(&answer)? } else { answer.block() };
-            if manners.json || !manners.quiet {
+            let text = if common.json { serde_json::to_string(&answer)? } else { answer.block() };
+            if common.json || !common.quiet {
                 bar.suspend(|| print_line(&text))?;
             }
         }

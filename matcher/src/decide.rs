@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use data::commit;
 use data::current::Place;
 use data::provenance::sha256_hex;
-use data::stage::{Manners, check_interrupted, print_line, progress};
+use data::stage::{CommonArgs, check_interrupted, print_line, progress};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -79,15 +79,15 @@ impl fmt::Display for Summary {
 /// # Errors
 /// If the table or the model cannot be used, nothing in the table is a profile, an output cannot be
 /// written, or the user interrupts; no decisions appear then.
-pub fn decide(config: &Config, manners: &Manners) -> anyhow::Result<Option<Summary>> {
-    let nobody = config.if_any && !config.wanted.clean && !config.profiles.exists();
+pub fn decide(config: &Config, common: &CommonArgs) -> anyhow::Result<Option<Summary>> {
+    let nobody = config.if_any && !config.rerun.clean && !config.profiles.exists();
     if nobody {
         print_line(&format!("no {}: nobody to match with yet", config.profiles.display()))?;
         return Ok(None);
     }
     let place = Place::new(&config.out, "provenance.json", "matcher decide");
-    let job = place.start(&config.wanted, manners, || config.asked())?;
-    if config.wanted.clean || config.wanted.force {
+    let job = place.start(&config.rerun, common, || config.asked())?;
+    if config.rerun.clean || config.rerun.force {
         SeenBefore::forget(&config.out)?;
     }
     let Some(mut job) = job else { return Ok(None) };
@@ -110,7 +110,7 @@ pub fn decide(config: &Config, manners: &Manners) -> anyhow::Result<Option<Summa
         summary: Summary::new(config.out.join(gallery::FILE_NAME)),
     };
     let mut profiles = Profiles::open(&config.profiles)?;
-    let bar = progress(manners, n_rows, "profiles");
+    let bar = progress(common, n_rows, "profiles");
     while run.decide_group(&mut profiles, &bar)? {}
     bar.finish_and_clear();
 

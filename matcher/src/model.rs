@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use candle_core::Device;
 use data::breeds::SizeThresholds;
-use data::current::Asked;
+use data::current::Inputs;
 use data::head::{self, HeadInfo};
 use data::photo::{self, Limits, Reject};
 use data::provenance::sha256_file;
@@ -64,7 +64,7 @@ impl ModelConfig {
     ///
     /// # Errors
     /// If the weights are in a directory that cannot be listed.
-    pub(crate) fn add_to(&self, asked: Asked) -> anyhow::Result<Asked> {
+    pub(crate) fn add_to(&self, asked: Inputs) -> anyhow::Result<Inputs> {
         let asked = asked
             .file("the head", &self.model.join(head::FILE_NAME))
             .value("how answers are read", &(self.min_dog, self.size_thresholds.kg, &self.not_a_dog))?;

@@ -119,7 +119,7 @@ impl Work {
             Some(path) => self.path(path).to_str().unwrap().to_owned(),
             None => arg.to_owned(),
         };
-        run(&Cli::try_parse_from(all.split_whitespace().map(resolve))?)
+        run(&Args::try_parse_from(all.split_whitespace().map(resolve))?)
     }
 
     /// The decisions as (id, decision, reason).

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use data::current::Wanted;
+use data::current::RerunArgs;
 use data::manifest::MaxBad;
-use data::stage::{Manners, usage};
+use data::stage::{CommonArgs, usage};
 use serde_json::{Value, json};
 
+use crate::args::{Args, Duplicates, Inspect, Tree};
 use crate::assign::Rule;
-use crate::{Cli, Duplicates, Inspect, Tree, places};
+use crate::places;
 
 /// How far from 1 a ratio may sum: 0.333,0.333,0.334 is meant well, 0.33,0.33,0.33 is not.
 const RATIO_TOLERANCE: f64 = 1e-6;
@@ -30,9 +31,9 @@ pub(crate) struct Config {
     pub(crate) annotations: Option<PathBuf>,
     pub(crate) inspect: Inspect,
     pub(crate) max_bad: MaxBad,
-    pub(crate) wanted: Wanted,
+    pub(crate) rerun: RerunArgs,
     pub(crate) dry_run: bool,
-    pub(crate) manners: Manners,
+    pub(crate) common: CommonArgs,
 }
 
 /// The way of splitting.
@@ -49,33 +50,33 @@ pub(crate) enum Plan {
 }
 
 impl Config {
-    /// Checks `cli`.
+    /// Checks `args`.
     ///
     /// # Errors
     /// [`data::stage::Exit::Usage`] for values out of range, before anything is read; other errors if
     /// `--images` is no folder or lies in `--out` or around it.
-    pub(crate) fn check(cli: &Cli) -> anyhow::Result<Self> {
-        let plan = plan(cli)?;
-        places::check_images(&cli.images)?;
-        let prefix = places::prefix(&cli.images, &cli.out)?;
+    pub(crate) fn check(args: &Args) -> anyhow::Result<Self> {
+        let plan = plan(args)?;
+        places::check_images(&args.images)?;
+        let prefix = places::prefix(&args.images, &args.out)?;
         Ok(Self {
-            images: cli.images.clone(),
-            out: cli.out.clone(),
+            images: args.images.clone(),
+            out: args.out.clone(),
             prefix,
             rule: Rule {
                 plan,
-                allow_small: cli.allow_small,
-                allow_one_class: cli.allow_one_class,
-                seed: cli.manners.seed,
+                allow_small: args.allow_small,
+                allow_one_class: args.allow_one_class,
+                seed: args.common.seed,
             },
-            tree: cli.tree,
-            duplicates: cli.duplicates,
-            annotations: cli.crop_to_box.clone(),
-            inspect: cli.inspect,
-            max_bad: cli.max_bad,
-            wanted: cli.wanted,
-            dry_run: cli.dry_run,
-            manners: cli.manners.clone(),
+            tree: args.tree,
+            duplicates: args.duplicates,
+            annotations: args.crop_to_box.clone(),
+            inspect: args.inspect,
+            max_bad: args.max_bad,
+            rerun: args.rerun,
+            dry_run: args.dry_run,
+            common: args.common.clone(),
         })
     }
 
@@ -113,18 +114,18 @@ impl Config {
     }
 }
 
-fn plan(cli: &Cli) -> anyhow::Result<Plan> {
-    match cli.fixed[..] {
+fn plan(args: &Args) -> anyhow::Result<Plan> {
+    match args.fixed[..] {
         [] => {}
         [0] | [0, 0] => return Err(usage("--fixed 0 leaves both valid and test empty")),
         [n] => return Ok(Plan::Fixed { n_valid: n, n_test: n }),
         [n_valid, n_test] => return Ok(Plan::Fixed { n_valid, n_test }),
         _ => return Err(usage("--fixed takes one or two counts, valid and test, as in 10,20")),
     }
-    match &cli.split_list[..] {
+    match &args.split_list[..] {
         [] => {}
         [train, test] => {
-            let valid_share = cli.valid_share;
+            let valid_share = args.valid_share;
             if !(0.0..1.0).contains(&valid_share) {
                 return Err(usage(format!("--valid-share is {valid_share}, expected 0 or more and below 1")));
             }
@@ -132,10 +133,10 @@ fn plan(cli: &Cli) -> anyhow::Result<Plan> {
         }
         _ => return Err(usage("--split-list takes two files, as in train_list.mat,test_list.mat")),
     }
-    let Ok(ratio) = <[f64; 3]>::try_from(cli.ratio.clone()) else {
+    let Ok(ratio) = <[f64; 3]>::try_from(args.ratio.clone()) else {
         return Err(usage(format!(
             "--ratio takes three shares, train,valid,test, found {}; 0 leaves a part empty, as in 0.8,0.2,0",
-            cli.ratio.len()
+            args.ratio.len()
         )));
     };
     if let Some(share) = ratio.iter().find(|share| !(0.0..=1.0).contains(*share)) {
@@ -148,5 +149,5 @@ fn plan(cli: &Cli) -> anyhow::Result<Plan> {
     if ratio[0] == 0.0 {
         return Err(usage("--ratio leaves train empty"));
     }
-    Ok(if cli.unshuffled { Plan::Unshuffled(ratio) } else { Plan::Ratio(ratio) })
+    Ok(if args.unshuffled { Plan::Unshuffled(ratio) } else { Plan::Ratio(ratio) })
 }

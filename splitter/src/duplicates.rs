@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use data::manifest::Split;
 use data::photo::{Reason, Reject};
 
-use crate::Duplicates;
+use crate::args::Duplicates;
 use crate::config::Config;
 use crate::inspect::{Inspection, Picture};
 

@@ -8,7 +8,7 @@ use data::stage::{self, Exit};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::Inspect;
+use crate::args::Inspect;
 use crate::config::Config;
 use crate::scan::{Candidate, Listing};
 
@@ -54,7 +54,7 @@ pub(crate) fn inspect(
 ) -> anyhow::Result<Inspection> {
     let mut found = Inspection { pictures: Vec::with_capacity(listing.candidates.len()), rejects: absent };
     let mut n_animated = 0;
-    let bar = stage::progress(&config.manners, listing.candidates.len() as u64, "pictures");
+    let bar = stage::progress(&config.common, listing.candidates.len() as u64, "pictures");
     for chunk in listing.candidates.chunks(CHUNK) {
         let looked: Result<Vec<_>, Exit> = chunk
             .par_iter()

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use data::commit::{self, Lock};
-use data::current::{Asked, Job};
+use data::current::{Inputs, Job};
 use data::manifest::{self, Crop, Row, Split};
 use data::photo::Reject;
 
@@ -19,13 +19,13 @@ pub(crate) const PROVENANCE: &str = "provenance.json";
 ///
 /// # Errors
 /// If the parameters are no JSON.
-pub(crate) fn asked(config: &Config, listing: &Listing) -> anyhow::Result<Asked> {
+pub(crate) fn asked(config: &Config, listing: &Listing) -> anyhow::Result<Inputs> {
     let pictures = listing.candidates.iter().map(|candidate| {
         let class = &listing.classes[candidate.class as usize];
         let name = format!("{class}/{}", candidate.name.to_string_lossy());
         (name, config.images.join(class).join(&*candidate.name))
     });
-    let mut asked = Asked::new(&config.parameters())?.files("pictures", pictures);
+    let mut asked = Inputs::new(&config.parameters())?.files("pictures", pictures);
     // Also the empty ones.
     asked = asked.value("class folders", &listing.classes)?;
     if let Plan::Listed { train, test, .. } = &config.rule.plan {

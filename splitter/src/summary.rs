@@ -109,7 +109,7 @@ impl Summary {
             ignored,
             boxed: config.annotations.as_ref().map(|_| rows.iter().filter(|row| row.crop.is_some()).count()),
             unlisted: n_unlisted,
-            show_classes: config.manners.verbose > 0 || classes.len() <= MAX_CLASSES_SHOWN,
+            show_classes: config.common.verbose > 0 || classes.len() <= MAX_CLASSES_SHOWN,
             classes,
             changes,
             dry_run: config.dry_run,

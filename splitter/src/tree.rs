@@ -11,7 +11,7 @@ use data::manifest::{Row, Split};
 use data::photo::{self, Limits};
 use data::{provenance, stage};
 
-use crate::Tree;
+use crate::args::Tree;
 
 /// The names, relative to `--out`, of all that the tree holds.
 pub(crate) fn names(rows: &[Row], tree: Tree) -> BTreeSet<String> {

@@ -18,6 +18,6 @@ mod crash;
 // Foreign, damaged and missing artefacts are refused with the command that mends it.
 mod refusals;
 // Exit codes, stdout and stderr.
-mod manners;
+mod command_line;
 // Who may import whom, and other rules of ARCHITECTURE.md that a tool can check.
 mod architecture;

@@ -15,9 +15,9 @@ use std::str::FromStr;
 
 use anyhow::Context;
 use data::commit;
-use data::current::{Asked, Place, Wanted};
+use data::current::{Inputs, Place, RerunArgs};
 use data::manifest::Split;
-use data::stage::{Manners, usage};
+use data::stage::{CommonArgs, usage};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -39,7 +39,7 @@ pub struct CompareArgs {
     pub out: PathBuf,
     /// What to do about a page that is there already
     #[command(flatten)]
-    pub wanted: Wanted,
+    pub rerun: RerunArgs,
 }
 
 /// A run under a name.
@@ -67,12 +67,12 @@ impl FromStr for NamedRun {
 /// # Errors
 /// If there are fewer than two, a run is not complete (names the file and what to run), has no figures on
 /// test, or the page cannot be written.
-pub fn compare(args: &CompareArgs, manners: &Manners) -> anyhow::Result<Option<Summary>> {
+pub fn compare(args: &CompareArgs, common: &CommonArgs) -> anyhow::Result<Option<Summary>> {
     let name = args.out.file_name().with_context(|| format!("--out {} names no file", args.out.display()))?;
     let name = name.to_string_lossy().into_owned();
     let dir = args.out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let place = Place::new(dir, &format!(".{name}.json"), "trainer compare");
-    let Some(mut job) = place.start(&args.wanted, manners, || asked(args))? else { return Ok(None) };
+    let Some(mut job) = place.start(&args.rerun, common, || asked(args))? else { return Ok(None) };
     job.plan([name.clone()])?;
     let runs = args.run.iter().map(Run::open).collect::<anyhow::Result<Vec<_>>>()?;
     let Some((first, others)) = runs.split_first().filter(|(_, others)| !others.is_empty()) else {
@@ -90,7 +90,7 @@ pub fn compare(args: &CompareArgs, manners: &Manners) -> anyhow::Result<Option<S
 }
 
 /// What the page depends on: the names, and the files of each run.
-fn asked(args: &CompareArgs) -> anyhow::Result<Asked> {
+fn asked(args: &CompareArgs) -> anyhow::Result<Inputs> {
     let names: Vec<&str> = args.run.iter().map(|run| run.name.as_str()).collect();
     let files = [
         "split/rejects.csv",
@@ -104,7 +104,7 @@ fn asked(args: &CompareArgs) -> anyhow::Result<Asked> {
         "model/predictions.csv",
     ];
     let of_run = |run: &NamedRun| files.map(|file| (format!("{}/{file}", run.name), run.dir.join(file)));
-    Ok(Asked::new(&serde_json::json!({ "run": names }))?.files("runs", args.run.iter().flat_map(of_run)))
+    Ok(Inputs::new(&serde_json::json!({ "run": names }))?.files("runs", args.run.iter().flat_map(of_run)))
 }
 
 /// A run that has been read.
@@ -123,7 +123,7 @@ impl Run {
             model: dir.join("model"),
             manifest: manifest.clone(),
             split_dir: Some(dir.join("split")),
-            wanted: Wanted::default(),
+            rerun: RerunArgs::default(),
         })
         .with_context(|| format!("the run {name}"))?;
         anyhow::ensure!(

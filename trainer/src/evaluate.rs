@@ -6,12 +6,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use data::commit;
-use data::current::{Asked, Place, Wanted};
+use data::current::{Inputs, Place, RerunArgs};
 use data::features::{Features, Index, SplitFeatures};
 use data::head;
 use data::manifest::{self, Manifest, Split};
 use data::provenance::{FORMAT_VERSION, sha256_file};
-use data::stage::{self, Manners, usage};
+use data::stage::{self, CommonArgs, usage};
 use serde::Serialize;
 use serde_json::json;
 
@@ -42,7 +42,7 @@ pub struct EvaluateArgs {
     pub imagenet: Option<PathBuf>,
     /// What to do about figures that are there already
     #[command(flatten)]
-    pub wanted: Wanted,
+    pub rerun: RerunArgs,
 }
 
 /// What evaluate leaves.
@@ -53,12 +53,12 @@ const OUTPUTS: [&str; 3] = [predictions::FILE_NAME, predictions::CONFUSION_FILE_
 /// # Errors
 /// If features, head and manifest do not belong together, a split has no pictures, or a file cannot be
 /// written.
-pub fn evaluate(args: &EvaluateArgs, manners: &Manners) -> anyhow::Result<Option<Summary>> {
+pub fn evaluate(args: &EvaluateArgs, common: &CommonArgs) -> anyhow::Result<Option<Summary>> {
     if args.split.contains(&Split::Train) {
         return Err(usage("--split train: a head is not measured on what it was trained on"));
     }
     let place = Place::new(&args.model, "provenance-evaluate.json", "trainer evaluate");
-    let Some(mut job) = place.start(&args.wanted, manners, || asked(args))? else { return Ok(None) };
+    let Some(mut job) = place.start(&args.rerun, common, || asked(args))? else { return Ok(None) };
     let _lock = commit::lock(&args.model, "trainer")?;
     job.plan(OUTPUTS.map(str::to_owned))?;
     let features = Features::open(&args.features)?;
@@ -79,9 +79,9 @@ pub fn evaluate(args: &EvaluateArgs, manners: &Manners) -> anyhow::Result<Option
     let mut beside = BTreeMap::new();
     for &split in splits {
         let pictures = open_pictures(&features, split, &manifest)?;
-        let predictions = predict(&classifier, &pictures, manners)?;
+        let predictions = predict(&classifier, &pictures, common)?;
         if let Some(head) = &imagenet {
-            let baseline = predict_by_imagenet(head, &mask, &pictures, manners)?;
+            let baseline = predict_by_imagenet(head, &mask, &pictures, common)?;
             beside.extend(BaselineSplit::of(&baseline, &predictions).map(|figures| (split, figures)));
         }
         predicted.insert(split, predictions);
@@ -100,9 +100,9 @@ pub fn evaluate(args: &EvaluateArgs, manners: &Manners) -> anyhow::Result<Option
 }
 
 /// What the figures depend on.
-fn asked(args: &EvaluateArgs) -> anyhow::Result<Asked> {
+fn asked(args: &EvaluateArgs) -> anyhow::Result<Inputs> {
     let splits: Vec<&str> = args.split.iter().map(|split| split.name()).collect();
-    let asked = Asked::new(&json!({ "split": splits }))?
+    let asked = Inputs::new(&json!({ "split": splits }))?
         .files("features", Index::files(&args.features, &[Split::Valid, Split::Test])?)
         .file("the manifest", &args.manifest)
         .file("the head", &args.model.join(head::FILE_NAME));
@@ -221,11 +221,11 @@ fn open_pictures(features: &Features, split: Split, manifest: &Manifest) -> anyh
 fn predict(
     classifier: &Classifier,
     pictures: &SplitFeatures,
-    manners: &Manners,
+    common: &CommonArgs,
 ) -> anyhow::Result<Vec<Prediction>> {
     let sizes = sizes_of(&classifier.info().classes);
     let mut predictions = Vec::with_capacity(pictures.len());
-    in_batches(pictures, manners, |pictures, batch| {
+    in_batches(pictures, common, |pictures, batch| {
         for (&(row, label), log_probabilities) in pictures.iter().zip(classifier.log_probabilities(batch)?) {
             predictions.push(Prediction::new(row, label, &log_probabilities, &sizes));
         }
@@ -239,10 +239,10 @@ fn predict_by_imagenet(
     head: &ImagenetHead,
     mask: &Mask,
     pictures: &SplitFeatures,
-    manners: &Manners,
+    common: &CommonArgs,
 ) -> anyhow::Result<Vec<Prediction>> {
     let mut predictions = Vec::with_capacity(pictures.len());
-    in_batches(pictures, manners, |pictures, batch| {
+    in_batches(pictures, common, |pictures, batch| {
         for (&(row, label), logits) in pictures.iter().zip(head.logits(batch)?) {
             predictions.extend(mask.predict(row, label, &logits));
         }
@@ -254,10 +254,10 @@ fn predict_by_imagenet(
 /// Hands `visit` the pictures batch by batch: (row of the manifest, label) of each, and its features.
 fn in_batches(
     pictures: &SplitFeatures,
-    manners: &Manners,
+    common: &CommonArgs,
     mut visit: impl FnMut(&[(u32, usize)], &[&[f32]]) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let bar = stage::progress(manners, pictures.len() as u64, "pictures");
+    let bar = stage::progress(common, pictures.len() as u64, "pictures");
     let order: Vec<usize> = (0..pictures.len()).collect();
     for indices in order.chunks(crate::classifier::BATCH_SIZE) {
         stage::check_interrupted()?;

@@ -15,7 +15,7 @@ use std::fmt;
 use data::commit;
 use data::current::Place;
 use data::head::{self, Dense};
-use data::stage::{self, Manners};
+use data::stage::{self, CommonArgs};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
@@ -45,10 +45,10 @@ struct Diverged {
 ///
 /// # Errors
 /// If the features are not fit to train on, the loss stops being a finite number, or a file cannot be written.
-pub fn fit(config: &Config, manners: &Manners) -> anyhow::Result<Option<Summary>> {
+pub fn fit(config: &Config, common: &CommonArgs) -> anyhow::Result<Option<Summary>> {
     let place = Place::new(&config.out, "provenance-fit.json", "trainer fit");
-    let job = place.start(&config.wanted, manners, || config.asked())?;
-    if config.wanted.clean {
+    let job = place.start(&config.rerun, common, || config.asked())?;
+    if config.rerun.clean {
         Run::remove_unfinished(&config.out)?;
     }
     let Some(mut job) = job else { return Ok(None) };
@@ -57,7 +57,7 @@ pub fn fit(config: &Config, manners: &Manners) -> anyhow::Result<Option<Summary>
     job.plan(OUTPUTS.map(str::to_owned))?;
     let mut run = Run::start_or_resume(config, &splits, job.from_scratch())?;
     let objective = splits.objective(&config.parameters);
-    let bar = stage::progress(manners, (config.epochs * splits.train.len()) as u64, "samples");
+    let bar = stage::progress(common, (config.epochs * splits.train.len()) as u64, "samples");
     bar.set_position((run.epoch() * splits.train.len()) as u64);
     while let Some(epoch) = run.next_epoch() {
         let measured = train_epoch(&mut run.mlp, config, &splits, &objective, epoch, &bar)

@@ -20,8 +20,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use data::commit;
-use data::current::{Place, Wanted};
-use data::stage::Manners;
+use data::current::{Place, RerunArgs};
+use data::stage::CommonArgs;
 use serde::Serialize;
 
 use examples::Examples;
@@ -48,7 +48,7 @@ pub struct ReportArgs {
     pub split_dir: Option<PathBuf>,
     /// What to do about a report that is there already
     #[command(flatten)]
-    pub wanted: Wanted,
+    pub rerun: RerunArgs,
 }
 
 /// Writes the report; `None` if it is current, or only that was asked.
@@ -56,9 +56,9 @@ pub struct ReportArgs {
 /// # Errors
 /// If a file is missing or damaged, the files do not belong together, or the report cannot be written. A
 /// picture that cannot be read is no error: the report says so in its place.
-pub fn report(args: &ReportArgs, manners: &Manners) -> anyhow::Result<Option<Summary>> {
+pub fn report(args: &ReportArgs, common: &CommonArgs) -> anyhow::Result<Option<Summary>> {
     let place = Place::new(&args.model, "provenance-report.json", "trainer report");
-    let Some(mut job) = place.start(&args.wanted, manners, || material::asked(args))? else {
+    let Some(mut job) = place.start(&args.rerun, common, || material::asked(args))? else {
         return Ok(None);
     };
     let _lock = commit::lock(&args.model, "trainer")?;

@@ -12,7 +12,7 @@ use data::manifest::{self, Augmented, IN_PLACE, Row, Split};
 use data::provenance::{from_hex, sha256_file};
 use data::recipe::{Pool, Recipe};
 
-use trainer::Cli;
+use trainer::Args;
 
 /// A feature set to be written.
 #[derive(Clone)]
@@ -170,7 +170,7 @@ impl Workspace {
             }
         }
         words.extend(given.into_iter().flat_map(|(flag, value)| std::iter::once(flag).chain(value)));
-        trainer::run(&Cli::try_parse_from(words)?)
+        trainer::run(&Args::try_parse_from(words)?)
     }
 
     /// Bytes of the files of the model directory by name, without hidden ones.

@@ -66,7 +66,7 @@ impl Work {
             "--out",
             out.to_str().unwrap(),
         ];
-        run(&Cli::try_parse_from(typed.iter().chain(flags))?)
+        run(&Args::try_parse_from(typed.iter().chain(flags))?)
     }
 
     fn refused(&self, flags: &[&str], expected: &str) {
@@ -248,14 +248,14 @@ fn what_cannot_be_right_is_refused() {
     let out = work.path("twice");
     let typed =
         ["augmenter", "--quiet", "--manifest", copied.to_str().unwrap(), "--out", out.to_str().unwrap()];
-    let message = format!("{:#}", run(&Cli::try_parse_from(typed).unwrap()).unwrap_err());
+    let message = format!("{:#}", run(&Args::try_parse_from(typed).unwrap()).unwrap_err());
     assert!(message.contains("already has copies"), "{message}");
 
     let split = work.path("split/manifest.csv");
     let out = work.path("split");
     let typed =
         ["augmenter", "--quiet", "--manifest", split.to_str().unwrap(), "--out", out.to_str().unwrap()];
-    let message = format!("{:#}", run(&Cli::try_parse_from(typed).unwrap()).unwrap_err());
+    let message = format!("{:#}", run(&Args::try_parse_from(typed).unwrap()).unwrap_err());
     assert!(message.contains("would be overwritten"), "{message}");
 
     let mut hostile = Work::new();
@@ -325,8 +325,8 @@ fn a_plan_counts_what_is_there_and_leaves_nothing_on_disk() {
         let (manifest, out) = (work.path("split/manifest.csv"), work.path("augmented"));
         let typed =
             ["augmenter", "--plan", "--manifest", manifest.to_str().unwrap(), "--out", out.to_str().unwrap()];
-        let cli = Cli::try_parse_from(typed.iter().chain(flags)).unwrap();
-        cost::forecast(&Config::new(&cli).unwrap(), &cli.plan).unwrap().costs
+        let args = Args::try_parse_from(typed.iter().chain(flags)).unwrap();
+        cost::forecast(&Config::new(&args).unwrap(), &args.plan).unwrap().costs
     };
     // Six train pictures.
     let fresh = plan(&["--copies", "2"]);

@@ -14,18 +14,18 @@ use ureq::tls::{RootCerts, TlsConfig};
 pub use answer::Answer;
 pub use ureq::{Agent, http};
 
-/// How patient a download is.
+/// When a download waits, tries again and gives up.
 #[derive(Debug, Clone)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// A server that sends nothing for so long is given up.
     pub stall: Duration,
     /// Before the second try; twice as long before each further one.
     pub first_pause: Duration,
-    /// Tries in a row that bring fewer than [`Patience::least_bytes`].
+    /// Tries in a row that bring fewer than [`RetryPolicy::least_bytes`].
     pub n_tries: u32,
     /// What a try must bring to count as one that brought something.
     pub least_bytes: u64,
-    /// So much must come, over all connections, in each [`Patience::window`]; pauses do not count.
+    /// So much must come, over all connections, in each [`RetryPolicy::window`]; pauses do not count.
     pub least_bytes_per_window: u64,
     /// See there.
     pub window: Duration,
@@ -33,7 +33,7 @@ pub struct Patience {
     pub longest_pause: Duration,
 }
 
-impl Patience {
+impl RetryPolicy {
     /// A client for the server at `endpoint`; one on this machine is not asked through a proxy.
     pub fn agent(&self, endpoint: &str, max_redirects: u32) -> Agent {
         let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
@@ -55,7 +55,7 @@ impl Patience {
 
     /// The tries of one download, none of which has failed yet.
     pub fn tries(&self) -> Tries<'_> {
-        Tries { patience: self, n_failures: 0, brought: 0, window: Window::new() }
+        Tries { policy: self, n_failures: 0, brought: 0, window: Window::new() }
     }
 }
 
@@ -95,7 +95,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 /// Counts the tries in a row that brought next to nothing, and watches the rate of all of them together.
 #[derive(Debug)]
 pub struct Tries<'a> {
-    patience: &'a Patience,
+    policy: &'a RetryPolicy,
     n_failures: u32,
     /// Bytes that the tries in a row brought all the same.
     brought: u64,
@@ -124,7 +124,7 @@ impl Tries<'_> {
     /// [`Exit::TryAgain`] if far too few came for far too long; or if the user interrupts.
     fn received(&mut self, n: usize) -> Result<(), Exit> {
         check_interrupted()?;
-        let Patience { window, least_bytes_per_window, .. } = *self.patience;
+        let RetryPolicy { window, least_bytes_per_window, .. } = *self.policy;
         self.window.n_bytes += n as u64;
         if self.window.start.elapsed().saturating_sub(self.window.paused) < window {
             return Ok(());
@@ -143,20 +143,20 @@ impl Tries<'_> {
     /// Pauses before the next try. `brought`: bytes of use that the failed one brought before it failed.
     ///
     /// # Errors
-    /// The failure itself if it is final or the patience is at its end; or if the user interrupts.
+    /// The failure itself if it is final or it was the last try; or if the user interrupts.
     pub fn pause(&mut self, failure: Failure, brought: u64) -> anyhow::Result<()> {
         let (error, asked) = match failure {
             Failure::Final(error) => return Err(error),
             Failure::Passing(error, asked) => (error, asked),
         };
         self.received(0)?;
-        if brought >= self.patience.least_bytes {
+        if brought >= self.policy.least_bytes {
             (self.n_failures, self.brought) = (0, 0);
         }
         self.brought += brought;
-        let pause = asked.unwrap_or(self.patience.first_pause * 2u32.pow(self.n_failures));
+        let pause = asked.unwrap_or(self.policy.first_pause * 2u32.pow(self.n_failures));
         self.n_failures += 1;
-        if self.n_failures >= self.patience.n_tries {
+        if self.n_failures >= self.policy.n_tries {
             let gave_up = format!("gave up after {} tries in a row", self.n_failures);
             return Err(match self.brought {
                 0 => error.context(gave_up),

@@ -12,11 +12,11 @@ use super::*;
 struct Work(tempfile::TempDir);
 
 #[derive(clap::Parser)]
-struct Cli {
+struct Args {
     #[command(flatten)]
-    wanted: Wanted,
+    rerun: RerunArgs,
     #[command(flatten)]
-    manners: Manners,
+    common: CommonArgs,
 }
 
 #[expect(clippy::disallowed_methods, reason = "a user's files, not a stage's")]
@@ -48,10 +48,10 @@ impl Work {
 
     /// Whether the stage ran, with `flags` and the parameter `seed`.
     fn run(&self, seed: u32, flags: &[&str]) -> anyhow::Result<bool> {
-        let cli = Cli::parse_from(["copier", "--quiet"].iter().chain(flags));
+        let args = Args::parse_from(["copier", "--quiet"].iter().chain(flags));
         let place = Place::new(&self.out(""), "provenance.json", "copier");
-        let job = place.start(&cli.wanted, &cli.manners, || {
-            let asked = Asked::new(&json!({ "seed": seed }))?.file("the list", &self.input("list"));
+        let job = place.start(&args.rerun, &args.common, || {
+            let asked = Inputs::new(&json!({ "seed": seed }))?.file("the list", &self.input("list"));
             Ok(asked
                 .files("pictures", self.names().into_iter().map(|name| (name.clone(), self.input(&name)))))
         })?;
@@ -189,8 +189,8 @@ fn a_run_that_did_not_end_is_not_current_and_its_files_are_known() {
     let work = Work::new();
     work.run(1, &[]).unwrap();
     let place = Place::new(&work.out(""), "provenance.json", "copier");
-    let cli = Cli::parse_from(["copier", "--quiet", "--force"]);
-    let job = place.start(&cli.wanted, &cli.manners, || Asked::new(&json!({}))).unwrap();
+    let args = Args::parse_from(["copier", "--quiet", "--force"]);
+    let job = place.start(&args.rerun, &args.common, || Inputs::new(&json!({}))).unwrap();
     job.unwrap().plan(["deep/new.copy".to_owned()]).unwrap();
     put(&work.out("deep/new.copy"), "half of a run");
     assert_eq!(work.reasons(1), ["an earlier run did not end"]);
@@ -239,8 +239,8 @@ fn a_record_that_makes_no_sense_is_a_reason_and_no_licence_to_replace() {
     let job_after = |record: &str| {
         put(&work.out("provenance.json"), record);
         let place = Place::new(&work.out(""), "provenance.json", "copier");
-        let cli = Cli::parse_from(["copier", "--quiet"]);
-        place.start(&cli.wanted, &cli.manners, || Asked::new(&json!({}))).unwrap().unwrap()
+        let args = Args::parse_from(["copier", "--quiet"]);
+        place.start(&args.rerun, &args.common, || Inputs::new(&json!({}))).unwrap().unwrap()
     };
     let refused = job_after("no json").refuse_foreign(&["x", "deep/a.copy"]).unwrap_err().to_string();
     assert!(refused.contains("deep/a.copy exists") && refused.contains("--force"), "{refused}");

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use data::stage::{self, Exit, Manners};
+use data::stage::{self, CommonArgs, Exit};
 use data::{commit, provenance, regular};
-use fetch::{Agent, Answer, Failure, Patience, Tries, parse_content_range};
+use fetch::{Agent, Answer, Failure, RetryPolicy, Tries, parse_content_range};
 
-use crate::Cli;
 use crate::archives::Archive;
+use crate::args::Args;
 
 /// A server of a university, at its own pace.
-pub(crate) const PATIENCE: Patience = Patience {
+pub(crate) const RETRY_POLICY: RetryPolicy = RetryPolicy {
     stall: Duration::from_secs(30),
     first_pause: Duration::from_secs(1),
     n_tries: 6,
@@ -28,8 +28,8 @@ const MAX_REDIRECTS: u32 = 10;
 
 /// Whoever fetches the archives.
 pub(crate) struct Client<'a> {
-    patience: &'a Patience,
-    manners: &'a Manners,
+    policy: &'a RetryPolicy,
+    common: &'a CommonArgs,
     agent: Agent,
     mirror: &'a str,
     /// Where the archives are put.
@@ -37,14 +37,14 @@ pub(crate) struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    /// A client for `cli`; nothing is asked yet.
-    pub(crate) fn new(cli: &'a Cli, patience: &'a Patience) -> Self {
+    /// A client for `args`; nothing is asked yet.
+    pub(crate) fn new(args: &'a Args, policy: &'a RetryPolicy) -> Self {
         Self {
-            patience,
-            manners: &cli.manners,
-            agent: patience.agent(&cli.mirror, MAX_REDIRECTS),
-            mirror: cli.mirror.trim_end_matches('/'),
-            folder: cli.out.join("download"),
+            policy,
+            common: &args.common,
+            agent: policy.agent(&args.mirror, MAX_REDIRECTS),
+            mirror: args.mirror.trim_end_matches('/'),
+            folder: args.out.join("download"),
         }
     }
 
@@ -78,8 +78,8 @@ impl<'a> Client<'a> {
 
     /// Asks until `part` has all of its bytes.
     fn complete(&self, archive: &Archive, part: &Path) -> anyhow::Result<()> {
-        let bar = stage::progress_of_bytes(self.manners, archive.size).with_message(archive.name);
-        let mut tries = self.patience.tries();
+        let bar = stage::progress_of_bytes(self.common, archive.size).with_message(archive.name);
+        let mut tries = self.policy.tries();
         loop {
             let before = length(part)?;
             if before > archive.size {
@@ -159,7 +159,7 @@ impl<'a> Client<'a> {
             408 | 429 | 500..=599 => {
                 let wait = pause.map_or_else(|| "later".to_owned(), |p| format!("in {} s", p.as_secs()));
                 let again = Exit::TryAgain(format!("{answer}; try again {wait}")).into();
-                if pause.is_some_and(|p| p > self.patience.longest_pause) {
+                if pause.is_some_and(|p| p > self.policy.longest_pause) {
                     Failure::Final(again)
                 } else {
                     Failure::Passing(again, pause)

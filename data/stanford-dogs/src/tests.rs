@@ -9,15 +9,18 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
+use data::commit;
 use data::provenance::sha256_hex;
 use data::stage::Exit;
+use fetch::RetryPolicy;
 use tar::{EntryType, Header};
 use tempfile::TempDir;
 
-use super::*;
-use crate::archives::Layout;
+use crate::archives::{Archive, Layout};
+use crate::args::Args;
+use crate::run::{Inventory, RECORD, make};
 
-const QUICK: Patience = Patience {
+const QUICK: RetryPolicy = RetryPolicy {
     stall: Duration::from_millis(300),
     first_pause: Duration::from_millis(1),
     n_tries: 3,
@@ -115,7 +118,7 @@ enum Fault {
         answers: usize,
         status: u16,
     },
-    /// Asks for patience, for so many seconds.
+    /// Asks for policy, for so many seconds.
     Busy(u32),
     /// Parts are called the beginning of the file.
     WrongRange,
@@ -214,12 +217,12 @@ fn serve(
     stalls.then_some(connection)
 }
 
-fn cli(out: &Path, mirror: &str) -> Cli {
-    Cli::parse_from(["stanford-dogs", "--quiet", "--mirror", mirror, "--out", out.to_str().unwrap()])
+fn args(out: &Path, mirror: &str) -> Args {
+    Args::parse_from(["stanford-dogs", "--quiet", "--mirror", mirror, "--out", out.to_str().unwrap()])
 }
 
 fn make_in(dir: &TempDir, server: &Server) -> anyhow::Result<Option<Inventory>> {
-    make(&cli(dir.path(), &server.address), &miniature(), &QUICK)
+    make(&args(dir.path(), &server.address), &miniature(), &QUICK)
 }
 
 /// Whether the record says that everything was unpacked.
@@ -277,8 +280,8 @@ fn the_next_run_goes_on_where_the_last_one_gave_up() {
     let first = Server::new(Fault::Cut { answers: 1, after: 100 });
     let busy = Server::new(Fault::Status { answers: 99, status: 404 });
     let part = dir.path().join("download/images.tar.part");
-    let interrupted = Patience { n_tries: 1, ..QUICK };
-    make(&cli(dir.path(), &first.address), &miniature(), &interrupted).unwrap_err();
+    let interrupted = RetryPolicy { n_tries: 1, ..QUICK };
+    make(&args(dir.path(), &first.address), &miniature(), &interrupted).unwrap_err();
     assert_eq!(fs::read(&part).unwrap(), &images()[..100]);
     let refused = format!("{:#}", make_in(&dir, &busy).unwrap_err());
     assert!(refused.contains("--mirror") && refused.contains("download/images.tar by hand"), "{refused}");
@@ -416,7 +419,8 @@ fn what_a_beginning_is_of_is_kept_only_if_it_tells_files_apart() {
         let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::Called(headers)));
         let validator = dir.path().join("download/images.tar.part.validator");
         commit::write_bytes(&validator, b"of an earlier run").unwrap();
-        make(&cli(dir.path(), &server.address), &miniature(), &Patience { n_tries: 1, ..QUICK }).unwrap_err();
+        make(&args(dir.path(), &server.address), &miniature(), &RetryPolicy { n_tries: 1, ..QUICK })
+            .unwrap_err();
         assert_eq!(fs::read_to_string(validator).ok().as_deref(), kept, "{headers}");
     }
 }
@@ -428,7 +432,7 @@ fn archives_put_there_by_hand_need_no_network() {
     {
         commit::write_bytes(&dir.path().join("download").join(name), &bytes).unwrap();
     }
-    make(&cli(dir.path(), "http://127.0.0.1:9"), &miniature(), &QUICK).unwrap();
+    make(&args(dir.path(), "http://127.0.0.1:9"), &miniature(), &QUICK).unwrap();
     assert_complete(&dir);
 }
 
@@ -442,7 +446,7 @@ fn refusal_of(path: &str, kind: EntryType) -> (TempDir, String) {
     let file: PathBuf = dir.path().join("download/images.tar");
     commit::write_bytes(&file, &tar).unwrap();
     let hostile = archive("images.tar", Layout::Classes("Images"), "raw", &tar);
-    let error = make(&cli(dir.path(), "http://127.0.0.1:9"), &[hostile], &QUICK).unwrap_err();
+    let error = make(&args(dir.path(), "http://127.0.0.1:9"), &[hostile], &QUICK).unwrap_err();
     assert!(!is_complete(&dir));
     (dir, format!("{error:#}"))
 }
@@ -480,7 +484,7 @@ fn refusal_to_unpack(tar: &[u8]) -> String {
     let dir = tempfile::tempdir().unwrap();
     commit::write_bytes(&dir.path().join("download/images.tar"), tar).unwrap();
     let hostile = archive("images.tar", Layout::Classes("Images"), "raw", tar);
-    let error = make(&cli(dir.path(), "http://127.0.0.1:9"), &[hostile], &QUICK).unwrap_err();
+    let error = make(&args(dir.path(), "http://127.0.0.1:9"), &[hostile], &QUICK).unwrap_err();
     assert!(!is_complete(&dir));
     format!("{error:#}")
 }
@@ -508,7 +512,7 @@ fn an_archive_that_the_disk_has_no_room_for_is_not_begun() {
     let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::None));
     let [_, _, images] = miniature().try_into().unwrap();
     let huge = Archive { size: 1 << 60, ..images };
-    let error = make(&cli(dir.path(), &server.address), &[huge], &QUICK).unwrap_err().to_string();
+    let error = make(&args(dir.path(), &server.address), &[huge], &QUICK).unwrap_err().to_string();
     assert!(error.contains("the data set needs 2305843009.21 GB"), "{error}");
     assert!(server.ranges().is_empty());
 }
@@ -554,7 +558,7 @@ fn the_beginning_of_another_file_is_not_gone_on_with() {
     // What the server calls the file is kept with its beginning.
     let cut = Server::new(Fault::Cut { answers: 1, after: 100 });
     let dir = tempfile::tempdir().unwrap();
-    make(&cli(dir.path(), &cut.address), &miniature(), &Patience { n_tries: 1, ..QUICK }).unwrap_err();
+    make(&args(dir.path(), &cut.address), &miniature(), &RetryPolicy { n_tries: 1, ..QUICK }).unwrap_err();
     let validator = fs::read(dir.path().join("download/images.tar.part.validator")).unwrap();
     assert_eq!(validator, b"\"one\"");
 }
@@ -575,7 +579,7 @@ fn what_stands_in_download_is_not_trusted() {
     // Unpacked from other archives than those that are known now.
     let [lists, annotations, images] = miniature().try_into().unwrap();
     let others = [lists, annotations, Archive { sha256: "0".repeat(64), ..images }];
-    make(&cli(dir.path(), &server.address), &others, &QUICK).unwrap_err();
+    make(&args(dir.path(), &server.address), &others, &QUICK).unwrap_err();
 }
 
 #[test]

@@ -14,8 +14,8 @@ use data::stage::{self, check_interrupted};
 use data::{commit, regular};
 use tar::EntryType;
 
-use crate::Cli;
 use crate::archives::{Archive, Layout};
+use crate::args::Args;
 
 /// Five times as many as Stanford Dogs has.
 const MAX_ENTRIES: usize = 100_000;
@@ -37,9 +37,9 @@ pub(crate) struct Unpacked {
 ///
 /// # Errors
 /// If an entry is refused, naming it; if the counts are not the known ones; or if the disk is full.
-pub(crate) fn unpack(cli: &Cli, archive: &Archive, file: &Path, job: &mut Job) -> anyhow::Result<Unpacked> {
+pub(crate) fn unpack(args: &Args, archive: &Archive, file: &Path, job: &mut Job) -> anyhow::Result<Unpacked> {
     let mut planned = Vec::new();
-    for_each_file(cli, archive, file, |name, _| {
+    for_each_file(args, archive, file, |name, _| {
         // What stands there already and is not ours is no part of the plan.
         if job.owns(name)? {
             planned.push(name.to_owned());
@@ -49,8 +49,8 @@ pub(crate) fn unpack(cli: &Cli, archive: &Archive, file: &Path, job: &mut Job) -
     job.plan(planned)?;
 
     let (mut names, mut folders, mut n_files) = (Vec::new(), BTreeSet::new(), 0);
-    for_each_file(cli, archive, file, |name, entry| {
-        let target = cli.out.join(name);
+    for_each_file(args, archive, file, |name, entry| {
+        let target = args.out.join(name);
         let mut bytes = Vec::with_capacity(entry.size() as usize);
         entry.read_to_end(&mut bytes).with_context(|| format!("the entry {name} is damaged"))?;
         folders.extend(target.parent().map(Path::to_owned));
@@ -70,12 +70,12 @@ pub(crate) fn unpack(cli: &Cli, archive: &Archive, file: &Path, job: &mut Job) -
 
 /// Hands `visit` the files of the archive `file`, each with its name relative to `--out`.
 fn for_each_file(
-    cli: &Cli,
+    args: &Args,
     archive: &Archive,
     file: &Path,
     mut visit: impl FnMut(&str, &mut tar::Entry<'_, BufReader<File>>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let bar = stage::progress_of_bytes(&cli.manners, archive.size).with_message(archive.folder);
+    let bar = stage::progress_of_bytes(&args.common, archive.size).with_message(archive.folder);
     let mut tar = tar::Archive::new(BufReader::with_capacity(1 << 20, regular::open(file)?));
     let mut seen = HashSet::new();
     for (n, entry) in tar.entries_with_seek()?.enumerate() {

@@ -24,10 +24,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use data::provenance::{from_hex, sha256_file, to_hex};
-use data::stage::{self, Exit, Manners};
+use data::stage::{self, CommonArgs, Exit};
 use data::weights::{Header, LENGTH_BYTES};
 use data::{commit, forecast, regular};
-use fetch::Patience;
+use fetch::RetryPolicy;
 use sha2::{Digest, Sha256};
 
 use super::Weights;
@@ -75,13 +75,13 @@ impl Pin {
 
 /// How a download goes.
 struct Settings {
-    patience: Patience,
+    policy: RetryPolicy,
     /// What is kept of an interrupted download is a multiple of this.
     piece_bytes: u64,
 }
 
 const SETTINGS: Settings = Settings {
-    patience: Patience {
+    policy: RetryPolicy {
         stall: Duration::from_secs(15),
         first_pause: Duration::from_secs(1),
         n_tries: 5,
@@ -101,11 +101,11 @@ const SETTINGS: Settings = Settings {
 pub(super) fn provide(
     pin: &Pin,
     full: bool,
-    manners: &Manners,
+    common: &CommonArgs,
     weights_dir: &Path,
 ) -> anyhow::Result<PathBuf> {
     let environment = Environment::read()?;
-    Hub { pin, environment: &environment, settings: &SETTINGS, manners, weights_dir }.provide(full)
+    Hub { pin, environment: &environment, settings: &SETTINGS, common, weights_dir }.provide(full)
 }
 
 /// Where the convolutions of `pin` stand.
@@ -117,7 +117,7 @@ struct Hub<'a> {
     pin: &'a Pin,
     environment: &'a Environment,
     settings: &'a Settings,
-    manners: &'a Manners,
+    common: &'a CommonArgs,
     weights_dir: &'a Path,
 }
 
@@ -284,7 +284,7 @@ impl Hub<'_> {
             !self.environment.offline,
             "the weights {repository} are not on this machine, and HF_HUB_OFFLINE is set; {elsewhere}"
         );
-        work(&mut Remote::new(self.pin, self.environment, &self.settings.patience)).map_err(|error| {
+        work(&mut Remote::new(self.pin, self.environment, &self.settings.policy)).map_err(|error| {
             if error.is::<Exit>() {
                 return error;
             }
@@ -368,8 +368,8 @@ impl Hub<'_> {
             remote.size()? as f64 / 1e6,
             remote.url()
         );
-        let quiet = self.manners.quiet || !self.environment.bars;
-        let bar = stage::progress_of_bytes(&Manners { quiet, ..self.manners.clone() }, n_bytes(&all));
+        let quiet = self.common.quiet || !self.environment.bars;
+        let bar = stage::progress_of_bytes(&CommonArgs { quiet, ..self.common.clone() }, n_bytes(&all));
         bar.inc(n_bytes(&standing));
         for run in missing.chunk_by(|a, b| a.end == b.start) {
             let mut pending = run.iter();

@@ -11,7 +11,7 @@ use data::commit;
 use data::features::{Features, SplitFeatures};
 use data::manifest::{self, Row, Split};
 use data::provenance::{from_hex, sha256_hex};
-use extractor::Cli;
+use extractor::Args;
 use image::{ImageFormat, Rgb, RgbImage};
 use tempfile::TempDir;
 
@@ -85,7 +85,7 @@ impl Work {
     }
 
     /// The flags of a run into the directory `out`, at 32 pixels, with the seeded weights as a file.
-    pub(crate) fn cli(&self, out: &str, more: &[&str]) -> Cli {
+    pub(crate) fn args(&self, out: &str, more: &[&str]) -> Args {
         let text = |path: PathBuf| path.into_os_string().into_string().unwrap();
         let mut flags = vec!["extractor".to_owned(), "--quiet".to_owned()];
         let mut flag = |name: &str, value: String| flags.extend([name.to_owned(), value]);
@@ -98,11 +98,11 @@ impl Work {
             flag("--image-size", "32".to_owned());
         }
         flags.extend(more.iter().map(|&m| m.to_owned()));
-        Cli::try_parse_from(flags).unwrap()
+        Args::try_parse_from(flags).unwrap()
     }
 
     pub(crate) fn extract(&self, out: &str, more: &[&str]) -> anyhow::Result<()> {
-        extractor::run(&self.cli(out, more))
+        extractor::run(&self.args(out, more))
     }
 
     /// The message of a run that has to fail.

@@ -7,7 +7,7 @@ use data::features::Index;
 use data::manifest::{REJECTS_FILE_NAME, Split};
 use data::recipe::Recipe;
 use data::stage::Exit;
-use extractor::{Cli, DeviceKind, FeatureExtractor, vgg16};
+use extractor::{Args, DeviceKind, FeatureExtractor, vgg16};
 
 use crate::harness::{Work, picture, seeded_weights};
 use crate::weights::write_changed;
@@ -296,7 +296,7 @@ fn flags_outside_their_range_are_usage_errors() {
         assert!(matches!(error.downcast_ref(), Some(Exit::Usage(m)) if m.contains(expected)), "{error:#}");
     }
     for flags in [["--shard", "2/2"], ["--shard", "1"], ["--shard", "0/0"], ["--pool", "max"]] {
-        let parsed = Cli::try_parse_from(
+        let parsed = Args::try_parse_from(
             ["extractor", "--manifest", "m", "--out", "o", "--weights", "w"].into_iter().chain(flags),
         );
         assert!(parsed.is_err(), "{flags:?}");

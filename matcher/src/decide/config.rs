@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use data::current::{Asked, Wanted};
+use data::current::{Inputs, RerunArgs};
 use data::stage::usage;
 
 use crate::album::Album;
@@ -62,7 +62,7 @@ pub struct DecideArgs {
     #[arg(long, requires = "latitude", help_heading = "Filters")]
     max_distance_km: Option<f64>,
     #[command(flatten)]
-    wanted: Wanted,
+    rerun: RerunArgs,
 }
 
 /// Those arguments, checked.
@@ -75,7 +75,7 @@ pub struct Config {
     pub(super) my_dog: Option<String>,
     pub(super) rule: Rule,
     pub(super) filters: Filters,
-    pub(super) wanted: Wanted,
+    pub(super) rerun: RerunArgs,
 }
 
 impl Config {
@@ -116,7 +116,7 @@ impl Config {
             my_dog: args.my_dog.clone(),
             rule: args.rule,
             filters,
-            wanted: args.wanted,
+            rerun: args.rerun,
         })
     }
 }
@@ -126,7 +126,7 @@ impl Config {
     ///
     /// # Errors
     /// If the profiles cannot be read.
-    pub(super) fn asked(&self) -> anyhow::Result<Asked> {
+    pub(super) fn asked(&self) -> anyhow::Result<Inputs> {
         let filters = &self.filters;
         let photo_of_my_dog = self.my_dog.as_deref().map(Path::new).filter(|path| my_dog::names_a_file(path));
         let parameters = serde_json::json!({
@@ -141,7 +141,7 @@ impl Config {
             "gender": filters.genders,
             "max-distance-km": filters.max_distance_km,
         });
-        let mut asked = Asked::new(&parameters)?
+        let mut asked = Inputs::new(&parameters)?
             .file("the profiles", &self.profiles)
             .files("photos", self.photos()?)
             // By its digest alone: the record says nobody where I am.

@@ -118,10 +118,10 @@ fn output_inside_input_and_input_inside_output_are_refused() {
         ("raw", ".", "lies inside --out"),
     ] {
         let work = Work::with(&[("a", 4)]);
-        let mut cli = work.cli(&[]);
-        cli.images = work.0.path().join(images);
-        cli.out = work.0.path().join(out);
-        let message = format!("{:#}", crate::run(&cli).unwrap_err());
+        let mut args = work.args(&[]);
+        args.images = work.0.path().join(images);
+        args.out = work.0.path().join(out);
+        let message = format!("{:#}", crate::run(&args).unwrap_err());
         assert!(message.contains(expected), "{message}");
         assert_eq!(fs::read_dir(work.raw("")).unwrap().count(), 1);
     }

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 use data::manifest::{Manifest, Split};
 
-use crate::Cli;
+use crate::args::Args;
 
 /// A work folder with `raw`, for the pictures, and `split`, for the result.
 struct Work(tempfile::TempDir);
@@ -56,7 +56,7 @@ impl Work {
         fs::write(path, bytes).unwrap();
     }
 
-    fn cli(&self, flags: &[&str]) -> Cli {
+    fn args(&self, flags: &[&str]) -> Args {
         let (raw, out) = (self.0.path().join("raw"), self.0.path().join("split"));
         let fixed = [
             "splitter",
@@ -67,11 +67,11 @@ impl Work {
             "--out",
             out.to_str().unwrap(),
         ];
-        Cli::try_parse_from(fixed.iter().chain(flags)).unwrap()
+        Args::try_parse_from(fixed.iter().chain(flags)).unwrap()
     }
 
     fn run(&self, flags: &[&str]) -> anyhow::Result<()> {
-        crate::run(&self.cli(flags))
+        crate::run(&self.args(flags))
     }
 
     /// The message that a run ends with.

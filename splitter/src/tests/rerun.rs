@@ -98,10 +98,10 @@ fn the_manifest_leads_to_the_pictures_from_any_place() {
     for (out, expected) in
         [("split", "../raw/a/0.png"), ("x/y/z", "../../../raw/a/0.png"), ("x/../w", "../raw/a/0.png")]
     {
-        let mut cli = work.cli(&[]);
-        cli.out = work.0.path().join(out);
-        crate::run(&cli).unwrap();
-        let manifest = data::manifest::Manifest::read(&cli.out.join("manifest.csv")).unwrap();
+        let mut args = work.args(&[]);
+        args.out = work.0.path().join(out);
+        crate::run(&args).unwrap();
+        let manifest = data::manifest::Manifest::read(&args.out.join("manifest.csv")).unwrap();
         assert_eq!(manifest.rows[0].path, expected);
         assert!(manifest.resolve(&manifest.rows[0]).is_file());
     }
@@ -114,11 +114,11 @@ fn linked_folders_are_named_as_the_user_named_them() {
     let work = Work::with(&[("a", 4)]);
     let elsewhere = tempfile::tempdir().unwrap();
     symlink(work.raw(""), elsewhere.path().join("pictures")).unwrap();
-    let mut cli = work.cli(&[]);
-    cli.images = elsewhere.path().join("pictures");
-    cli.out = elsewhere.path().join("split");
-    crate::run(&cli).unwrap();
-    let manifest = data::manifest::Manifest::read(&cli.out.join("manifest.csv")).unwrap();
+    let mut args = work.args(&[]);
+    args.images = elsewhere.path().join("pictures");
+    args.out = elsewhere.path().join("split");
+    crate::run(&args).unwrap();
+    let manifest = data::manifest::Manifest::read(&args.out.join("manifest.csv")).unwrap();
     assert_eq!(manifest.rows[0].path, "../pictures/a/0.png");
     assert!(manifest.resolve(&manifest.rows[0]).is_file());
 }

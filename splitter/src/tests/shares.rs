@@ -67,9 +67,9 @@ fn shares_that_make_no_sense_are_usage_errors_before_anything_is_read() {
         (["--split-list", "train.txt"], "--split-list takes two files"),
     ] {
         let work = Work::with(&[]);
-        let mut cli = work.cli(&flags);
-        cli.images = "no such folder".into();
-        let error = crate::run(&cli).unwrap_err();
+        let mut args = work.args(&flags);
+        args.images = "no such folder".into();
+        let error = crate::run(&args).unwrap_err();
         assert!(matches!(error.downcast_ref(), Some(Exit::Usage(m)) if m.contains(expected)), "{error:#}");
     }
 }

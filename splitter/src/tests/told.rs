@@ -8,9 +8,9 @@ use super::{Work, png};
 #[test]
 fn one_class_is_refused_before_anything_is_read() {
     let work = Work::with(&[("beagle", 9)]);
-    let mut cli = work.cli(&[]);
-    cli.allow_one_class = false;
-    let message = format!("{:#}", crate::run(&cli).unwrap_err());
+    let mut args = work.args(&[]);
+    args.allow_one_class = false;
+    let message = format!("{:#}", crate::run(&args).unwrap_err());
     assert!(
         message.contains("there is one class, \"beagle\", and a classifier needs two or more"),
         "{message}"
@@ -98,9 +98,9 @@ fn rejects_are_named_as_the_user_named_them_and_say_what_is_wrong() {
     {
         work.file(format!("a/{name}"), bytes);
     }
-    let mut cli = work.cli(&["--max-bad=3"]);
-    cli.images = work.0.path().join("raw/../raw");
-    crate::run(&cli).unwrap();
+    let mut args = work.args(&["--max-bad=3"]);
+    args.images = work.0.path().join("raw/../raw");
+    crate::run(&args).unwrap();
     let table = fs::read_to_string(work.out("rejects.csv")).unwrap();
     let named = |name: &str| format!("{}/raw/../raw/a/{name},", work.0.path().display());
     for line in table.lines().skip(1) {

@@ -38,11 +38,11 @@ fn stanford_dogs_of(folder: &OsStr) -> ExitCode {
         Ok(Archive { size, sha256: sha256_file(&file)?, counts: None, ..archive })
     };
     data::stage::main(
-        |cli: &stanford_dogs::Cli| &cli.manners,
-        |cli| {
+        |args: &stanford_dogs::Args| &args.common,
+        |args| {
             let archives: Vec<Archive> =
                 stanford_dogs::pinned().into_iter().map(pin).collect::<anyhow::Result<_>>()?;
-            stanford_dogs::run_with(cli, &archives)
+            stanford_dogs::run_with(args, &archives)
         },
     )
 }

@@ -1,7 +1,7 @@
 use clap::Parser;
 use data::manifest::Split;
 
-use crate::Cli;
+use crate::args::Args;
 use crate::synthetic::{Synthetic, Workspace, message};
 
 /// A run's directory as `make` lays it out, of `set` trained with `flags`.
@@ -31,7 +31,7 @@ fn compare(root: &std::path::Path, names: &[&str]) -> anyhow::Result<String> {
     for name in names {
         words.extend(["--run".to_owned(), format!("{name}={}", root.join(name).display())]);
     }
-    crate::run(&Cli::try_parse_from(words)?)?;
+    crate::run(&Args::try_parse_from(words)?)?;
     Ok(std::fs::read_to_string(out)?)
 }
 

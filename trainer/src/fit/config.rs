@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context;
-use data::current::{Asked, Wanted};
+use data::current::{Inputs, RerunArgs};
 use data::features::Index;
 use data::manifest::Split;
 use data::stage::usage;
@@ -69,7 +69,7 @@ pub struct FitArgs {
     pub checkpoint_every: u64,
     /// What to do about a head that is there already
     #[command(flatten)]
-    pub wanted: Wanted,
+    pub rerun: RerunArgs,
 }
 
 /// Units of the hidden layers, first to last; empty for a linear probe.
@@ -179,7 +179,7 @@ pub struct Config {
     /// Time between two checkpoints at least.
     pub checkpoint_every: Duration,
     /// What to do about a head that is there already.
-    pub wanted: Wanted,
+    pub rerun: RerunArgs,
 }
 
 impl Config {
@@ -187,11 +187,11 @@ impl Config {
     ///
     /// # Errors
     /// If there are no complete features.
-    pub(super) fn asked(&self) -> anyhow::Result<Asked> {
+    pub(super) fn asked(&self) -> anyhow::Result<Inputs> {
         let mut parameters = self.parameters.by_flag()?;
         parameters.insert("epochs".to_owned(), self.epochs.into());
         let features = Index::files(&self.features, &[Split::Train, Split::Valid])?;
-        Ok(Asked::new(&parameters)?.files("features", features))
+        Ok(Inputs::new(&parameters)?.files("features", features))
     }
 
     /// Checks the flags.
@@ -248,7 +248,7 @@ impl Config {
             },
             epochs: args.epochs,
             checkpoint_every: Duration::from_secs(args.checkpoint_every),
-            wanted: args.wanted,
+            rerun: args.rerun,
         })
     }
 }

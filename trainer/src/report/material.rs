@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use data::checkpoint::EpochFigures;
-use data::current::Asked;
+use data::current::Inputs;
 use data::features::Index;
 use data::head::{self, Head, HeadInfo};
 use data::manifest::{self, Manifest, REJECTS_FILE_NAME, RejectedPicture, Split};
@@ -39,13 +39,13 @@ pub(crate) struct Material {
 }
 
 /// What the report depends on: everything that [`Material::gather`] reads, and the pictures.
-pub(super) fn asked(args: &ReportArgs) -> anyhow::Result<Asked> {
+pub(super) fn asked(args: &ReportArgs) -> anyhow::Result<Inputs> {
     let manifest = Manifest::read(&args.manifest)?;
     let pictures: Vec<_> =
         manifest.rows.iter().map(|row| (row.path.clone(), manifest.resolve(row))).collect();
     let dirs = [args.split_dir.as_deref(), args.manifest.parent()];
     let model = |name: &str| args.model.join(name);
-    let mut asked = Asked::new(&json!({}))?
+    let mut asked = Inputs::new(&json!({}))?
         .file("the manifest", &args.manifest)
         .files("pictures", pictures)
         .file("the index of the features", &args.features.join(Index::FILE_NAME))

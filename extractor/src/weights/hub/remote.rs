@@ -8,7 +8,7 @@ use std::ops::Range;
 use anyhow::Context;
 use data::stage::Exit;
 use fetch::http::Uri;
-use fetch::{Agent, Answer, Failure, Patience, Tries, parse_content_range};
+use fetch::{Agent, Answer, Failure, RetryPolicy, Tries, parse_content_range};
 
 use super::Pin;
 use super::environment::Environment;
@@ -18,7 +18,7 @@ const MAX_REDIRECTS: usize = 5;
 /// A pinned file at an endpoint.
 pub(super) struct Remote<'a> {
     pin: &'a Pin,
-    patience: &'a Patience,
+    policy: &'a RetryPolicy,
     agent: Agent,
     url: String,
     token: Option<&'a str>,
@@ -30,12 +30,12 @@ pub(super) struct Remote<'a> {
 
 impl<'a> Remote<'a> {
     /// The file of `pin`; nothing is asked yet.
-    pub(super) fn new(pin: &'a Pin, environment: &'a Environment, patience: &'a Patience) -> Self {
+    pub(super) fn new(pin: &'a Pin, environment: &'a Environment, policy: &'a RetryPolicy) -> Self {
         Self {
             pin,
-            patience,
+            policy,
             // Redirects are followed here, see above.
-            agent: patience.agent(&environment.endpoint, 0),
+            agent: policy.agent(&environment.endpoint, 0),
             url: pin.url(&environment.endpoint),
             token: environment.token.as_deref(),
             size: None,
@@ -68,7 +68,7 @@ impl<'a> Remote<'a> {
         mut sink: impl FnMut(&[u8]) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let mut position = range.start;
-        let mut tries = self.patience.tries();
+        let mut tries = self.policy.tries();
         while position < range.end {
             let before = position;
             if let Err(failure) = self.read_once(&mut position, range.end, &mut tries, &mut sink) {
@@ -203,7 +203,7 @@ impl<'a> Remote<'a> {
             401 | 403 if self.token.is_some() => "it does not accept the token; check HF_TOKEN",
             401 | 403 => "give a token of the hub in HF_TOKEN",
             404 | 410 => "it does not have this file; check HF_ENDPOINT",
-            408 | 500..=599 if pause.is_none_or(|p| p <= self.patience.longest_pause) => {
+            408 | 500..=599 if pause.is_none_or(|p| p <= self.policy.longest_pause) => {
                 return Failure::Passing(anyhow::anyhow!(answer), pause);
             }
             429 | 503 => {
@@ -211,7 +211,7 @@ impl<'a> Remote<'a> {
                 let again =
                     Exit::TryAgain(format!("{answer}: too many requests; run the same command again {wait}"));
                 return match pause {
-                    Some(pause) if pause <= self.patience.longest_pause => {
+                    Some(pause) if pause <= self.policy.longest_pause => {
                         Failure::Passing(again.into(), Some(pause))
                     }
                     Some(_) => Failure::Final(again.into()),

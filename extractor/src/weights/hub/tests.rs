@@ -20,7 +20,7 @@ const LAYERS: [Layer; 2] = [
     Layer { position: 2, n_in: 8, n_out: 8, pooled: true },
 ];
 const QUICK: Settings = Settings {
-    patience: Patience {
+    policy: RetryPolicy {
         stall: Duration::from_millis(300),
         first_pause: Duration::from_millis(1),
         n_tries: 4,
@@ -226,11 +226,11 @@ impl User {
     }
 
     fn get(&self, full: bool) -> anyhow::Result<PathBuf> {
-        let manners = Manners { seed: 1, threads: 0, quiet: true, verbose: 0, json: false };
+        let common = CommonArgs { seed: 1, threads: 0, quiet: true, verbose: 0, json: false };
         let (pin, weights_dir) = (pin(), self.weights_dir());
         let environment = &self.environment;
         let hub =
-            Hub { pin: &pin, environment, settings: &QUICK, manners: &manners, weights_dir: &weights_dir };
+            Hub { pin: &pin, environment, settings: &QUICK, common: &common, weights_dir: &weights_dir };
         hub.provide(full)
     }
 
@@ -416,7 +416,7 @@ fn a_server_that_stalls_is_given_up_and_asked_again() {
         _ => right(asked),
     });
     assert_eq!(asked[3].range.start, asked[2].range.start + 600);
-    assert!(start.elapsed() >= QUICK.patience.stall);
+    assert!(start.elapsed() >= QUICK.policy.stall);
     assert_refused("gave up after 4 tries in a row", |asked| right(asked).stalling_after(0));
 }
 
@@ -662,11 +662,10 @@ fn the_variables_are_read_in_their_order() {
 #[test]
 fn the_makefile_knows_the_whole_files_name() {
     let makefile = include_str!("../../../../data/settings.mk");
-    let manners = Manners { seed: 1, threads: 0, quiet: true, verbose: 0, json: false };
+    let common = CommonArgs { seed: 1, threads: 0, quiet: true, verbose: 0, json: false };
     let environment = User::of("http://nobody.example").environment;
     let weights_dir = Path::new("$(W)/weights");
-    let hub =
-        Hub { pin: &PINNED, environment: &environment, settings: &QUICK, manners: &manners, weights_dir };
+    let hub = Hub { pin: &PINNED, environment: &environment, settings: &QUICK, common: &common, weights_dir };
     assert!(makefile.contains(&format!("{})))\n", hub.placed().display())), "{}", hub.placed().display());
 }
 

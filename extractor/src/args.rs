@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use data::current::Wanted;
+use data::current::RerunArgs;
 use data::features::Dtype;
 use data::forecast::PlanArgs;
 use data::manifest::MaxBad;
 use data::recipe::Pool;
-use data::stage::Manners;
+use data::stage::CommonArgs;
 
 use crate::config::{DeviceKind, Part};
 use crate::weights::Source;
@@ -31,7 +31,7 @@ use crate::weights::Source;
                   the best that it can run; only the last digits of features depend on it\n  \
                   HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, ...  as in Python's huggingface_hub"
 )]
-pub struct Cli {
+pub struct Args {
     /// The manifest of the augmenter or the splitter
     #[arg(long)]
     pub manifest: PathBuf,
@@ -76,11 +76,11 @@ pub struct Cli {
     pub max_bad: MaxBad,
     /// What to do about features that are there already
     #[command(flatten)]
-    pub wanted: Wanted,
+    pub rerun: RerunArgs,
     /// What it would cost
     #[command(flatten)]
     pub plan: PlanArgs,
     /// What all programs understand
     #[command(flatten)]
-    pub manners: Manners,
+    pub common: CommonArgs,
 }

@@ -1,0 +1,95 @@
+//! The program, from arguments to summary.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+use data::current::{Inputs, Place};
+use data::{commit, forecast, stage};
+use fetch::RetryPolicy;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::archives::{Archive, pinned};
+use crate::args::Args;
+use crate::download::{self, Client, RETRY_POLICY};
+use crate::unpack;
+
+/// What was unpacked, in the folder of the pictures; the splitter passes over names with a dot.
+pub(crate) const RECORD: &str = "raw/.stanford-dogs.json";
+
+/// What stands in `OUT`.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Inventory {
+    pub(crate) pictures: usize,
+    pub(crate) classes: usize,
+}
+
+impl fmt::Display for Inventory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stanford Dogs: {} pictures of {} breeds", self.pictures, self.classes)
+    }
+}
+
+/// Makes the data set stand in `--out`.
+///
+/// # Errors
+/// [`stage::Exit::TryAgain`] if the server is too busy or another process writes there; anything else names
+/// the archive or the entry.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    run_with(args, &pinned())
+}
+
+/// [`run`] for other archives of the same layout; the program has no option for it.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(args: &Args, archives: &[Archive]) -> anyhow::Result<()> {
+    let made = make(args, archives, &RETRY_POLICY)?;
+    // Nothing was made where everything is current; that has been said.
+    made.map_or(Ok(()), |inventory| stage::print_summary(&args.common, &inventory))
+}
+
+pub(crate) fn make(args: &Args, archives: &[Archive], policy: &RetryPolicy) -> anyhow::Result<Option<Inventory>> {
+    let digests: BTreeMap<_, _> = archives.iter().map(|a| (a.name, &a.sha256)).collect();
+    let place = Place::new(&args.out, RECORD, "stanford-dogs");
+    let job = place.start(&args.rerun, &args.common, || Inputs::new(&json!({ "archives": digests })))?;
+    let Some(mut job) = job else { return Ok(None) };
+    // Not of OUT itself: the stages write below it, and a lock sweeps what it takes for left behind.
+    let folders = ["download"].into_iter().chain(archives.iter().map(|a| a.folder));
+    let _locks: Vec<_> = folders
+        .map(|folder| commit::lock(&args.out.join(folder), "stanford-dogs"))
+        .collect::<anyhow::Result<_>>()?;
+    ensure_space(&args.out, archives)?;
+
+    let client = Client::new(args, policy);
+    let mut inventory = Inventory { pictures: 0, classes: 0 };
+    let mut made = Vec::new();
+    for archive in archives {
+        let file = client.fetch(archive)?;
+        let unpacked = unpack::unpack(args, archive, &file, &mut job)
+            .with_context(|| format!("cannot unpack {}", file.display()))?;
+        if archive.folder == "raw" {
+            (inventory.pictures, inventory.classes) = (unpacked.n_files, unpacked.n_folders);
+        }
+        made.extend(unpacked.names);
+    }
+    job.finish(made)?;
+    Ok(Some(inventory))
+}
+
+/// Refuses a disk that the rest of the archives and all of their files will not fit on.
+fn ensure_space(out: &Path, archives: &[Archive]) -> anyhow::Result<()> {
+    let mut needed = 0;
+    for archive in archives {
+        let file = out.join("download").join(archive.name);
+        let length = |path: &Path| fs::metadata(path).map_or(0, |m| m.len());
+        let fetched = length(&file).max(length(&download::part_of(&file)));
+        needed += archive.size.saturating_sub(fetched);
+        // Begun is counted as not begun: a little too careful.
+        needed += archive.size;
+    }
+    forecast::ensure_space(out, needed, "the data set")
+}
