@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use data::current::RerunArgs;
 use data::forecast::PlanArgs;
-use data::manifest::{MaxBad, Split};
+use data::manifest::Split;
+use data::rejects::MaxBad;
 use data::stage::CommonArgs;
 
 /// What was typed.

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use data::current::RerunArgs;
-use data::manifest::MaxBad;
 use data::photo::Limits;
+use data::rejects::MaxBad;
 use data::stage::{CommonArgs, usage};
 use serde_json::{Value, json};
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use data::commit;
+use data::disk;
 use data::forecast::{self, Cost, Forecast, Pictures, PlanArgs};
 use data::manifest::{Manifest, Split};
 use data::photo::{Limits, decode};
@@ -44,7 +45,7 @@ pub(crate) fn forecast(config: &Config, args: &PlanArgs) -> anyhow::Result<Forec
         notes,
         costs,
         peak_memory: forecast::peak_memory(),
-        free: forecast::free_space(&config.out)?,
+        free: disk::free_space(&config.out)?,
         out: config.out.display().to_string(),
     })
 }
@@ -118,7 +119,7 @@ struct Trial {
 /// Makes copies of the examples, as [`crate::copy::make`] does, but for their names.
 fn measure(config: &Config, examples: &[Vec<u8>], copies: u32) -> anyhow::Result<Trial> {
     let (bytes, n) = (AtomicU64::new(0), AtomicUsize::new(0));
-    let disk = forecast::existing(&config.out);
+    let disk = disk::existing(&config.out);
     let per_second = forecast::measure(|| {
         let made = examples.par_iter().map(|picture| rehearse(config, picture, copies, disk));
         let made: Vec<u64> = made.collect::<anyhow::Result<_>>()?;

@@ -9,7 +9,7 @@ use anyhow::Context;
 use data::current::{Inputs, Job, Place};
 use data::manifest::{self, Manifest, Row, Split};
 use data::photo::Reject;
-use data::{commit, stage};
+use data::{commit, rejects, stage};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -24,7 +24,7 @@ const PROVENANCE: &str = "provenance.json";
 const TRANSFORMS: &str = "transforms.csv";
 const CONTACT_SHEET: &str = "contact-sheet.jpg";
 /// What every run writes.
-const TABLES: [&str; 3] = [manifest::REJECTS_FILE_NAME, TRANSFORMS, manifest::FILE_NAME];
+const TABLES: [&str; 3] = [rejects::FILE_NAME, TRANSFORMS, manifest::FILE_NAME];
 
 /// Runs the stage.
 ///
@@ -54,7 +54,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     job.plan(TABLES.map(str::to_owned).into_iter().chain([CONTACT_SHEET.to_owned()]).chain(planned))?;
     let outcomes = make_copies(&config, &split, &sources, &plan, &job)?;
     let result = collect(&split, sources, outcomes);
-    manifest::write_rejects(&config.out.join(manifest::REJECTS_FILE_NAME), &result.rejects)?;
+    rejects::write(&config.out.join(rejects::FILE_NAME), &result.rejects)?;
     config.max_bad.check(split.rows.len(), &result.rejects)?;
 
     sync_directories(&config, &result.copies)?;
@@ -265,7 +265,7 @@ impl Summary {
             n_in: split.rows.len(),
             n_ok: result.originals.len(),
             n_rejected: result.rejects.len(),
-            rejects: config.out.join(manifest::REJECTS_FILE_NAME).display().to_string(),
+            rejects: config.out.join(rejects::FILE_NAME).display().to_string(),
             n_copies: result.copies.len(),
             n_kept: result.copies.iter().filter(|copy| copy.kept).count(),
             n_removed,

@@ -6,8 +6,8 @@ use clap::Parser;
 use data::current::RerunArgs;
 use data::features::Dtype;
 use data::forecast::PlanArgs;
-use data::manifest::MaxBad;
 use data::recipe::Pool;
+use data::rejects::MaxBad;
 use data::stage::CommonArgs;
 
 use crate::config::{DeviceKind, Part};

@@ -7,8 +7,9 @@ use anyhow::Context;
 use candle_core::Device;
 use data::current::Inputs;
 use data::features::Dtype;
-use data::manifest::{Manifest, MaxBad};
+use data::manifest::Manifest;
 use data::recipe::{Pool, Recipe};
+use data::rejects::MaxBad;
 use data::stage::usage;
 use serde_json::json;
 

@@ -4,6 +4,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Instant;
 
+use data::disk;
 use data::features::{Layout, ROWS_PER_SHARD, shard_size};
 use data::forecast::{self, Cost, Forecast, Pictures, PlanArgs};
 use data::manifest::{Manifest, Split};
@@ -38,7 +39,7 @@ pub(crate) fn forecast(config: &Config, args: &PlanArgs, seed: u64) -> anyhow::R
 
     let per_second = measure(&extractor, &pictures.examples, config.batch_size)?;
     let shard_bytes = shard_size(&layout, ROWS_PER_SHARD)?;
-    let bytes_per_second = forecast::measure_disk(&config.out, shard_bytes.min(MAX_TRIAL_BYTES) as usize)?;
+    let bytes_per_second = disk::measure_disk(&config.out, shard_bytes.min(MAX_TRIAL_BYTES) as usize)?;
     let trial = Trial { per_second, bytes_per_second, start_up, parts: config.part.count() };
     if trial.parts > 1 {
         notes.push(format!("one of {} parts", trial.parts));
@@ -57,7 +58,7 @@ pub(crate) fn forecast(config: &Config, args: &PlanArgs, seed: u64) -> anyhow::R
         notes,
         costs,
         peak_memory: forecast::peak_memory().map(|peak| peak + shard),
-        free: forecast::free_space(&config.out)?,
+        free: disk::free_space(&config.out)?,
         out: config.out.display().to_string(),
     })
 }

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use data::commit;
 use data::features::{Dtype, Index, Layout, write_shard};
-use data::manifest::{Manifest, MaxBad};
+use data::manifest::Manifest;
 use data::photo::Reject;
+use data::rejects::MaxBad;
 use data::stage::check_interrupted;
 use half::f16;
 

@@ -7,9 +7,10 @@ use std::path::Path;
 use anyhow::Context;
 use data::commit;
 use data::current::Place;
+use data::disk::{free_space, size};
 use data::features::{Index, Layout, ShardEntry, shard_size};
-use data::forecast::{free_space, size};
-use data::manifest::{self, Manifest, REJECTS_FILE_NAME};
+use data::manifest::Manifest;
+use data::rejects;
 use data::stage;
 use serde::Serialize;
 
@@ -62,7 +63,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     ensure_space(&config.out, n_bytes_to_write(&manifest, &tasks, &stored, &layout)?)?;
 
     let outputs = || {
-        let lists = [Index::FILE_NAME, REJECTS_FILE_NAME].map(str::to_owned);
+        let lists = [Index::FILE_NAME, rejects::FILE_NAME].map(str::to_owned);
         lists.into_iter().chain(shards.iter().map(|shard| shard.file.clone()))
     };
     job.plan(outputs())?;
@@ -80,7 +81,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let outcome = work.run(&tasks, |n| bar.inc(n as u64))?;
     bar.finish_and_clear();
 
-    manifest::write_rejects(&config.out.join(REJECTS_FILE_NAME), &outcome.rejects)?;
+    rejects::write(&config.out.join(rejects::FILE_NAME), &outcome.rejects)?;
     let indexed = write_index(&config.out, &manifest, &shards, &stored, &layout, &outcome)?;
     if indexed {
         job.finish(outputs())?;
@@ -246,7 +247,7 @@ impl fmt::Display for Summary {
         }
         write!(f, ", reused {}, rejected {}", self.n_reused, self.n_rejected)?;
         if self.n_rejected > 0 {
-            write!(f, " (see {}/{REJECTS_FILE_NAME})", self.out)?;
+            write!(f, " (see {}/{})", self.out, rejects::FILE_NAME)?;
         }
         if !self.indexed {
             write!(f, "\nnot complete: other parts are missing")?;

@@ -21,10 +21,10 @@ use crate::decisions::{Decided, FILE_NAME, REJECTED_FILE_NAME, Table};
 use crate::gallery::{self, Gallery};
 use crate::model::{BATCH_SIZE, Model, Seen};
 use crate::my_dog::MyDog;
-use crate::profiles::{Profile, Profiles, RejectedRow};
 use crate::resume::SeenBefore;
 use crate::rules::{self, Answer, Decision, Looked, Wish};
 pub use config::{Config, DecideArgs};
+use data::profiles::{Profile, Profiles, RejectedRow};
 
 /// A group is full with so many photos to look at, or so many rows.
 const GROUP_PHOTOS: usize = 2 * BATCH_SIZE;

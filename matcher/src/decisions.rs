@@ -10,9 +10,9 @@ use data::commit::Pending;
 use data::table::inert;
 
 use crate::detect::Classes;
-use crate::profiles::{Profile, RejectedRow};
 use crate::rules::Decision;
 use crate::verdict::Verdict;
+use data::profiles::{Profile, RejectedRow};
 
 /// Name of the decisions in the output directory.
 pub const FILE_NAME: &str = "decisions.csv";

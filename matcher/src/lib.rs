@@ -18,7 +18,6 @@ pub mod filters;
 pub mod gallery;
 pub mod model;
 pub mod my_dog;
-pub mod profiles;
 pub mod rules;
 pub mod verdict;
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use data::current::RerunArgs;
-use data::manifest;
+use data::rejects;
 use data::stage::CommonArgs;
 use serde::Serialize;
 
@@ -86,7 +86,7 @@ pub struct Args {
     /// Give up if more pictures than this are bad: a count or a share. Files that are no pictures, and not
     /// named like one, do not count
     #[arg(long, value_name = "N|N%", default_value = "50%")]
-    pub max_bad: manifest::MaxBad,
+    pub max_bad: rejects::MaxBad,
     /// Do everything but write
     #[arg(long)]
     pub dry_run: bool,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use data::current::RerunArgs;
-use data::manifest::MaxBad;
+use data::rejects::MaxBad;
 use data::stage::{CommonArgs, usage};
 use serde_json::{Value, json};
 

@@ -6,6 +6,7 @@ use data::commit::{self, Lock};
 use data::current::{Inputs, Job};
 use data::manifest::{self, Crop, Row, Split};
 use data::photo::Reject;
+use data::rejects;
 
 use crate::config::{Config, Plan};
 use crate::inspect::Picture;
@@ -93,7 +94,7 @@ pub(crate) fn write(
     let out = &config.out;
     let placed = tree::names(rows, config.tree);
     let outputs = || {
-        let tables = [manifest::REJECTS_FILE_NAME, manifest::FILE_NAME].map(str::to_owned);
+        let tables = [rejects::FILE_NAME, manifest::FILE_NAME].map(str::to_owned);
         tables.into_iter().chain(placed.iter().cloned())
     };
     // First out with the old: a picture that has moved must not stand in two splits, however this ends.
@@ -101,7 +102,7 @@ pub(crate) fn write(
         Split::ALL.iter().any(|split| name.starts_with(&format!("{split}/"))) && !placed.contains(name)
     })?;
     job.plan(outputs())?;
-    manifest::write_rejects(&out.join(manifest::REJECTS_FILE_NAME), rejects)?;
+    rejects::write(&out.join(rejects::FILE_NAME), rejects)?;
     tree::write(out, rows, config.tree)?;
     manifest::write(&out.join(manifest::FILE_NAME), rows, false)?;
     job.finish(outputs()).map(drop)

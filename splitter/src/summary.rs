@@ -113,7 +113,7 @@ impl Summary {
             classes,
             changes,
             dry_run: config.dry_run,
-            rejects: config.out.join(data::manifest::REJECTS_FILE_NAME).display().to_string(),
+            rejects: config.out.join(data::rejects::FILE_NAME).display().to_string(),
             manifest: config.out.join(data::manifest::FILE_NAME).display().to_string(),
         }
     }

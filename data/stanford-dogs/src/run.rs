@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use data::current::{Inputs, Place};
-use data::{commit, forecast, stage};
+use data::{commit, disk, stage};
 use fetch::RetryPolicy;
 use serde::Serialize;
 use serde_json::json;
@@ -52,7 +52,11 @@ pub fn run_with(args: &Args, archives: &[Archive]) -> anyhow::Result<()> {
     made.map_or(Ok(()), |inventory| stage::print_summary(&args.common, &inventory))
 }
 
-pub(crate) fn make(args: &Args, archives: &[Archive], policy: &RetryPolicy) -> anyhow::Result<Option<Inventory>> {
+pub(crate) fn make(
+    args: &Args,
+    archives: &[Archive],
+    policy: &RetryPolicy,
+) -> anyhow::Result<Option<Inventory>> {
     let digests: BTreeMap<_, _> = archives.iter().map(|a| (a.name, &a.sha256)).collect();
     let place = Place::new(&args.out, RECORD, "stanford-dogs");
     let job = place.start(&args.rerun, &args.common, || Inputs::new(&json!({ "archives": digests })))?;
@@ -91,5 +95,5 @@ fn ensure_space(out: &Path, archives: &[Archive]) -> anyhow::Result<()> {
         // Begun is counted as not begun: a little too careful.
         needed += archive.size;
     }
-    forecast::ensure_space(out, needed, "the data set")
+    disk::ensure_space(out, needed, "the data set")
 }

@@ -26,7 +26,7 @@ use anyhow::Context;
 use data::provenance::{from_hex, sha256_file, to_hex};
 use data::stage::{self, CommonArgs, Exit};
 use data::weights::{Header, LENGTH_BYTES};
-use data::{commit, forecast, regular};
+use data::{commit, disk, regular};
 use fetch::RetryPolicy;
 use sha2::{Digest, Sha256};
 
@@ -233,7 +233,7 @@ impl Hub<'_> {
         check_header(&remote.url(), self.pin.layers, &header)?;
         let parts = self.parts("whole");
         let range = 0..remote.size()?;
-        forecast::ensure_space(&self.environment.cache, range.end, "the whole file of the weights")?;
+        disk::ensure_space(&self.environment.cache, range.end, "the whole file of the weights")?;
         let pieces = self.fetch_pieces(remote, &parts, std::slice::from_ref(&range))?;
         let blob = self.cached_repository().join("blobs").join(self.pin.sha256);
         let mut digest = Sha256::new();
@@ -361,7 +361,7 @@ impl Hub<'_> {
         let n_bytes = |pieces: &[Range<u64>]| pieces.iter().map(|p| p.end - p.start).sum::<u64>();
         // The pieces, and the file that is made of them.
         let needed = n_bytes(&missing) + n_bytes(&all);
-        forecast::ensure_space(self.weights_dir, needed, "the download of the weights")?;
+        disk::ensure_space(self.weights_dir, needed, "the download of the weights")?;
         tracing::info!(
             "fetching {:.1} of {:.1} MB from {}",
             n_bytes(&missing) as f64 / 1e6,

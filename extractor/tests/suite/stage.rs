@@ -4,8 +4,9 @@ use std::process::Command;
 use clap::Parser;
 use data::commit;
 use data::features::Index;
-use data::manifest::{REJECTS_FILE_NAME, Split};
+use data::manifest::Split;
 use data::recipe::Recipe;
+use data::rejects;
 use data::stage::Exit;
 use extractor::{Args, DeviceKind, FeatureExtractor, vgg16};
 
@@ -75,7 +76,7 @@ fn a_bad_picture_leaves_no_row_and_shifts_no_neighbour() {
         for (i, &row) in train.rows().iter().enumerate() {
             assert_eq!(train.row(i).unwrap(), golden.row(row as usize).unwrap());
         }
-        let rejects = fs::read_to_string(work.path("out").join(REJECTS_FILE_NAME)).unwrap();
+        let rejects = fs::read_to_string(work.path("out").join(rejects::FILE_NAME)).unwrap();
         assert!(rejects.contains(&format!("images/3.png,{reason},")), "{rejects}");
         assert_eq!(Index::read(&work.path("out")).unwrap().n_rejected, 1);
     }

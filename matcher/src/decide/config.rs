@@ -6,11 +6,11 @@ use data::current::{Inputs, RerunArgs};
 use data::stage::usage;
 
 use crate::album::Album;
-use crate::filters::{Filters, Place};
+use crate::filters::Filters;
 use crate::model::{ModelArgs, ModelConfig};
 use crate::my_dog;
-use crate::profiles::Profiles;
 use crate::rules::Rule;
+use data::profiles::{Location, Profiles};
 
 /// What can be typed after `matcher decide`.
 #[derive(Debug, Clone, clap::Args)]
@@ -94,7 +94,7 @@ impl Config {
             return Err(usage("--max-distance-km must be a number, not negative"));
         }
         let home = match (args.latitude, args.longitude) {
-            (Some(latitude), Some(longitude)) => Some(Place::new(latitude, longitude).ok_or_else(|| {
+            (Some(latitude), Some(longitude)) => Some(Location::new(latitude, longitude).ok_or_else(|| {
                 usage(format!(
                     "--latitude {latitude} --longitude {longitude} is no place, expected -90 to 90 and -180 to 180"
                 ))

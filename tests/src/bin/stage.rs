@@ -17,7 +17,7 @@ const MINIATURE: &str = "MINIATURE_OF_STANFORD_DOGS";
 fn main() -> ExitCode {
     let called_as = std::env::args_os().next().unwrap_or_default();
     match Path::new(&called_as).file_name().and_then(|name| name.to_str()) {
-        Some("sample") => data::sample::main(),
+        Some("sample") => sample::main(),
         Some("stanford-dogs") => match std::env::var_os(MINIATURE) {
             None => stanford_dogs::main(),
             Some(folder) => stanford_dogs_of(&folder),

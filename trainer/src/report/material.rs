@@ -7,8 +7,9 @@ use data::checkpoint::EpochFigures;
 use data::current::Inputs;
 use data::features::Index;
 use data::head::{self, Head, HeadInfo};
-use data::manifest::{self, Manifest, REJECTS_FILE_NAME, RejectedPicture, Split};
+use data::manifest::{Manifest, Split};
 use data::provenance::{Provenance, sha256_file};
+use data::rejects::{self, RejectedPicture};
 use serde_json::{Value, json};
 
 use super::ReportArgs;
@@ -55,7 +56,7 @@ pub(super) fn asked(args: &ReportArgs) -> anyhow::Result<Inputs> {
         .file("the predictions", &model(predictions::FILE_NAME))
         .value("how the pictures were split and augmented", &made_with(&dirs)?)?;
     if let Some(dir) = &args.split_dir {
-        asked = asked.file("the splitter's rejects", &dir.join(REJECTS_FILE_NAME));
+        asked = asked.file("the splitter's rejects", &dir.join(rejects::FILE_NAME));
         let rejected = rejects(Some(dir))?.unwrap_or_default().into_iter();
         asked = asked
             .files("rejected pictures", rejected.map(|reject| (reject.path.clone(), reject.path.into())));
@@ -204,5 +205,5 @@ fn made_with(dirs: &[Option<&Path>]) -> anyhow::Result<Vec<(String, Value)>> {
 }
 
 fn rejects(split_dir: Option<&Path>) -> anyhow::Result<Option<Vec<RejectedPicture>>> {
-    split_dir.map_or(Ok(None), |dir| manifest::read_rejects(&dir.join(REJECTS_FILE_NAME)))
+    split_dir.map_or(Ok(None), |dir| rejects::read(&dir.join(rejects::FILE_NAME)))
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use data::breeds::readable;
-use data::manifest::{RejectedPicture, Row, Split};
+use data::manifest::{Row, Split};
+use data::rejects::RejectedPicture;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 

@@ -205,8 +205,8 @@ fn rejected_pictures_are_named_and_shown_where_they_can_be() {
         reject("my/<broken>.jpg", data::photo::Reason::Truncated, "ends after 7 bytes"),
     ];
     let split_dir = workspace.manifest().parent().unwrap().to_owned();
-    let table = split_dir.join(data::manifest::REJECTS_FILE_NAME);
-    data::manifest::write_rejects(&table, &rejects).unwrap();
+    let table = split_dir.join(data::rejects::FILE_NAME);
+    data::rejects::write(&table, &rejects).unwrap();
     workspace.report(&format!("--split-dir {}", split_dir.display())).unwrap();
     let page = page(&workspace);
     let section = &page[page.find("Pictures that were left out").unwrap()..];
@@ -215,7 +215,7 @@ fn rejected_pictures_are_named_and_shown_where_they_can_be() {
         assert!(section.contains(expected), "{expected}");
     }
     assert_eq!(section.matches("<img src=\"data:image/jpeg;base64,").count(), 1);
-    data::manifest::write_rejects(&table, &[]).unwrap();
+    data::rejects::write(&table, &[]).unwrap();
     workspace.report(&format!("--split-dir {}", split_dir.display())).unwrap();
     assert!(!self::page(&workspace).contains("left out"), "nothing is left out now");
 }

@@ -1,38 +1,24 @@
 //! The sample's profiles: people to swipe on, with and without dogs, and what real profiles have
 //! wrong with them.
 
-use anyhow::Context;
+use data::draw::{self, Stream};
+use data::profiles::{self, Location, Profile};
+use data::stage;
 use rayon::prelude::*;
-use serde::Serialize;
 
-use super::builds::BREEDS;
-use super::easel::Easel;
-use super::picture::{self, Subject};
-use super::shapes::between;
-use super::{Config, jpeg};
-use crate::draw::{self, Stream};
-use crate::stage;
+use crate::breeds::BREEDS;
+use crate::config::Config;
+use crate::output::Output;
+use crate::picture::{self, Subject, jpeg};
+use crate::shapes::between;
 
 /// The profiles live around this point (Freiburg im Breisgau), degrees north and east.
-pub(super) const CENTRE: (f64, f64) = (47.9959, 7.8522);
+pub(crate) const CENTRE: (f64, f64) = (47.9959, 7.8522);
 /// None lives farther from [`CENTRE`].
-pub(super) const FARTHEST_KM: f64 = 60.0;
+pub(crate) const FARTHEST_KM: f64 = 60.0;
 
 /// Kilometres of one degree of latitude.
 const KM_PER_DEGREE: f64 = 111.2;
-
-/// One row of `profiles.csv`.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Row {
-    id: String,
-    name: &'static str,
-    age: u32,
-    gender: &'static str,
-    latitude: String,
-    longitude: String,
-    /// Relative to `profiles.csv`, separated by `;`.
-    photos: String,
-}
 
 /// What a profile's photos show.
 #[derive(Debug, Clone, Copy)]
@@ -92,17 +78,15 @@ const PEOPLE: [(&str, &str, Album); 30] = [
 ];
 
 /// How many profiles are written.
-pub(super) const COUNT: usize = PEOPLE.len();
-
-const TABLE: &str = "profiles.csv";
+pub(crate) const COUNT: usize = PEOPLE.len();
 
 /// The names of all files that [`write()`] puts into the folder of the profiles.
-pub(super) fn names() -> Vec<String> {
+pub(crate) fn names() -> Vec<String> {
     let photos = PEOPLE
         .iter()
         .enumerate()
         .flat_map(|(i, (_, _, album))| (1..=subjects(*album).len()).map(move |n| photo_name(&id(i), n)));
-    photos.chain([TABLE.to_owned()]).collect()
+    photos.chain([profiles::FILE_NAME.to_owned()]).collect()
 }
 
 fn id(i: usize) -> String {
@@ -114,29 +98,26 @@ fn photo_name(id: &str, n: usize) -> String {
 }
 
 /// Writes `photos/` and, last, `profiles.csv`; gives the number of photos.
-pub(super) fn write(config: &Config, easel: &Easel<'_>) -> anyhow::Result<usize> {
-    let made: Vec<(Row, usize)> = PEOPLE
+pub(crate) fn write(config: &Config, output: &Output<'_>) -> anyhow::Result<usize> {
+    let made: Vec<(Profile, usize)> = PEOPLE
         .par_iter()
         .enumerate()
         .map(|(i, person)| {
             stage::check_interrupted()?;
-            write_one(config, easel, i, person)
+            write_one(config, output, i, person)
         })
         .collect::<anyhow::Result<_>>()?;
-    let mut table = csv::Writer::from_writer(Vec::new());
-    for (row, _) in &made {
-        table.serialize(row)?;
-    }
-    easel.put(TABLE, &table.into_inner().context("cannot write the profiles")?)?;
+    let profiles: Vec<Profile> = made.iter().map(|(profile, _)| profile.clone()).collect();
+    output.put(profiles::FILE_NAME, &profiles::to_csv(&profiles)?)?;
     Ok(made.iter().map(|(_, n_photos)| n_photos).sum())
 }
 
 fn write_one(
     config: &Config,
-    easel: &Easel<'_>,
+    output: &Output<'_>,
     i: usize,
     &(name, gender, album): &(&'static str, &'static str, Album),
-) -> anyhow::Result<(Row, usize)> {
+) -> anyhow::Result<(Profile, usize)> {
     let id = id(i);
     let mut draws = draw::stream(config.seed, "sample profile", &id);
     let subjects = subjects(album);
@@ -147,23 +128,22 @@ fn write_one(
         if let Broken(_) = album {
             bytes.truncate(bytes.len() * 2 / 5);
         }
-        easel.put(&name, &bytes)?;
+        output.put(&name, &bytes)?;
         names.push(name);
     }
     if let Missing = album {
         names.push(photo_name(&id, 1));
     }
-    let (latitude, longitude) = place(&mut draws);
-    let row = Row {
+    let location = location(&mut draws);
+    let profile = Profile {
         id,
-        name,
-        age: 19 + draws.below(48) as u32,
-        gender,
-        latitude: format!("{latitude:.4}"),
-        longitude: format!("{longitude:.4}"),
-        photos: names.join(";"),
+        name: name.to_owned(),
+        age: Some(19 + draws.below(48) as u32),
+        gender: Some(gender.to_owned()),
+        location,
+        photos: names,
     };
-    Ok((row, subjects.len()))
+    Ok((profile, subjects.len()))
 }
 
 fn subjects(album: Album) -> Vec<Subject> {
@@ -180,17 +160,19 @@ fn subjects(album: Album) -> Vec<Subject> {
 }
 
 /// Somewhere within [`FARTHEST_KM`], more often near than far.
-fn place(draws: &mut Stream) -> (f64, f64) {
+fn location(draws: &mut Stream) -> Option<Location> {
     let km = FARTHEST_KM * draws.unit() * 0.99;
     let bearing = between(draws, 0.0, std::f32::consts::TAU).into();
     let north = km * libm::cos(bearing) / KM_PER_DEGREE;
     let east = km * libm::sin(bearing) / (KM_PER_DEGREE * libm::cos(CENTRE.0.to_radians()));
-    (CENTRE.0 + north, CENTRE.1 + east)
+    Location::new(CENTRE.0 + north, CENTRE.1 + east)
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    use data::profiles::Profiles;
 
     use super::*;
 
@@ -200,27 +182,22 @@ mod tests {
         let (raw, profiles) = (dir.path().join("raw"), dir.path());
         let (raw, profiles) = (raw.to_str().unwrap(), profiles.to_str().unwrap());
         let args = ["sample", "-q", "--out", raw, "--profiles", profiles, "--per-class", "1", "--size", "48"];
-        crate::sample::run(&clap::Parser::parse_from(args)).unwrap();
+        crate::run(&clap::Parser::parse_from(args)).unwrap();
         let n_photos = super::names().len() - 1;
 
-        let mut table = csv::Reader::from_path(dir.path().join("profiles.csv")).unwrap();
-        let header = ["id", "name", "age", "gender", "latitude", "longitude", "photos"];
-        assert_eq!(table.headers().unwrap(), &header[..]);
+        let mut table = Profiles::open(&dir.path().join(profiles::FILE_NAME)).unwrap();
         let (mut n_found, mut n_missing, mut n_broken, mut n_without, mut n_several) = (0, 0, 0, 0, 0);
-        let mut names = String::new();
-        let rows: Vec<csv::StringRecord> = table.records().collect::<Result<_, _>>().unwrap();
-        assert!(rows.len() >= 24);
-        for row in &rows {
-            names += &row[1];
-            assert!((18..100).contains(&row[2].parse::<u32>().unwrap()));
-            let (latitude, longitude): (f64, f64) = (row[4].parse().unwrap(), row[5].parse().unwrap());
-            let north = (latitude - CENTRE.0) * KM_PER_DEGREE;
-            let east = (longitude - CENTRE.1) * KM_PER_DEGREE * CENTRE.0.to_radians().cos();
-            assert!(north.hypot(east) < FARTHEST_KM, "{row:?}");
-            let photos: Vec<&str> = row[6].split(';').filter(|photo| !photo.is_empty()).collect();
-            n_without += usize::from(photos.is_empty());
-            n_several += usize::from(photos.len() > 1);
-            for photo in photos {
+        let (mut names, mut n_rows) = (String::new(), 0);
+        let centre = Location::new(CENTRE.0, CENTRE.1).unwrap();
+        while let Some(profile) = table.next_row().unwrap() {
+            let profile = profile.unwrap();
+            n_rows += 1;
+            names += &profile.name;
+            assert!((18..100).contains(&profile.age.unwrap()));
+            assert!(centre.distance_km(profile.location.unwrap()) < FARTHEST_KM, "{profile:?}");
+            n_without += usize::from(profile.photos.is_empty());
+            n_several += usize::from(profile.photos.len() > 1);
+            for photo in profile.photos {
                 match fs::read(dir.path().join(photo)) {
                     Err(_) => n_missing += 1,
                     Ok(bytes) => {
@@ -230,6 +207,7 @@ mod tests {
                 }
             }
         }
+        assert_eq!(n_rows, COUNT);
         assert_eq!((n_found, n_missing, n_broken, n_without), (n_photos, 1, 1, 1));
         assert!(n_several >= 3);
         for mark in [',', '"', 'ü', 'Ł'] {

@@ -1,121 +1,19 @@
-//! The breeds that are painted: their builds as numbers, and the coats each comes in.
-//!
-//! The numbers are read off breed standards and photographs by eye. The unit is the height at the
-//! withers, so a Chihuahua and a Great Dane fill a picture alike and differ by proportion. Coats
-//! overlap between breeds on purpose: black, fawn, red and white occur in most of them.
+//! The breeds that are painted: their builds, and the coats each comes in.
 
-use super::coats::{self, Coat};
+use crate::builds::{Build, Ear, Fur, Head, Tail, Trim};
+use crate::coats::{self, Coat};
 
 /// One painted breed.
 #[derive(Debug)]
-pub(super) struct Painted {
-    /// Its name in [`crate::breeds`].
-    pub(super) breed: &'static str,
-    pub(super) build: Build,
-    pub(super) coats: &'static [Coat],
-}
-
-/// How a dog is made. Lengths in heights at the withers, angles in degrees above the horizon.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Build {
-    /// Forechest to buttock.
-    pub(super) length: f32,
-    /// Ground to elbow.
-    pub(super) leg: f32,
-    /// How far the belly rises towards the loin, as a share of the chest's depth.
-    pub(super) tuck: f32,
-    /// Rise of the loin above a level back.
-    pub(super) arch: f32,
-    /// Fall of the croup below the withers.
-    pub(super) slope: f32,
-    /// Radius of the leg at the wrist.
-    pub(super) bone: f32,
-    /// Thickness of thigh and shoulder; 1 is a retriever's.
-    pub(super) muscle: f32,
-    /// Shoulder to the middle of the skull.
-    pub(super) neck: f32,
-    /// Thickness of the neck; 1 is a retriever's.
-    pub(super) neck_girth: f32,
-    pub(super) carriage: f32,
-    pub(super) head: Head,
-    pub(super) tail: Tail,
-    pub(super) fur: Fur,
-}
-
-/// Proportions of the head.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Head {
-    /// Radius of the skull.
-    pub(super) skull: f32,
-    /// From the front of the skull to the tip of the nose.
-    pub(super) muzzle: f32,
-    /// Radius of the muzzle at the skull and at the nose.
-    pub(super) depth: (f32, f32),
-    /// How far the upper lip hangs.
-    pub(super) lips: f32,
-    pub(super) ear: Ear,
-    /// Length and width of the ear.
-    pub(super) ear_size: (f32, f32),
-}
-
-/// How an ear is carried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ear {
-    /// Pointed and upright.
-    Erect,
-    /// Large and upright, turned out to the sides.
-    Flared,
-    /// Hangs beside the cheek.
-    Drop,
-    /// Small, its tip folded forward.
-    Button,
-    /// Small, folded back along the neck.
-    Rose,
-}
-
-/// How a tail is made and carried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tail {
-    /// Hangs to the hock, its tip swept back.
-    Hanging,
-    /// Thin, hangs, its tip turned up.
-    Whip,
-    /// Level, long hair below.
-    Plume,
-    /// Rolled up on the croup.
-    Curl,
-    /// A fan of hair over the back.
-    Fan,
-    /// Up and slightly curved.
-    Flag,
-    /// Next to none.
-    Bob,
-    /// Upright with a ball of hair.
-    Ball,
-}
-
-/// How the hair stands.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Fur {
-    /// Depth of the coat around neck and body, beyond the body's own outline.
-    pub(super) depth: f32,
-    /// Length of the tufts at the edges.
-    pub(super) fringe: f32,
-    /// Length of the hair on chest, belly and the backs of the legs.
-    pub(super) feathers: f32,
-    pub(super) trim: Trim,
-}
-
-/// What is left of the coat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trim {
-    Natural,
-    /// A poodle's: balls of curls at ankles, hips and on the head, a mane, the rest shaved.
-    Pompons,
+pub(crate) struct Painted {
+    /// Its name in [`data::breeds`].
+    pub(crate) breed: &'static str,
+    pub(crate) build: Build,
+    pub(crate) coats: &'static [Coat],
 }
 
 /// Small to giant.
-pub(super) const BREEDS: [Painted; 11] = [
+pub(crate) const BREEDS: [Painted; 11] = [
     Painted {
         breed: "Chihuahua",
         build: Build {

@@ -14,9 +14,17 @@ use std::rc::Rc;
 
 use anyhow::Context;
 use csv::ByteRecord;
-use data::regular;
 
-use crate::filters::Place;
+use crate::regular;
+
+mod location;
+#[cfg(test)]
+mod tests;
+
+pub use location::Location;
+
+/// Name of the table in a folder of profiles.
+pub const FILE_NAME: &str = "profiles.csv";
 
 const COLUMNS: [&str; 7] = ["id", "name", "age", "gender", "latitude", "longitude", "photos"];
 /// Bytes of a cell; a longer one rejects its row.
@@ -40,7 +48,7 @@ pub struct Profile {
     /// In the person's own words.
     pub gender: Option<String>,
     /// Where the person is.
-    pub place: Option<Place>,
+    pub location: Option<Location>,
     /// Paths as they stand in the file, not checked in any way.
     pub photos: Vec<String>,
 }
@@ -54,6 +62,34 @@ pub struct RejectedRow {
     pub detail: String,
 }
 
+/// `profiles` as the content of a `profiles.csv`. Degrees have four decimals, 11 m: nobody's door needs to be in the
+/// file.
+///
+/// # Errors
+/// Never: it is written into memory.
+pub fn to_csv(profiles: &[Profile]) -> anyhow::Result<Vec<u8>> {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    table.write_record(COLUMNS)?;
+    for profile in profiles {
+        let age = profile.age.map(|age| age.to_string()).unwrap_or_default();
+        let degrees = |of: fn(Location) -> f64| profile.location.map(|l| format!("{:.4}", of(l)));
+        let latitude = degrees(Location::latitude).unwrap_or_default();
+        let longitude = degrees(Location::longitude).unwrap_or_default();
+        let gender = profile.gender.as_deref().unwrap_or_default();
+        let photos = profile.photos.join(";");
+        table.write_record([
+            profile.id.as_str(),
+            &profile.name,
+            &age,
+            gender,
+            &latitude,
+            &longitude,
+            &photos,
+        ])?;
+    }
+    table.into_inner().context("cannot write the profiles")
+}
+
 /// A profiles file that is being read, row by row.
 #[derive(Debug)]
 pub struct Profiles {
@@ -62,7 +98,7 @@ pub struct Profiles {
     watch: Rc<Watch>,
     record: ByteRecord,
     /// Where each of [`COLUMNS`] stands.
-    places: [usize; COLUMNS.len()],
+    positions: [usize; COLUMNS.len()],
     n_columns: usize,
     ids: HashSet<Box<str>>,
 }
@@ -85,7 +121,8 @@ impl Profiles {
             .from_reader(Watched { file, watch: Rc::clone(&watch) });
         let record = ByteRecord::new();
         let (path, ids) = (path.to_owned(), HashSet::new());
-        let mut profiles = Self { path, table, watch, record, places: [0; COLUMNS.len()], n_columns: 0, ids };
+        let mut profiles =
+            Self { path, table, watch, record, positions: [0; COLUMNS.len()], n_columns: 0, ids };
         profiles.read_header()?;
         Ok(profiles)
     }
@@ -120,14 +157,15 @@ impl Profiles {
 
     fn read_header(&mut self) -> anyhow::Result<()> {
         let path = self.path.display().to_string();
-        let wanted = || format!("expected a header with the columns {}", COLUMNS.join(","));
+        let expected = || format!("expected a header with the columns {}", COLUMNS.join(","));
         let line = self.read_record()?;
-        anyhow::ensure!(line.is_some(), "{path} is empty, {}", wanted());
+        anyhow::ensure!(line.is_some(), "{path} is empty, {}", expected());
         let names: Vec<_> =
             self.record.iter().map(|c| String::from_utf8_lossy(c).trim().to_owned()).collect();
-        for (place, column) in self.places.iter_mut().zip(COLUMNS) {
+        for (position, column) in self.positions.iter_mut().zip(COLUMNS) {
             let mut found = (0..names.len()).filter(|&i| names[i] == column);
-            *place = found.next().with_context(|| format!("{path} has no column {column}, {}", wanted()))?;
+            *position =
+                found.next().with_context(|| format!("{path} has no column {column}, {}", expected()))?;
             anyhow::ensure!(found.next().is_none(), "{path} has the column {column} twice");
         }
         self.n_columns = names.len();
@@ -172,8 +210,8 @@ impl Profiles {
             return Err(format!("{n} cells, expected {}", self.n_columns));
         }
         let mut cells = [""; COLUMNS.len()];
-        for ((cell, &place), column) in cells.iter_mut().zip(&self.places).zip(COLUMNS) {
-            let bytes = &self.record[place];
+        for ((cell, &position), column) in cells.iter_mut().zip(&self.positions).zip(COLUMNS) {
+            let bytes = &self.record[position];
             if bytes.len() > MAX_CELL_BYTES {
                 return Err(format!("{column} has {} bytes, more than {MAX_CELL_BYTES}", bytes.len()));
             }
@@ -199,7 +237,7 @@ impl Profiles {
             name: name.to_owned(),
             age: parse_age(age)?,
             gender: (!gender.is_empty()).then(|| gender.to_owned()),
-            place: parse_place(latitude, longitude)?,
+            location: parse_location(latitude, longitude)?,
             photos,
         })
     }
@@ -213,12 +251,12 @@ fn parse_age(cell: &str) -> Result<Option<u32>, String> {
     age.map(Some).ok_or_else(|| format!("age is {}, expected a whole number up to {MAX_AGE}", quoted(cell)))
 }
 
-fn parse_place(latitude: &str, longitude: &str) -> Result<Option<Place>, String> {
+fn parse_location(latitude: &str, longitude: &str) -> Result<Option<Location>, String> {
     if latitude.is_empty() && longitude.is_empty() {
         return Ok(None);
     }
-    let place = || Place::new(latitude.parse().ok()?, longitude.parse().ok()?);
-    place().map(Some).ok_or_else(|| {
+    let location = || Location::new(latitude.parse().ok()?, longitude.parse().ok()?);
+    location().map(Some).ok_or_else(|| {
         format!("latitude and longitude are {} and {}, expected degrees", quoted(latitude), quoted(longitude))
     })
 }
@@ -262,6 +300,3 @@ impl Read for Watched {
         Ok(n)
     }
 }
-
-#[cfg(test)]
-mod tests;

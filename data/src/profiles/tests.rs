@@ -1,8 +1,7 @@
 //! Every way in which a table from anywhere can be odd or wrong.
 
-use data::commit;
-
 use super::*;
+use crate::commit;
 
 const HEADER: &str = "id,name,age,gender,latitude,longitude,photos";
 
@@ -75,7 +74,7 @@ fn every_cell_arrives() {
         name: "O'B, \"X\"".into(),
         age: Some(30),
         gender: Some("f".into()),
-        place: Place::new(-1.5, 179.25),
+        location: Location::new(-1.5, 179.25),
         photos: vec![],
     };
     assert_eq!(row, expected);
@@ -155,4 +154,26 @@ fn files_that_are_no_table_are_refused() {
     assert!(message.contains("it is no regular file but a directory"), "{message}");
     let missing = Profiles::open(&dir.path().join("no.csv")).unwrap_err();
     assert!(missing.to_string().contains("there are no profiles at"), "{missing}");
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    let profile = |id: &str, photos: &[&str]| Profile {
+        id: id.into(),
+        name: "O'Brien, \"Pat\"".into(),
+        age: Some(31),
+        gender: Some("nonbinary".into()),
+        location: Location::new(-12.3456, 170.0),
+        photos: photos.iter().map(|&photo| photo.to_owned()).collect(),
+    };
+    let blank = Profile { age: None, gender: None, location: None, ..profile("2", &[]) };
+    let written = [profile("1", &["a.jpg", "b/c.jpg"]), blank];
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(FILE_NAME);
+    commit::write_bytes(&path, &to_csv(&written).unwrap()).unwrap();
+    let mut profiles = Profiles::open(&path).unwrap();
+    for expected in written {
+        assert_eq!(profiles.next_row().unwrap(), Some(Ok(expected)));
+    }
+    assert_eq!(profiles.next_row().unwrap(), None);
 }

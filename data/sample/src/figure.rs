@@ -9,73 +9,73 @@ use tiny_skia::{
     Transform,
 };
 
-use super::colour::Rgb;
-use super::shapes::{self, Outline, between};
-use crate::draw::Stream;
+use crate::colour::Rgb;
+use crate::shapes::{self, Outline, between};
+use data::draw::Stream;
 
 /// An outline with a colour, and how much it covers what is below (0 to 1).
 #[derive(Debug, Clone)]
-pub(super) struct Patch {
-    pub(super) outline: Outline,
-    pub(super) colour: Rgb,
-    pub(super) cover: f32,
+pub(crate) struct Patch {
+    pub(crate) outline: Outline,
+    pub(crate) colour: Rgb,
+    pub(crate) cover: f32,
 }
 
 /// Short strokes that follow the coat.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Hair {
+pub(crate) struct Hair {
     /// Of one stroke, in the figure's unit.
-    pub(super) length: f32,
+    pub(crate) length: f32,
     /// Where strokes point, radians.
-    pub(super) flow: f32,
+    pub(crate) flow: f32,
     /// How much darker and lighter than the coat (0 to 1).
-    pub(super) contrast: f32,
+    pub(crate) contrast: f32,
     /// Locks turn back on themselves, as a poodle's.
-    pub(super) curly: bool,
+    pub(crate) curly: bool,
 }
 
 /// One sheet of a figure.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Part {
+pub(crate) struct Part {
     /// What the part covers, painted in order.
-    pub(super) silhouette: Vec<(Outline, Rgb)>,
+    pub(crate) silhouette: Vec<(Outline, Rgb)>,
     /// Cut off at the silhouette.
-    pub(super) markings: Vec<Patch>,
-    pub(super) hair: Option<Hair>,
+    pub(crate) markings: Vec<Patch>,
+    pub(crate) hair: Option<Hair>,
     /// Radius of the cushion's rim in the figure's unit; 0 is flat.
-    pub(super) roundness: f32,
+    pub(crate) roundness: f32,
     /// Darkening of the whole part by what is in front of it (0 to 1).
-    pub(super) shade: f32,
+    pub(crate) shade: f32,
     /// Painted last, not cut off.
-    pub(super) details: Vec<Patch>,
+    pub(crate) details: Vec<Patch>,
     /// The part comes out of what is behind it: invisible at the first height, whole at the second.
-    pub(super) fade: Option<(f32, f32)>,
+    pub(crate) fade: Option<(f32, f32)>,
 }
 
 impl Part {
     /// A part of one colour.
-    pub(super) fn solid(outline: Outline, colour: Rgb, roundness: f32) -> Self {
+    pub(crate) fn solid(outline: Outline, colour: Rgb, roundness: f32) -> Self {
         Self { silhouette: vec![(outline, colour)], roundness, ..Self::default() }
     }
 
     /// Adds to the silhouette.
-    pub(super) fn with(mut self, outline: Outline, colour: Rgb) -> Self {
+    pub(crate) fn with(mut self, outline: Outline, colour: Rgb) -> Self {
         self.silhouette.push((outline, colour));
         self
     }
 
     /// Adds a marking.
-    pub(super) fn mark(&mut self, outline: Outline, colour: Rgb, cover: f32) {
+    pub(crate) fn mark(&mut self, outline: Outline, colour: Rgb, cover: f32) {
         self.markings.push(Patch { outline, colour, cover });
     }
 
     /// Adds a detail.
-    pub(super) fn detail(&mut self, outline: Outline, colour: Rgb, cover: f32) {
+    pub(crate) fn detail(&mut self, outline: Outline, colour: Rgb, cover: f32) {
         self.details.push(Patch { outline, colour, cover });
     }
 
     /// The part with every point moved by `f`.
-    pub(super) fn map(&self, f: impl Fn(shapes::Point) -> shapes::Point + Copy) -> Self {
+    pub(crate) fn map(&self, f: impl Fn(shapes::Point) -> shapes::Point + Copy) -> Self {
         let patch = |p: &Patch| Patch { outline: p.outline.map(f), ..p.clone() };
         Self {
             silhouette: self.silhouette.iter().map(|(outline, colour)| (outline.map(f), *colour)).collect(),
@@ -88,26 +88,26 @@ impl Part {
 
 /// Left, bottom, right, top.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bounds {
-    pub(super) low: shapes::Point,
-    pub(super) high: shapes::Point,
+pub(crate) struct Bounds {
+    pub(crate) low: shapes::Point,
+    pub(crate) high: shapes::Point,
 }
 
 /// Parts from back to front; it stands on y = 0.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Figure {
-    pub(super) parts: Vec<Part>,
+pub(crate) struct Figure {
+    pub(crate) parts: Vec<Part>,
 }
 
 impl Figure {
     /// The box around every silhouette.
-    pub(super) fn bounds(&self) -> Bounds {
+    pub(crate) fn bounds(&self) -> Bounds {
         let outlines = self.parts.iter().flat_map(|part| part.silhouette.iter().map(|(outline, _)| outline));
         bounds(outlines)
     }
 
     /// Paints the figure; `light` points from the figure to the light, in pixels' directions.
-    pub(super) fn paint(
+    pub(crate) fn paint(
         &self,
         canvas: &mut Pixmap,
         to_pixels: Transform,
@@ -135,7 +135,7 @@ fn bounds<'a>(outlines: impl Iterator<Item = &'a Outline>) -> Bounds {
 }
 
 /// Fills `outline` in one colour.
-pub(super) fn fill(canvas: &mut Pixmap, outline: &Outline, colour: Rgb, cover: f32, to_pixels: Transform) {
+pub(crate) fn fill(canvas: &mut Pixmap, outline: &Outline, colour: Rgb, cover: f32, to_pixels: Transform) {
     fill_blended(canvas, outline, colour, cover, BlendMode::SourceOver, to_pixels);
 }
 
@@ -325,7 +325,7 @@ fn premultiplied(a: [u8; 4], b: [u8; 4]) -> PremultipliedColorU8 {
 }
 
 /// The mean over a square of `2 * radius + 1` pixels about every pixel, edges repeated.
-pub(super) fn soften(values: &mut [f32], width: usize, height: usize, radius: usize) {
+pub(crate) fn soften(values: &mut [f32], width: usize, height: usize, radius: usize) {
     let weight = 1.0 / (2 * radius + 1) as f32;
     let mut line = vec![0.0; width + 2 * radius + 1];
     for row in values.chunks_exact_mut(width) {

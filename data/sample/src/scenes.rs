@@ -7,14 +7,14 @@ use std::f32::consts::TAU;
 
 use tiny_skia::{Pixmap, PremultipliedColorU8, Transform};
 
-use super::colour::{Rgb, WHITE};
-use super::figure::{fill, soften};
-use super::shapes::{Outline, Point, between};
-use crate::draw::Stream;
+use crate::colour::{Rgb, WHITE};
+use crate::figure::{fill, soften};
+use crate::shapes::{Outline, Point, between};
+use data::draw::Stream;
 
 /// Paints a scene over the whole canvas; its unit is the canvas's height, y up from the lower edge.
 /// `ground` is the height that the subject stands on.
-pub(super) fn paint(canvas: &mut Pixmap, ground: f32, draws: &mut Stream) {
+pub(crate) fn paint(canvas: &mut Pixmap, ground: f32, draws: &mut Stream) {
     let height = canvas.height() as f32;
     let width = canvas.width() as f32 / height;
     let mut scene = Scene {
@@ -35,7 +35,7 @@ pub(super) fn paint(canvas: &mut Pixmap, ground: f32, draws: &mut Stream) {
 }
 
 /// The shadow of what stands on `ground` between `left` and `right`, all in pixels.
-pub(super) fn shadow(canvas: &mut Pixmap, left: f32, right: f32, ground: f32) {
+pub(crate) fn shadow(canvas: &mut Pixmap, left: f32, right: f32, ground: f32) {
     let half = 0.5 * (right - left);
     let centre = (0.5 * (left + right), ground);
     for (reach, cover) in [(1.08, 0.08), (0.98, 0.1), (0.86, 0.12), (0.7, 0.12)] {

@@ -5,36 +5,36 @@
 
 use std::f32::consts::{PI, TAU};
 
-use crate::draw::Stream;
+use data::draw::Stream;
 
 /// x, y.
-pub(super) type Point = (f32, f32);
+pub(crate) type Point = (f32, f32);
 /// x, y, radius: a joint of a limb.
-pub(super) type Node = (f32, f32, f32);
+pub(crate) type Node = (f32, f32, f32);
 
 /// Corners between two given points of a curve.
 const STEPS: usize = 8;
 
 /// Uniform in [`low`, `high`), in the geometry's own precision.
-pub(super) fn between(draws: &mut Stream, low: f32, high: f32) -> f32 {
+pub(crate) fn between(draws: &mut Stream, low: f32, high: f32) -> f32 {
     draws.uniform(f64::from(low), f64::from(high)) as f32
 }
 
 /// Closed contours that are filled together; where they overlap they are one.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Outline {
+pub(crate) struct Outline {
     /// The corners of each contour.
-    pub(super) contours: Vec<Vec<Point>>,
+    pub(crate) contours: Vec<Vec<Point>>,
 }
 
 impl Outline {
     /// One contour with straight sides.
-    pub(super) fn polygon(corners: &[Point]) -> Self {
+    pub(crate) fn polygon(corners: &[Point]) -> Self {
         Self { contours: vec![counter_clockwise(corners.to_vec())] }
     }
 
     /// A closed smooth curve through `points` (Catmull-Rom).
-    pub(super) fn blob(points: &[Point]) -> Self {
+    pub(crate) fn blob(points: &[Point]) -> Self {
         let n = points.len();
         let mut corners = Vec::with_capacity(n * STEPS);
         for i in 0..n {
@@ -51,7 +51,7 @@ impl Outline {
     }
 
     /// A smooth limb along `nodes`, as thick at each as its radius says, with round ends.
-    pub(super) fn limb(nodes: &[Node]) -> Self {
+    pub(crate) fn limb(nodes: &[Node]) -> Self {
         let spine = smooth_spine(nodes);
         let direction = |i: usize| {
             let (a, b) = (spine[i.saturating_sub(1)], spine[(i + 1).min(spine.len() - 1)]);
@@ -79,7 +79,7 @@ impl Outline {
     }
 
     /// An ellipse whose first radius is turned by `tilt` radians.
-    pub(super) fn ellipse(centre: Point, radii: Point, tilt: f32) -> Self {
+    pub(crate) fn ellipse(centre: Point, radii: Point, tilt: f32) -> Self {
         let (sin, cos) = (libm::sinf(tilt), libm::cosf(tilt));
         let corner = |k: usize| {
             let angle = TAU * k as f32 / 32.0;
@@ -90,17 +90,17 @@ impl Outline {
     }
 
     /// A circle.
-    pub(super) fn circle(centre: Point, radius: f32) -> Self {
+    pub(crate) fn circle(centre: Point, radius: f32) -> Self {
         Self::ellipse(centre, (radius, radius), 0.0)
     }
 
     /// A rectangle from its lower left to its upper right corner.
-    pub(super) fn rectangle(low: Point, high: Point) -> Self {
+    pub(crate) fn rectangle(low: Point, high: Point) -> Self {
         Self::polygon(&[low, (high.0, low.1), high, (low.0, high.1)])
     }
 
     /// A patch with an uneven edge about `centre`.
-    pub(super) fn patch(centre: Point, radii: Point, draws: &mut Stream) -> Self {
+    pub(crate) fn patch(centre: Point, radii: Point, draws: &mut Stream) -> Self {
         let corners: Vec<Point> = (0..9)
             .map(|k| {
                 let angle = TAU * k as f32 / 9.0;
@@ -115,7 +115,7 @@ impl Outline {
     }
 
     /// Tufts of fur all along the outline, about `length` long, swept towards `lean`.
-    pub(super) fn tufts(&self, length: f32, lean: Point, draws: &mut Stream) -> Self {
+    pub(crate) fn tufts(&self, length: f32, lean: Point, draws: &mut Stream) -> Self {
         let spacing = length * 0.34;
         let mut contours = Vec::new();
         for contour in &self.contours {
@@ -154,12 +154,12 @@ impl Outline {
     }
 
     /// The outline with every corner moved by `f`.
-    pub(super) fn map(&self, f: impl Fn(Point) -> Point) -> Self {
+    pub(crate) fn map(&self, f: impl Fn(Point) -> Point) -> Self {
         Self { contours: self.contours.iter().map(|c| c.iter().map(|&p| f(p)).collect()).collect() }
     }
 
     /// The outline grown outwards by `margin`.
-    pub(super) fn grown(&self, margin: f32) -> Self {
+    pub(crate) fn grown(&self, margin: f32) -> Self {
         let grow = |contour: &Vec<Point>| {
             let n = contour.len();
             let corner = |i: usize| {
@@ -174,14 +174,14 @@ impl Outline {
 }
 
 /// `p` turned about `pivot` by `angle` radians, counter-clockwise.
-pub(super) fn turned(p: Point, pivot: Point, angle: f32) -> Point {
+pub(crate) fn turned(p: Point, pivot: Point, angle: f32) -> Point {
     let (sin, cos) = (libm::sinf(angle), libm::cosf(angle));
     let (x, y) = (p.0 - pivot.0, p.1 - pivot.1);
     (pivot.0 + x * cos - y * sin, pivot.1 + x * sin + y * cos)
 }
 
 /// The point `t` of the way from `a` to `b`.
-pub(super) fn towards(a: Point, b: Point, t: f32) -> Point {
+pub(crate) fn towards(a: Point, b: Point, t: f32) -> Point {
     (a.0 + (b.0 - a.0) * t, a.1 + (b.1 - a.1) * t)
 }
 

@@ -3,12 +3,12 @@
 use image::RgbImage;
 use tiny_skia::Pixmap;
 
-use super::figure::soften;
-use super::shapes::between;
-use crate::draw::Stream;
+use crate::figure::soften;
+use crate::shapes::between;
+use data::draw::Stream;
 
 /// Develops the canvas.
-pub(super) fn develop(canvas: &Pixmap, draws: &mut Stream) -> RgbImage {
+pub(crate) fn develop(canvas: &Pixmap, draws: &mut Stream) -> RgbImage {
     let (width, height) = (canvas.width() as usize, canvas.height() as usize);
     let exposure = between(draws, 0.93, 1.08);
     let warmth = between(draws, -0.04, 0.04);

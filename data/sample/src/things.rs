@@ -2,13 +2,13 @@
 //!
 //! Each stands on y = 0 and is about 1 high or long; it is framed and lit as the dogs are.
 
-use super::colour::{BLACK, BLUE_GREY, BROWN, CREAM, EYE, FAWN, GREY, RED, Rgb, WHITE};
-use super::figure::{Figure, Hair, Part};
-use super::shapes::{Outline, Point, between};
-use crate::draw::Stream;
+use crate::colour::{BLACK, BLUE_GREY, BROWN, CREAM, EYE, FAWN, GREY, RED, Rgb, WHITE};
+use crate::figure::{Figure, Hair, Part};
+use crate::shapes::{Outline, Point, between};
+use data::draw::Stream;
 
 /// Any of them.
-pub(super) fn draw(draws: &mut Stream) -> Figure {
+pub(crate) fn draw(draws: &mut Stream) -> Figure {
     let all: [fn(&mut Stream) -> Figure; 8] = [cat, person, car, house, tree, bicycle, boat, plant];
     draws.pick(&all)(draws)
 }
@@ -121,7 +121,7 @@ fn cat_face(coat: Rgb, at: Point, hair: Option<Hair>, draws: &mut Stream) -> Vec
 }
 
 /// A person from head to feet.
-pub(super) fn person(draws: &mut Stream) -> Figure {
+pub(crate) fn person(draws: &mut Stream) -> Figure {
     let skins = [Rgb(232, 194, 166), Rgb(206, 158, 122), Rgb(150, 104, 74), Rgb(100, 68, 50)];
     let hairs = [Rgb(50, 38, 32), Rgb(110, 76, 48), Rgb(196, 160, 100), Rgb(150, 146, 142), Rgb(140, 66, 40)];
     let (skin, hair) = (draws.pick(&skins).varied(draws), draws.pick(&hairs).varied(draws));

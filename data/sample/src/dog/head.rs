@@ -1,16 +1,16 @@
 //! A dog's head, from the side or facing the painter. The skull's middle is (0, 0) here.
 
-use super::builds::{Ear, Trim};
-use super::coats::Mark;
-use super::colour::{BLACK, EYE, NOSE, Rgb, TONGUE, WHITE};
-use super::dog::Dog;
-use super::figure::{Hair, Part};
-use super::pose::Gaze;
-use super::shapes::{Outline, Point, turned};
-use crate::draw::Stream;
+use crate::builds::{Ear, Trim};
+use crate::coats::Mark;
+use crate::colour::{BLACK, EYE, NOSE, Rgb, TONGUE, WHITE};
+use crate::dog::Dog;
+use crate::figure::{Hair, Part};
+use crate::pose::Gaze;
+use crate::shapes::{Outline, Point, turned};
+use data::draw::Stream;
 
 /// The parts of the head around `skull`, from back to front.
-pub(super) fn draw(dog: &Dog<'_>, skull: Point, draws: &mut Stream) -> Vec<Part> {
+pub(crate) fn draw(dog: &Dog<'_>, skull: Point, draws: &mut Stream) -> Vec<Part> {
     let face = Face::new(dog);
     let parts = match dog.pose.gaze {
         Gaze::Ahead => face.profile(draws),

@@ -3,13 +3,13 @@
 //! Joints are worked out for the dog standing square and facing right; sitting turns the trunk about
 //! the hip, lying lowers it.
 
-use super::builds::{Build, Tail};
-use super::shapes::{Node, Outline, Point, between, turned};
-use crate::draw::Stream;
+use crate::builds::{Build, Tail};
+use crate::shapes::{Node, Outline, Point, between, turned};
+use data::draw::Stream;
 
 /// What the dog is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stance {
+pub(crate) enum Stance {
     Stand,
     Walk,
     Sit,
@@ -18,7 +18,7 @@ pub(super) enum Stance {
 
 /// Where the dog looks.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Gaze {
+pub(crate) enum Gaze {
     /// Ahead: the head is seen from the side.
     Ahead,
     /// At the painter, turned by this share of the muzzle's width.
@@ -27,24 +27,24 @@ pub(super) enum Gaze {
 
 /// One moment of one dog.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pose {
-    pub(super) stance: Stance,
-    pub(super) gaze: Gaze,
+pub(crate) struct Pose {
+    pub(crate) stance: Stance,
+    pub(crate) gaze: Gaze,
     /// Reach of a step, heights at the withers.
     stride: f32,
     /// Of the neck, degrees above its usual carriage.
     raise: f32,
     /// Of the head, radians.
-    pub(super) tilt: f32,
+    pub(crate) tilt: f32,
     /// Of the tail, radians.
     wag: f32,
     /// Tongue out.
-    pub(super) panting: bool,
+    pub(crate) panting: bool,
 }
 
 impl Pose {
     /// Any pose that any dog takes.
-    pub(super) fn draw(draws: &mut Stream) -> Self {
+    pub(crate) fn draw(draws: &mut Stream) -> Self {
         let stance = match draws.unit() {
             p if p < 0.54 => Stance::Stand,
             p if p < 0.8 => Stance::Walk,
@@ -66,26 +66,26 @@ impl Pose {
 
 /// One leg: thigh or shoulder to the paw.
 #[derive(Debug, Clone)]
-pub(super) struct Leg {
-    pub(super) joints: Vec<Node>,
+pub(crate) struct Leg {
+    pub(crate) joints: Vec<Node>,
     /// Middle of the paw.
-    pub(super) paw: Point,
+    pub(crate) paw: Point,
     /// Heights between which the leg comes out of the trunk.
-    pub(super) fade: (f32, f32),
+    pub(crate) fade: (f32, f32),
 }
 
 /// Where everything is.
 #[derive(Debug, Clone)]
-pub(super) struct Skeleton {
-    pub(super) torso: Outline,
+pub(crate) struct Skeleton {
+    pub(crate) torso: Outline,
     /// From the shoulder to the skull.
-    pub(super) neck: Vec<Node>,
-    pub(super) skull: Point,
-    pub(super) near_fore: Leg,
-    pub(super) far_fore: Leg,
-    pub(super) near_hind: Leg,
-    pub(super) far_hind: Leg,
-    pub(super) tail: Vec<Node>,
+    pub(crate) neck: Vec<Node>,
+    pub(crate) skull: Point,
+    pub(crate) near_fore: Leg,
+    pub(crate) far_fore: Leg,
+    pub(crate) near_hind: Leg,
+    pub(crate) far_hind: Leg,
+    pub(crate) tail: Vec<Node>,
     turn: f32,
     hip: Point,
     shift: Point,
@@ -93,7 +93,7 @@ pub(super) struct Skeleton {
 
 impl Skeleton {
     /// The skeleton of `build` in `pose`.
-    pub(super) fn new(build: &Build, pose: &Pose) -> Self {
+    pub(crate) fn new(build: &Build, pose: &Pose) -> Self {
         let stand = Standing::new(build);
         let (turn, shift) = match pose.stance {
             Stance::Stand | Stance::Walk => (0.0, (0.0, 0.0)),
@@ -127,7 +127,7 @@ impl Skeleton {
     }
 
     /// Where a point of the standing trunk is in this pose.
-    pub(super) fn placed(&self, p: Point) -> Point {
+    pub(crate) fn placed(&self, p: Point) -> Point {
         let (x, y) = turned(p, self.hip, self.turn);
         (x + self.shift.0, y + self.shift.1)
     }

@@ -1,17 +1,17 @@
 //! The coats that the painted breeds come in; a coat that is listed twice is twice as common.
 
-use super::colour::{BLACK, BLUE_GREY, BROWN, CREAM, FAWN, GOLD, GREY, RED, Rgb, SABLE, TAN, WHITE};
+use crate::colour::{BLACK, BLUE_GREY, BROWN, CREAM, FAWN, GOLD, GREY, RED, Rgb, SABLE, TAN, WHITE};
 
 /// A colour of the whole dog and what lies on it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Coat {
-    pub(super) base: Rgb,
-    pub(super) marks: &'static [Mark],
+pub(crate) struct Coat {
+    pub(crate) base: Rgb,
+    pub(crate) marks: &'static [Mark],
 }
 
 /// A marking, with its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(crate) enum Mark {
     /// Belly and the insides of the legs.
     Belly(Rgb),
     /// Chest and throat.
@@ -49,14 +49,14 @@ const FAWN_WITH_MASK: Coat = Coat { base: FAWN, marks: &[Mask(BLACK), Ears(BLACK
 
 const TAN_WITH_SADDLE: Coat = Coat { base: TAN, marks: &[Saddle(BLACK), Mask(BLACK)] };
 
-pub(super) const CHIHUAHUA: &[Coat] = &[
+pub(crate) const CHIHUAHUA: &[Coat] = &[
     Coat { base: FAWN, marks: &[Belly(CREAM), Bib(CREAM)] },
     Coat { base: FAWN, marks: &[Belly(CREAM)] },
     plain(CREAM),
     BLACK_AND_TAN,
     Coat { base: RED, marks: &[Bib(WHITE), Socks(WHITE), Blaze(WHITE)] },
 ];
-pub(super) const POMERANIAN: &[Coat] = &[
+pub(crate) const POMERANIAN: &[Coat] = &[
     Coat { base: GOLD, marks: &[Belly(CREAM), Bib(CREAM)] },
     Coat { base: GOLD, marks: &[Belly(CREAM)] },
     Coat { base: RED, marks: &[Bib(CREAM)] },
@@ -64,27 +64,27 @@ pub(super) const POMERANIAN: &[Coat] = &[
     Coat { base: SABLE, marks: &[Saddle(BLACK), Belly(CREAM)] },
     BLACK_AND_TAN,
 ];
-pub(super) const PUG: &[Coat] = &[
+pub(crate) const PUG: &[Coat] = &[
     FAWN_WITH_MASK,
     FAWN_WITH_MASK,
     Coat { base: CREAM, marks: &[Mask(BLACK), Ears(BLACK)] },
     Coat { base: GREY, marks: &[Mask(BLACK), Ears(BLACK)] },
     Coat { base: BLACK, marks: &[Mask(BLACK)] },
 ];
-pub(super) const BASSET: &[Coat] = &[
+pub(crate) const BASSET: &[Coat] = &[
     Coat { base: WHITE, marks: &[Head(RED), Saddle(BLACK), Blaze(WHITE), Ears(RED), TailTip(WHITE)] },
     Coat { base: WHITE, marks: &[Head(TAN), Patches(RED), Blaze(WHITE), Ears(RED)] },
     Coat { base: RED, marks: &[Socks(WHITE), Belly(WHITE), Blaze(WHITE), Bib(WHITE), TailTip(WHITE)] },
     Coat { base: TAN, marks: &[Saddle(BLACK), Socks(WHITE), Bib(WHITE), TailTip(WHITE)] },
 ];
-pub(super) const PEMBROKE: &[Coat] = &[
+pub(crate) const PEMBROKE: &[Coat] = &[
     Coat { base: RED, marks: &[Socks(WHITE), Belly(WHITE), Bib(WHITE), Blaze(WHITE)] },
     Coat { base: GOLD, marks: &[Socks(WHITE), Belly(WHITE), Bib(WHITE), Blaze(WHITE)] },
     Coat { base: FAWN, marks: &[Socks(WHITE), Bib(WHITE)] },
     Coat { base: SABLE, marks: &[Socks(WHITE), Bib(WHITE), Belly(CREAM)] },
     Coat { base: TAN, marks: &[Saddle(BLACK), Socks(WHITE), Bib(WHITE), Blaze(WHITE), Belly(WHITE)] },
 ];
-pub(super) const WHIPPET: &[Coat] = &[
+pub(crate) const WHIPPET: &[Coat] = &[
     Coat { base: FAWN, marks: &[Bib(WHITE), Socks(WHITE)] },
     Coat { base: BLUE_GREY, marks: &[Bib(WHITE)] },
     Coat { base: SABLE, marks: &[Brindle(BLACK), Bib(WHITE)] },
@@ -92,28 +92,28 @@ pub(super) const WHIPPET: &[Coat] = &[
     Coat { base: WHITE, marks: &[Patches(TAN)] },
     Coat { base: BLACK, marks: &[Bib(WHITE), Socks(WHITE)] },
 ];
-pub(super) const POODLE: &[Coat] =
+pub(crate) const POODLE: &[Coat] =
     &[plain(WHITE), plain(CREAM), plain(GREY), plain(BROWN), plain(BLACK), plain(RED)];
-pub(super) const GOLDEN: &[Coat] = &[
+pub(crate) const GOLDEN: &[Coat] = &[
     plain(GOLD),
     Coat { base: GOLD, marks: &[Belly(CREAM)] },
     Coat { base: CREAM, marks: &[Belly(WHITE)] },
     Coat { base: RED, marks: &[Belly(GOLD)] },
 ];
-pub(super) const SHEPHERD: &[Coat] = &[
+pub(crate) const SHEPHERD: &[Coat] = &[
     TAN_WITH_SADDLE,
     TAN_WITH_SADDLE,
     Coat { base: FAWN, marks: &[Saddle(BLACK), Mask(BLACK), Belly(CREAM)] },
     Coat { base: SABLE, marks: &[Saddle(BLACK), Mask(BLACK)] },
     plain(BLACK),
 ];
-pub(super) const SAINT_BERNARD: &[Coat] = &[
+pub(crate) const SAINT_BERNARD: &[Coat] = &[
     Coat { base: WHITE, marks: &[Head(RED), Patches(RED), Blaze(WHITE), Ears(BROWN)] },
     Coat { base: RED, marks: &[Bib(WHITE), Socks(WHITE), Blaze(WHITE), Mask(BLACK), TailTip(WHITE)] },
     Coat { base: WHITE, marks: &[Head(BROWN), Patches(BROWN), Blaze(WHITE)] },
     Coat { base: BROWN, marks: &[Bib(WHITE), Socks(WHITE), Blaze(WHITE), TailTip(WHITE)] },
 ];
-pub(super) const GREAT_DANE: &[Coat] = &[
+pub(crate) const GREAT_DANE: &[Coat] = &[
     FAWN_WITH_MASK,
     FAWN_WITH_MASK,
     Coat { base: SABLE, marks: &[Brindle(BLACK), Mask(BLACK)] },

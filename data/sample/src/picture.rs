@@ -1,17 +1,22 @@
 //! One picture: a scene, what stands in it, and the camera.
 
+use anyhow::Context;
+use data::draw::Stream;
 use image::RgbImage;
+use image::codecs::jpeg::JpegEncoder;
 use tiny_skia::{Pixmap, Transform};
 
-use super::builds::Painted;
-use super::figure::Figure;
-use super::shapes::{Point, between};
-use super::{dog, finish, scenes, things};
-use crate::draw::Stream;
+use crate::breeds::Painted;
+use crate::figure::Figure;
+use crate::shapes::{Point, between};
+use crate::{dog, finish, scenes, things};
+
+/// Quality of the JPEG files.
+const JPEG_QUALITY: u8 = 90;
 
 /// What a picture shows.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Subject {
+pub(crate) enum Subject {
     Dog(&'static Painted),
     /// Anything but a dog.
     Thing,
@@ -25,7 +30,7 @@ pub(super) enum Subject {
 const SHAPES: [(f32, f32); 4] = [(1.0, 1.0), (1.14, 0.86), (0.86, 1.14), (1.0, 1.0)];
 
 /// Paints `subject`. The picture has about `size` * `size` pixels, its shorter side at least 0.8 * `size`.
-pub(super) fn paint(subject: Subject, size: u32, draws: &mut Stream) -> RgbImage {
+pub(crate) fn paint(subject: Subject, size: u32, draws: &mut Stream) -> RgbImage {
     let (wide, high) = *draws.pick(&SHAPES);
     let scale = size as f32 * between(draws, 0.94, 1.1);
     let (width, height) = ((scale * wide) as u32, (scale * high) as u32);
@@ -48,6 +53,15 @@ pub(super) fn paint(subject: Subject, size: u32, draws: &mut Stream) -> RgbImage
     scenes::shadow(&mut canvas, left, right, frame.ground);
     figure.paint(&mut canvas, frame.to_pixels, light, draws);
     finish::develop(&canvas, draws)
+}
+
+/// `picture` as a JPEG file.
+pub(crate) fn jpeg(picture: &RgbImage) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    picture
+        .write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY))
+        .context("cannot encode a picture")?;
+    Ok(bytes)
 }
 
 /// Light comes from above, from either side.

@@ -1,16 +1,18 @@
 //! A dog: trunk, legs, tail and coat around a skeleton; the head has its own module.
 
-use super::builds::{Build, Painted, Tail, Trim};
-use super::coats::{Coat, Mark};
-use super::colour::{BLACK, Rgb};
-use super::figure::{Figure, Hair, Part};
-use super::head;
-use super::pose::{Leg, Pose, Skeleton};
-use super::shapes::{Outline, Point, between, towards};
-use crate::draw::Stream;
+use crate::breeds::Painted;
+use crate::builds::{Build, Tail, Trim};
+use crate::coats::{Coat, Mark};
+use crate::colour::{BLACK, Rgb};
+use crate::figure::{Figure, Hair, Part};
+mod head;
+
+use crate::pose::{Leg, Pose, Skeleton};
+use crate::shapes::{Outline, Point, between, towards};
+use data::draw::Stream;
 
 /// A dog of a breed, in any of its coats, in any pose, facing right.
-pub(super) fn draw(painted: &Painted, draws: &mut Stream) -> Figure {
+pub(crate) fn draw(painted: &Painted, draws: &mut Stream) -> Figure {
     let coat = draws.pick(painted.coats);
     let dog = Dog {
         build: individual(&painted.build, draws),
@@ -43,11 +45,11 @@ pub(super) fn draw(painted: &Painted, draws: &mut Stream) -> Figure {
 }
 
 /// What is known of one dog before it is drawn.
-pub(super) struct Dog<'a> {
-    pub(super) build: Build,
-    pub(super) coat: &'a Coat,
-    pub(super) base: Rgb,
-    pub(super) pose: Pose,
+pub(crate) struct Dog<'a> {
+    pub(crate) build: Build,
+    pub(crate) coat: &'a Coat,
+    pub(crate) base: Rgb,
+    pub(crate) pose: Pose,
 }
 
 const COLLARS: [Rgb; 6] = [
@@ -78,7 +80,7 @@ fn individual(build: &Build, draws: &mut Stream) -> Build {
 
 impl Dog<'_> {
     /// Hair for a part whose coat flows along `flow`.
-    pub(super) fn hair(&self, flow: f32) -> Hair {
+    pub(crate) fn hair(&self, flow: f32) -> Hair {
         let fur = &self.build.fur;
         let curly = fur.trim == Trim::Pompons;
         Hair {

@@ -1,4 +1,4 @@
-//! Where the painter puts its files, beside those of the user.
+//! The files that are made, beside those of the user.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -7,26 +7,25 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 
-use crate::commit;
-use crate::current::Job;
-use crate::regular;
+use data::current::Job;
+use data::{commit, regular};
 
 /// Where files are put: never over one that this program did not make, or that was changed since.
 #[derive(Debug)]
-pub(super) struct Easel<'a> {
+pub(crate) struct Output<'a> {
     dir: &'a Path,
     job: &'a Job,
     made: Mutex<Vec<String>>,
     foreign: Mutex<Vec<String>>,
 }
 
-impl<'a> Easel<'a> {
-    pub(super) fn new(dir: &'a Path, job: &'a Job) -> Self {
+impl<'a> Output<'a> {
+    pub(crate) fn new(dir: &'a Path, job: &'a Job) -> Self {
         Self { dir, job, made: Mutex::default(), foreign: Mutex::default() }
     }
 
-    /// Puts `bytes` under `name`, which is relative to the folder. Durable once [`Easel::finish`] has run.
-    pub(super) fn put(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+    /// Puts `bytes` under `name`, which is relative to the folder. Durable once [`Output::finish`] has run.
+    pub(crate) fn put(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
         let path = self.dir.join(name);
         let as_painted = regular::read(&path, bytes.len() as u64).is_ok_and(|found| found == bytes);
         let ours = as_painted || self.job.owns(name)?;
@@ -39,7 +38,7 @@ impl<'a> Easel<'a> {
     }
 
     /// Makes the names durable and names what was left alone; gives what was made.
-    pub(super) fn finish(self) -> anyhow::Result<Vec<String>> {
+    pub(crate) fn finish(self) -> anyhow::Result<Vec<String>> {
         let mut foreign = self.foreign.into_inner().unwrap_or_else(PoisonError::into_inner);
         foreign.sort();
         if !foreign.is_empty() {

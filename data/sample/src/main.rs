@@ -1,0 +1,5 @@
+//! `sample`: paints the sample data set.
+
+fn main() -> std::process::ExitCode {
+    sample::main()
+}
