@@ -75,7 +75,7 @@ $(call default,AUGMENT_FLAGS,--horizontal-flip)
 $(call default,WEIGHTS,hub)
 $(if $(filter seeded,$(WEIGHTS)),$(call default,STANDARDIZE,yes))
 $(call default,MY_DOG,golden_retriever)
-$(if $(filter stanford-dogs,$(DATASET)),$(if $(RATIO)$(call is,UNSHUFFLED)$(RAW),,$(call default,SPLIT_LIST,$(W)/lists/train_list.mat$(,)$(W)/lists/test_list.mat)))
+$(if $(filter stanford-dogs,$(DATASET)),$(if $(RATIO)$(call is,UNSHUFFLED)$(RAW),,$(call default,SPLIT_LIST,$(W)/lists/train_list.txt$(,)$(W)/lists/test_list.txt)))
 own.raw      := $(RAW)
 own.profiles := $(PROFILES)
 $(if $(own.raw)$(filter sample stanford-dogs,$(DATASET))$(wildcard $(subst $(space),\ ,$(W))/*),,$(error there is no data set $(DATASET) yet; \

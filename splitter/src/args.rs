@@ -22,7 +22,7 @@ use serde::Serialize;
         does not move the pictures of another class.",
     after_help = "Example:\n  \
         splitter --images runs/mine/raw --out runs/mine/split --ratio 0.8,0.1,0.1 --tree symlink\n  \
-        splitter --images Images --out split --split-list train_list.mat,test_list.mat"
+        splitter --images Images --out split --split-list train_list.txt,test_list.txt"
 )]
 pub struct Args {
     /// Folder of class folders
@@ -45,8 +45,7 @@ pub struct Args {
     /// did. What neighbours in the listing share, a litter or a photographer, then tells the splits apart
     #[arg(long, conflicts_with_all = ["split_list", "fixed"])]
     pub unshuffled: bool,
-    /// Lists of the train and of the test pictures: MATLAB files (v5, variable file_list) or text, one
-    /// class/picture a line. Valid is carved out of train
+    /// Text files that list the train and the test pictures, one class/picture a line. Valid is taken from train
     #[arg(long, value_name = "TRAIN,TEST", value_delimiter = ',', conflicts_with = "fixed")]
     pub split_list: Vec<PathBuf>,
     /// With --split-list: the share of train that becomes valid. A tenth of Stanford Dogs' train list is

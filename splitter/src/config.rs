@@ -131,7 +131,7 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
             }
             return Ok(Plan::Listed { train: train.clone(), test: test.clone(), valid_share });
         }
-        _ => return Err(usage("--split-list takes two files, as in train_list.mat,test_list.mat")),
+        _ => return Err(usage("--split-list takes two files, as in train_list.txt,test_list.txt")),
     }
     let Ok(ratio) = <[f64; 3]>::try_from(args.ratio.clone()) else {
         return Err(usage(format!(

@@ -16,7 +16,6 @@ mod config;
 mod duplicates;
 mod inspect;
 mod lists;
-mod mat;
 mod names;
 mod output;
 mod places;

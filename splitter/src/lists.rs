@@ -1,7 +1,6 @@
 //! The pictures of `--split-list`: which of the candidates two lists name, and where they put them.
 //!
-//! A list is a MATLAB file with the cell array `file_list`, as Stanford Dogs has them, or text with one
-//! `class/picture` a line; the picture's extension may be missing.
+//! A list is text with one `class/picture` a line; the picture's extension may be missing.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -12,11 +11,9 @@ use data::photo::{Reason, Reject, has_picture_name};
 use data::regular;
 
 use crate::config::{Config, Plan};
-use crate::mat;
 use crate::scan::{Candidate, Listing};
 
-const VARIABLE: &str = "file_list";
-/// Stanford Dogs' longest list is half a megabyte.
+/// Bytes of a list; that of all of Stanford Dogs has less than a megabyte.
 const MAX_BYTES: u64 = 256 << 20;
 /// So many names of a kind are shown.
 const N_SHOWN: usize = 20;
@@ -40,7 +37,7 @@ pub(crate) fn select(config: &Config, listing: &mut Listing) -> anyhow::Result<S
     let mut selection = Selection::default();
     for (path, split) in [(train, Split::Train), (test, Split::Test)] {
         let bytes = read(path)?;
-        let entries = entries(path, &bytes).with_context(|| format!("the list {}", path.display()))?;
+        let entries = entries(&bytes).with_context(|| format!("the list {}", path.display()))?;
         ensure!(!entries.is_empty(), "the list {} names no picture", path.display());
         mark(config, listing, path, &entries, split, &mut selection.absent)?;
     }
@@ -53,13 +50,16 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     regular::read(path, MAX_BYTES).with_context(|| format!("cannot read the list {}", path.display()))
 }
 
-/// `class/picture` strings.
-fn entries(path: &Path, bytes: &[u8]) -> anyhow::Result<Vec<String>> {
-    let named_mat = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("mat"));
-    if named_mat || mat::is_mat(bytes) {
-        return mat::cell_strings(bytes, VARIABLE);
-    }
-    let text = str::from_utf8(bytes).context("neither a MATLAB file nor UTF-8 text")?;
+/// The `class/picture` of each line.
+///
+/// # Errors
+/// If the list is no UTF-8 text.
+fn entries(bytes: &[u8]) -> anyhow::Result<Vec<String>> {
+    ensure!(
+        !bytes.starts_with(b"MATLAB "),
+        "it is a MATLAB file; stanford-dogs writes the official lists as text beside it, one class/picture a line"
+    );
+    let text = str::from_utf8(bytes).context("it is no UTF-8 text, one class/picture a line")?;
     let lines = text.trim_start_matches('\u{feff}').lines();
     Ok(lines.filter(|line| !line.trim().is_empty()).map(str::to_owned).collect())
 }

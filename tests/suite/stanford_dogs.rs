@@ -16,7 +16,7 @@ use crate::harness::{Ran, Work};
 use list_files::mat;
 
 // The one writer of MATLAB files that we have.
-#[path = "../../splitter/src/tests/list_files.rs"]
+#[path = "../../data/stanford-dogs/src/mat/files.rs"]
 mod list_files;
 
 /// Pictures of each class in the official lists.

@@ -11,6 +11,8 @@ use std::process::ExitCode;
 mod archives;
 mod args;
 mod download;
+mod lists;
+mod mat;
 mod run;
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::archives::{Archive, pinned};
 use crate::args::Args;
 use crate::download::{self, Client, RETRY_POLICY};
+use crate::lists;
 use crate::unpack;
 
 /// What was unpacked, in the folder of the pictures; the splitter passes over names with a dot.
@@ -78,6 +79,7 @@ pub(crate) fn make(
         if archive.folder == "raw" {
             (inventory.pictures, inventory.classes) = (unpacked.n_files, unpacked.n_folders);
         }
+        made.extend(lists::write_as_text(&args.out, &unpacked.names, &mut job)?);
         made.extend(unpacked.names);
     }
     job.finish(made)?;

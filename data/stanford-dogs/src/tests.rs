@@ -18,6 +18,7 @@ use tempfile::TempDir;
 
 use crate::archives::{Archive, Layout};
 use crate::args::Args;
+use crate::mat::files::mat;
 use crate::run::{Inventory, RECORD, make};
 
 const QUICK: RetryPolicy = RetryPolicy {
@@ -78,7 +79,7 @@ fn annotations() -> Vec<u8> {
 fn lists() -> Vec<u8> {
     let mut tar = Vec::new();
     for name in ["train_list.mat", "test_list.mat"] {
-        entry(&mut tar, name, EntryType::Regular, name.as_bytes());
+        entry(&mut tar, name, EntryType::Regular, &mat(&[name, "n02085620-Chihuahua/n02085620_7.jpg"]));
     }
     closed(tar)
 }
@@ -118,7 +119,7 @@ enum Fault {
         answers: usize,
         status: u16,
     },
-    /// Asks for policy, for so many seconds.
+    /// Asks to wait, for so many seconds.
     Busy(u32),
     /// Parts are called the beginning of the file.
     WrongRange,
@@ -238,7 +239,7 @@ fn assert_complete(dir: &TempDir) {
         ("n02085620-Chihuahua/n02085620_7.jpg", TWINS),
         ("n02105855-Shetland_sheepdog/n02105855_2933.jpg", PNG),
         ("../annotations/n02085620-Chihuahua/n02085620_7", b"<annotation/>"),
-        ("../lists/test_list.mat", b"test_list.mat"),
+        ("../lists/test_list.txt", b"test_list.mat\nn02085620-Chihuahua/n02085620_7.jpg\n"),
     ] {
         assert!(fs::read(raw.join(path)).unwrap() == bytes, "{path}");
     }

@@ -1,12 +1,10 @@
-//! `--split-list`: MATLAB files and text.
+//! `--split-list`.
 
 use std::path::Path;
 
 use data::manifest::Split;
 
-use super::list_files::{cells, compressed, element, file, mat};
 use super::{Work, png};
-use crate::mat::cell_strings;
 
 /// Two classes of 20, of which the first 12 of each are in the train list.
 fn stanford() -> (Work, Vec<String>, Vec<String>) {
@@ -30,24 +28,18 @@ fn text(entries: &[String]) -> Vec<u8> {
     entries.join("\n").into_bytes()
 }
 
-fn strs(entries: &[String]) -> Vec<&str> {
-    entries.iter().map(String::as_str).collect()
-}
-
 #[test]
 fn the_test_list_is_the_test_split_and_valid_is_carved_out_of_train() {
     let (work, train, test) = stanford();
     let without_extension =
         |entries: &[String]| text(&entries.iter().map(|e| e.replace(".png", "")).collect::<Vec<_>>());
     let mut manifests = Vec::new();
-    for (train, test, extension) in [
-        (mat(&strs(&train)), mat(&strs(&test)), "mat"),
-        (file(&[cells("file_list", &strs(&train))]), file(&[cells("file_list", &strs(&test))]), "mat"),
-        (text(&train), text(&test), "txt"),
-        (without_extension(&train), without_extension(&test), "txt"),
-        ([b"\xef\xbb\xbf./", &text(&train)[..], b"\r\n\r\n"].concat(), text(&test), "txt"),
+    for (train, test) in [
+        (text(&train), text(&test)),
+        (without_extension(&train), without_extension(&test)),
+        ([b"\xef\xbb\xbf./", &text(&train)[..], b"\r\n\r\n"].concat(), text(&test)),
     ] {
-        let lists = write_lists(&work, &train, &test, extension);
+        let lists = write_lists(&work, &train, &test, "txt");
         work.run(&["--split-list", &lists, "--valid-share", "0.25", "--force"]).unwrap();
         for class in ["n01-Chihuahua", "n02-redbone"] {
             assert_eq!(work.counts(class), [9, 3, 8]);
@@ -126,7 +118,7 @@ fn lists_that_make_no_sense_are_refused_by_name() {
         (one("n01-Chihuahua/0\0.png"), "expected <class>/<picture>"),
         (one("n01-Chihuahua/7"), "may be 7.jpg or 7.png"),
         (b"\n".to_vec(), "names no picture"),
-        (vec![0xff, 0xfe], "neither a MATLAB file nor UTF-8"),
+        (vec![0xff, 0xfe], "it is no UTF-8 text"),
     ] {
         let lists = write_lists(&work, &bad, &text(&test), "txt");
         let message = work.error(&["--split-list", &lists]);
@@ -134,69 +126,10 @@ fn lists_that_make_no_sense_are_refused_by_name() {
     }
     let message = work.error(&["--split-list", "no-such.txt,no-such.txt"]);
     assert!(message.contains("cannot read the list no-such.txt"), "{message}");
-    let lists = write_lists(&work, &text(&train), b"MATLAB 7.3 MAT-file, HDF5", "txt");
-    let message = work.error(&["--split-list", &lists]);
-    assert!(message.contains("test.txt: a MATLAB 7.3 (HDF5) file; save it again"), "{message}");
-}
-
-#[test]
-fn strings_come_out_of_a_mat_file_as_they_went_in() {
-    let long = "x".repeat(300);
-    let entries = ["a/b.jpg", "ab", "é/🐶.jpg", "", &long];
-    for bytes in [mat(&entries), file(&[cells("other", &["x"]), cells("file_list", &entries)])] {
-        assert_eq!(cell_strings(&bytes, "file_list").unwrap(), entries);
-    }
-}
-
-#[test]
-fn malformed_mat_files_are_refused() {
-    let good = mat(&["a/b.jpg", "c/d.jpg"]);
-    let nested = cells("file_list", &["a/b.jpg"]);
-    let mut big_endian = good.clone();
-    big_endian[124..128].copy_from_slice(b"\x01\x00MI");
-    let mut many_cells = file(std::slice::from_ref(&nested));
-    // The dimensions follow the header, the array's tag, its flags and their own tag.
-    many_cells[128 + 8 + 16 + 8..][..4].copy_from_slice(&1_000_000u32.to_le_bytes());
-    let mut too_many_cells = many_cells.clone();
-    too_many_cells[128 + 8 + 16 + 8..][..4].copy_from_slice(&u32::MAX.to_le_bytes());
-    // 40 KB that inflate to 40 MB, twice: neither alone is too much.
-    let bomb = compressed(&element(14, &vec![0; 40 << 20]));
-    assert!(bomb.len() < 64 << 10);
-    let long_name = cells(&"x".repeat(300), &["a/b.jpg"]);
-    for (bytes, expected) in [
-        (Vec::new(), "too few"),
-        (b"MATLAB 7.3 MAT-file".to_vec(), "HDF5"),
-        (b"\x89HDF\r\n\x1a\n".to_vec(), "HDF5"),
-        (vec![b' '; 200], "no MATLAB file of level 5"),
-        (big_endian, "big-endian"),
-        (good[..128].to_vec(), "no variable file_list"),
-        (good[..good.len() - 9].to_vec(), "ends within an element"),
-        (file(&[compressed(&cells("list", &["x"]))]), "no variable file_list; there are: list"),
-        (file(&[element(15, b"no zlib")]), "does not inflate"),
-        (file(&[element(6, &[1; 8])]), "expected an array"),
-        (file(&[cells("file_list", &[])[..16].to_vec()]), "ends within an element"),
-        (many_cells, "ends within an element"),
-        (too_many_cells, "a list of 4294967295 strings"),
-        (file(&[compressed(&cells("other", &[])), compressed(&vec![0; 65 << 20])]), "inflate to more than"),
-        (file(&[compressed(&long_name), bomb]), "a variable's name of 300 bytes"),
-    ] {
-        let message = format!("{:#}", cell_strings(&bytes, "file_list").expect_err(expected));
-        assert!(message.contains(expected), "{message}");
-    }
-    for len in 0..good.len() {
-        assert!(cell_strings(&good[..len], "file_list").is_err(), "cut to {len}");
-    }
-}
-
-#[test]
-fn no_flipped_byte_makes_the_reader_panic() {
-    let good = file(&[cells("file_list", &["a/b.jpg", "c/d.jpg"])]);
-    for at in 128..good.len() {
-        for value in [0, 1, 0x7f, 0x80, 0xff] {
-            let mut bad = good.clone();
-            bad[at] = value;
-            let _ = cell_strings(&bad, "file_list");
-        }
+    for matlab in [&b"MATLAB 5.0 MAT-file"[..], b"MATLAB 7.3 MAT-file, HDF5"] {
+        let lists = write_lists(&work, &text(&train), matlab, "mat");
+        let message = work.error(&["--split-list", &lists]);
+        assert!(message.contains("test.mat: it is a MATLAB file; stanford-dogs writes"), "{message}");
     }
 }
 

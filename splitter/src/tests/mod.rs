@@ -3,7 +3,6 @@
 mod boxes;
 mod classes;
 mod duplicates;
-mod list_files;
 mod lists;
 mod names;
 mod rerun;

@@ -7,12 +7,12 @@ use flate2::write::ZlibEncoder;
 
 /// A MATLAB file with the variables `labels` (numbers), then `file_list` (a cell array of strings), each
 /// compressed.
-pub(super) fn mat(entries: &[&str]) -> Vec<u8> {
+pub(crate) fn mat(entries: &[&str]) -> Vec<u8> {
     file(&[compressed(&numbers("labels", entries.len())), compressed(&cells("file_list", entries))])
 }
 
 /// A header and `elements`.
-pub(super) fn file(elements: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn file(elements: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = b"MATLAB 5.0 MAT-file, Platform: test".to_vec();
     bytes.resize(124, b' ');
     bytes.extend([0, 1, b'I', b'M']);
@@ -21,7 +21,7 @@ pub(super) fn file(elements: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// An element: its tag, its bytes, its padding. Short ones are packed into the tag.
-pub(super) fn element(kind: u32, content: &[u8]) -> Vec<u8> {
+pub(crate) fn element(kind: u32, content: &[u8]) -> Vec<u8> {
     let len = content.len() as u32;
     let mut bytes = if (1..=4).contains(&len) && kind != 14 {
         (kind | len << 16).to_le_bytes().to_vec()
@@ -35,7 +35,7 @@ pub(super) fn element(kind: u32, content: &[u8]) -> Vec<u8> {
     bytes
 }
 
-pub(super) fn compressed(element_bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn compressed(element_bytes: &[u8]) -> Vec<u8> {
     let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
     zlib.write_all(element_bytes).unwrap();
     element(15, &zlib.finish().unwrap())
@@ -55,7 +55,7 @@ fn numbers(name: &str, n: usize) -> Vec<u8> {
     array(6, [n as u32, 1], name, &element(2, &vec![7; n]))
 }
 
-pub(super) fn cells(name: &str, entries: &[&str]) -> Vec<u8> {
+pub(crate) fn cells(name: &str, entries: &[&str]) -> Vec<u8> {
     let strings: Vec<Vec<u8>> = entries
         .iter()
         .map(|entry| {

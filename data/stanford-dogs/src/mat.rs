@@ -34,11 +34,6 @@ const UTF16: u32 = 17;
 const CELL_CLASS: u8 = 1;
 const CHAR_CLASS: u8 = 4;
 
-/// Does `bytes` begin as a MATLAB file of any level does?
-pub(crate) fn is_mat(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"MATLAB ") || bytes.get(VERSION_AT..HEADER_LEN) == Some(&LEVEL_5_LITTLE_ENDIAN)
-}
-
 /// The strings of the cell array `variable`.
 ///
 /// # Errors
@@ -46,7 +41,7 @@ pub(crate) fn is_mat(bytes: &[u8]) -> bool {
 pub(crate) fn cell_strings(bytes: &[u8], variable: &str) -> anyhow::Result<Vec<String>> {
     ensure!(
         !bytes.starts_with(b"MATLAB 7.3") && !bytes.starts_with(b"\x89HDF"),
-        "a MATLAB 7.3 (HDF5) file; save it again with `save -v7`, or as text with one path a line"
+        "a MATLAB 7.3 (HDF5) file; save it again with `save -v7`, or as text, one class/picture a line"
     );
     ensure!(bytes.len() >= HEADER_LEN, "{} bytes are too few for a MATLAB file", bytes.len());
     let (header, mut body) = bytes.split_at(HEADER_LEN);
@@ -188,3 +183,8 @@ impl<'a> Array<'a> {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod files;
+#[cfg(test)]
+mod tests;
