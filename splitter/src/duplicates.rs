@@ -34,22 +34,57 @@ pub(crate) struct Settled {
 
 /// Decides about the duplicates in `inspection`.
 pub(crate) fn settle(config: &Config, classes: &[String], inspection: Inspection) -> Settled {
-    let Inspection { pictures, mut rejects } = inspection;
+    let Inspection { mut pictures, mut rejects } = inspection;
     let path = |i: usize| {
         let Picture { class, name, .. } = &pictures[i];
         config.shown(&classes[*class as usize], name)
     };
+    let Decisions { dropped_for, conflicts } = decide(config.duplicates, &pictures);
+    warn_of_conflicts(&conflicts, path);
+    for (&dropped, &kept) in &dropped_for {
+        let in_test = if pictures[kept].listed == Some(Split::Test) { ", of the test list" } else { "" };
+        tracing::debug!("duplicate dropped: {} is {}", path(dropped), path(kept));
+        rejects.push((
+            path(dropped),
+            Reject::new(Reason::Duplicate, format!("same as {}{in_test}", path(kept))),
+        ));
+    }
 
-    let mut dropped_for: BTreeMap<usize, usize> = BTreeMap::new();
-    let mut conflicts = Vec::new();
-    let order = by_content(&pictures);
+    let mut i = 0;
+    pictures.retain(|_| {
+        i += 1;
+        !dropped_for.contains_key(&(i - 1))
+    });
+    let groups = groups(&pictures);
+    let mut sizes = vec![0usize; pictures.len()];
+    groups.iter().for_each(|&g| sizes[g as usize] += 1);
+    Settled {
+        n_kept_duplicates: sizes.iter().filter(|&&n| n > 1).sum(),
+        n_label_conflicts: conflicts.len(),
+        pictures,
+        groups,
+        rejects,
+    }
+}
+
+/// What becomes of equal pictures; numbers are their indices.
+struct Decisions {
+    /// Each dropped picture, and the one that it is the same as.
+    dropped_for: BTreeMap<usize, usize>,
+    /// Of each group in several classes two pictures with different labels, sorted.
+    conflicts: Vec<(usize, usize)>,
+}
+
+fn decide(duplicates: Duplicates, pictures: &[Picture]) -> Decisions {
+    let (mut dropped_for, mut conflicts) = (BTreeMap::new(), Vec::new());
+    let order = by_content(pictures);
     for group in order.chunk_by(|&a, &b| pictures[a].sha256 == pictures[b].sha256).filter(|g| g.len() > 1) {
         let mut kept = group.to_vec();
         if let Some(&test) = group.iter().find(|&&i| pictures[i].listed == Some(Split::Test)) {
             kept.retain(|&i| pictures[i].listed != Some(Split::Train));
             dropped_for.extend(group.iter().filter(|i| !kept.contains(i)).map(|&i| (i, test)));
         }
-        if config.duplicates == Duplicates::Drop {
+        if duplicates == Duplicates::Drop {
             // Sorted by class: the first of each class stays.
             kept.dedup_by(|&mut later, &mut first| {
                 let same_class = pictures[later].class == pictures[first].class;
@@ -64,37 +99,16 @@ pub(crate) fn settle(config: &Config, classes: &[String], inspection: Inspection
         }
     }
     conflicts.sort_unstable();
+    Decisions { dropped_for, conflicts }
+}
+
+fn warn_of_conflicts(conflicts: &[(usize, usize)], path: impl Fn(usize) -> String) {
     for (n, &(a, b)) in conflicts.iter().enumerate() {
         let message = format!("duplicate label conflict: {} and {} are the same picture", path(a), path(b));
         if n < N_SHOWN { tracing::warn!("{message}") } else { tracing::debug!("{message}") }
     }
     if conflicts.len() > N_SHOWN {
         tracing::warn!("duplicate label conflict: {} more, named under --verbose", conflicts.len() - N_SHOWN);
-    }
-    for (&dropped, &kept) in &dropped_for {
-        let in_test = if pictures[kept].listed == Some(Split::Test) { ", of the test list" } else { "" };
-        tracing::debug!("duplicate dropped: {} is {}", path(dropped), path(kept));
-        rejects.push((
-            path(dropped),
-            Reject::new(Reason::Duplicate, format!("same as {}{in_test}", path(kept))),
-        ));
-    }
-
-    let mut i = 0;
-    let mut pictures = pictures;
-    pictures.retain(|_| {
-        i += 1;
-        !dropped_for.contains_key(&(i - 1))
-    });
-    let groups = groups(&pictures);
-    let mut sizes = vec![0usize; pictures.len()];
-    groups.iter().for_each(|&g| sizes[g as usize] += 1);
-    Settled {
-        n_kept_duplicates: sizes.iter().filter(|&&n| n > 1).sum(),
-        n_label_conflicts: conflicts.len(),
-        pictures,
-        groups,
-        rejects,
     }
 }
 

@@ -16,6 +16,7 @@ mod config;
 mod duplicates;
 mod inspect;
 mod lists;
+mod method;
 mod names;
 mod output;
 mod places;

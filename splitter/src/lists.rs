@@ -10,7 +10,8 @@ use data::manifest::Split;
 use data::photo::{Reason, Reject, has_picture_name};
 use data::regular;
 
-use crate::config::{Config, Plan};
+use crate::config::Config;
+use crate::method::Method;
 use crate::scan::{Candidate, Listing};
 
 /// Bytes of a list; that of all of Stanford Dogs has less than a megabyte.
@@ -33,7 +34,7 @@ pub(crate) struct Selection {
 /// If a list cannot be read, the lists contradict each other, or more than `--max-bad` of the pictures
 /// are in neither.
 pub(crate) fn select(config: &Config, listing: &mut Listing) -> anyhow::Result<Selection> {
-    let Plan::Listed { train, test, .. } = &config.rule.plan else { return Ok(Selection::default()) };
+    let Method::Listed { train, test, .. } = &config.rule.method else { return Ok(Selection::default()) };
     let mut selection = Selection::default();
     for (path, split) in [(train, Split::Train), (test, Split::Test)] {
         let bytes = read(path)?;

@@ -8,8 +8,9 @@ use data::manifest::{self, Crop, Row, Split};
 use data::photo::Reject;
 use data::rejects;
 
-use crate::config::{Config, Plan};
+use crate::config::Config;
 use crate::inspect::Picture;
+use crate::method::Method;
 use crate::scan::Listing;
 use crate::tree;
 
@@ -29,7 +30,7 @@ pub(crate) fn asked(config: &Config, listing: &Listing) -> anyhow::Result<Inputs
     let mut asked = Inputs::new(&config.parameters())?.files("pictures", pictures);
     // Also the empty ones.
     asked = asked.value("class folders", &listing.classes)?;
-    if let Plan::Listed { train, test, .. } = &config.rule.plan {
+    if let Method::Listed { train, test, .. } = &config.rule.method {
         asked = asked.file("the train list", train).file("the test list", test);
     }
     if let Some(dir) = &config.annotations {

@@ -132,6 +132,34 @@ impl Summary {
         );
         Ok(())
     }
+
+    fn write_classes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        table.set_header(["class", "train", "valid", "test", "all"]);
+        let all = ClassCounts { class: "all".into(), train: self.train, valid: self.valid, test: self.test };
+        for c in self.classes.iter().filter(|_| self.show_classes).chain([&all]) {
+            let counts = [c.train, c.valid, c.test, c.n()].map(|n| n.to_string());
+            table.add_row([c.class.clone()].into_iter().chain(counts));
+        }
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        writeln!(f, "{}", table.trim_fmt())
+    }
+
+    fn write_changes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(changes) = self.changes.as_ref().filter(|changes| changes.any()) else { return Ok(()) };
+        let Changes { added, removed, replaced, moved, test_changed } = changes;
+        write!(f, "since the last split: {added} pictures added, {removed} removed, {replaced} replaced, ")?;
+        writeln!(f, "{moved} of the old ones in another part")?;
+        if *test_changed {
+            writeln!(f, "test has changed: figures from before and after are not of the same pictures")?;
+        } else if *moved > 0 {
+            writeln!(f, "test is the same, train and valid are not: train again before comparing figures")?;
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Display for Summary {
@@ -173,34 +201,8 @@ impl fmt::Display for Summary {
             self.smallest_class.n(),
             self.imbalance
         )?;
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING);
-        table.set_header(["class", "train", "valid", "test", "all"]);
-        let all = ClassCounts { class: "all".into(), train: self.train, valid: self.valid, test: self.test };
-        for c in self.classes.iter().filter(|_| self.show_classes).chain([&all]) {
-            let counts = [c.train, c.valid, c.test, c.n()].map(|n| n.to_string());
-            table.add_row([c.class.clone()].into_iter().chain(counts));
-        }
-        for column in table.column_iter_mut().skip(1) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-        writeln!(f, "{}", table.trim_fmt())?;
-        if let Some(changes) = self.changes.as_ref().filter(|changes| changes.any()) {
-            let Changes { added, removed, replaced, moved, test_changed } = changes;
-            write!(
-                f,
-                "since the last split: {added} pictures added, {removed} removed, {replaced} replaced, "
-            )?;
-            writeln!(f, "{moved} of the old ones in another part")?;
-            if *test_changed {
-                writeln!(f, "test has changed: figures from before and after are not of the same pictures")?;
-            } else if *moved > 0 {
-                writeln!(
-                    f,
-                    "test is the same, train and valid are not: train again before comparing figures"
-                )?;
-            }
-        }
+        self.write_classes(f)?;
+        self.write_changes(f)?;
         match self.dry_run {
             true => write!(f, "dry run: nothing was written"),
             false => write!(f, "wrote {}", self.manifest),

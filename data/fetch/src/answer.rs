@@ -1,5 +1,5 @@
-//! One answer. The client waits for the server on a thread of its own, so that whoever reads the answer can be
-//! interrupted while the server is silent.
+//! The answer to a request. The client waits for the server on a thread of its own, so that whoever reads the
+//! answer can be interrupted while the server is silent.
 
 use std::io::Read;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -10,10 +10,11 @@ use data::stage::check_interrupted;
 use ureq::http::HeaderMap;
 use ureq::{Agent, http::StatusCode};
 
-use crate::{Failure, Tries, parse_retry_after};
+use crate::headers::parse_retry_after;
+use crate::retry::{Failure, Tries};
 
 /// How often a wait looks at the signals.
-const GLANCE: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Bytes that are read at once; two pieces wait at most.
 const PIECE_BYTES: usize = 1 << 16;
 const N_WAITING: usize = 2;
@@ -112,7 +113,7 @@ impl Answer {
 fn wait<T>(channel: &Receiver<T>, tries: &mut Tries<'_>) -> Result<Option<T>, Failure> {
     loop {
         check_interrupted()?;
-        match channel.recv_timeout(GLANCE) {
+        match channel.recv_timeout(POLL_INTERVAL) {
             Ok(received) => return Ok(Some(received)),
             Err(RecvTimeoutError::Disconnected) => return Ok(None),
             Err(RecvTimeoutError::Timeout) => tries.received(0)?,

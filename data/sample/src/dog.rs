@@ -220,24 +220,28 @@ impl Dog<'_> {
                     part.mark(place(Outline::patch(at, (radius, radius), draws)), colour, 0.95);
                 }
             }
-            Mark::Brindle(colour) => {
-                for i in 0..26 {
-                    let x = -half + self.build.length * (i as f32 + between(draws, 0.1, 0.9)) / 26.0;
-                    let slant = between(draws, -0.06, 0.06);
-                    let stripe = [
-                        (x + slant, height(between(draws, 0.7, 1.1)), 0.006),
-                        (x, height(0.6), between(draws, 0.006, 0.013)),
-                        (x - slant, height(between(draws, 0.0, 0.5)), 0.003),
-                    ];
-                    part.mark(place(Outline::limb(&stripe)), colour, 0.38);
-                }
-            }
+            Mark::Brindle(colour) => self.stripe_trunk(part, colour, bones, draws),
             Mark::Blaze(_)
             | Mark::Ears(_)
             | Mark::Head(_)
             | Mark::Mask(_)
             | Mark::Socks(_)
             | Mark::TailTip(_) => {}
+        }
+    }
+
+    fn stripe_trunk(&self, part: &mut Part, colour: Rgb, bones: &Skeleton, draws: &mut Stream) {
+        let (half, leg) = (self.build.length / 2.0, self.build.leg);
+        let height = |share: f32| leg + share * (1.0 - leg);
+        for i in 0..26 {
+            let x = -half + self.build.length * (i as f32 + between(draws, 0.1, 0.9)) / 26.0;
+            let slant = between(draws, -0.06, 0.06);
+            let stripe = [
+                (x + slant, height(between(draws, 0.7, 1.1)), 0.006),
+                (x, height(0.6), between(draws, 0.006, 0.013)),
+                (x - slant, height(between(draws, 0.0, 0.5)), 0.003),
+            ];
+            part.mark(Outline::limb(&stripe).map(|p| bones.placed(p)), colour, 0.38);
         }
     }
 
@@ -269,6 +273,23 @@ impl Dog<'_> {
             }
         }
         part = part.with(paw, self.base);
+        self.mark_leg(&mut part, leg, draws);
+        for toe in [0.35, 0.95] {
+            let (x, y) = (leg.paw.0 + toe * bone, leg.paw.1);
+            part.detail(
+                Outline::limb(&[
+                    (x, y - 0.55 * bone, 0.1 * bone),
+                    (x - 0.15 * bone, y + 0.1 * bone, 0.06 * bone),
+                ]),
+                BLACK,
+                0.45,
+            );
+        }
+        part
+    }
+
+    fn mark_leg(&self, part: &mut Part, leg: &Leg, draws: &mut Stream) {
+        let bone = self.build.bone;
         for &mark in self.coat.marks {
             match mark {
                 Mark::Socks(colour) => {
@@ -294,18 +315,6 @@ impl Dog<'_> {
                 _ => {}
             }
         }
-        for toe in [0.35, 0.95] {
-            let (x, y) = (leg.paw.0 + toe * bone, leg.paw.1);
-            part.detail(
-                Outline::limb(&[
-                    (x, y - 0.55 * bone, 0.1 * bone),
-                    (x - 0.15 * bone, y + 0.1 * bone, 0.06 * bone),
-                ]),
-                BLACK,
-                0.45,
-            );
-        }
-        part
     }
 
     fn tail(&self, bones: &Skeleton, draws: &mut Stream) -> Part {

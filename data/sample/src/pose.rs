@@ -148,7 +148,6 @@ impl Skeleton {
     }
 
     fn set_legs(&mut self, build: &Build, pose: &Pose, stand: &Standing) {
-        let bone = build.bone;
         match pose.stance {
             Stance::Walk => {}
             Stance::Stand => {
@@ -157,62 +156,68 @@ impl Skeleton {
                 self.far_fore = stand.fore(build, 0.5 * pose.stride);
                 self.far_hind = stand.hind(build, 0.6 * pose.stride);
             }
-            Stance::Sit => {
-                let shoulder = self.placed(stand.shoulder);
-                let drop = stand.shoulder.1 - build.leg;
-                let hip = self.placed(self.hip);
-                for (leg, ahead) in [(&mut self.near_fore, 0.0), (&mut self.far_fore, 0.07)] {
-                    let x = shoulder.0 + 0.02 + ahead;
-                    leg.joints = vec![
-                        (x - 0.02, shoulder.1 - 0.3 * drop, 0.16 * stand.depth * build.muscle),
-                        (x, (shoulder.1 - 1.05 * drop).max(2.5 * bone), 0.09 * stand.depth + 0.5 * bone),
-                        (x + 0.01, (shoulder.1 - drop).max(2.0 * bone) * 0.45, bone),
-                        (x + 0.01, bone, 0.92 * bone),
-                    ];
-                    leg.paw = (x + 0.6 * bone, 0.7 * bone);
-                    leg.fade = (shoulder.1, shoulder.1 - drop);
-                }
-                for (leg, ahead) in [(&mut self.near_hind, 0.0), (&mut self.far_hind, 0.09)] {
-                    let size = stand.depth.min(0.52) * build.muscle.max(0.8);
-                    let knee = (hip.0 + 0.62 * size + ahead, 0.62 * size);
-                    leg.joints = vec![
-                        (hip.0 + 0.05, hip.1 + 0.12 * size, 0.42 * size),
-                        (hip.0 + 0.3 * size + 0.5 * ahead, 0.52 * size, 0.36 * size),
-                        (knee.0 - 0.06, knee.1 * 0.6, 0.2 * size),
-                        (knee.0 - 0.08, bone, bone),
-                        (knee.0 + 0.12, 0.8 * bone, 0.85 * bone),
-                    ];
-                    leg.paw = (knee.0 + 0.12 + 0.6 * bone, 0.7 * bone);
-                    leg.fade = (hip.1 + 0.5 * size, hip.1 + 0.1 * size);
-                }
-            }
-            Stance::Lie => {
-                let shoulder = self.placed(stand.shoulder);
-                let hip = self.placed(self.hip);
-                let reach = 0.55 * build.leg + 0.12;
-                for (leg, ahead) in [(&mut self.near_fore, 0.0), (&mut self.far_fore, 0.1)] {
-                    let x = shoulder.0 + ahead;
-                    leg.joints = vec![
-                        (x, shoulder.1 - 0.12, 0.15 * stand.depth * build.muscle),
-                        (x - 0.04, 1.9 * bone, 1.45 * bone),
-                        (x + 0.5 * reach, 1.05 * bone, 1.05 * bone),
-                        (x + reach, 0.9 * bone, 0.9 * bone),
-                    ];
-                    leg.paw = (x + reach + 0.7 * bone, 0.72 * bone);
-                    leg.fade = (shoulder.1 + 0.05, shoulder.1 - 0.22);
-                }
-                for (leg, ahead) in [(&mut self.near_hind, 0.0), (&mut self.far_hind, 0.12)] {
-                    let size = stand.depth.min(0.52) * build.muscle.max(0.8);
-                    leg.joints = vec![
-                        (hip.0, hip.1 - 0.02, 0.36 * size),
-                        (hip.0 + 0.25 * size + ahead, 0.34 * size, 0.32 * size),
-                        (hip.0 + 0.42 * size + ahead, 1.2 * bone, 1.2 * bone),
-                        (hip.0 + 0.42 * size + 0.2 + ahead, 0.85 * bone, 0.85 * bone),
-                    ];
-                    leg.paw = (hip.0 + 0.42 * size + 0.2 + ahead + 0.6 * bone, 0.72 * bone);
-                    leg.fade = (hip.1 + 0.4 * size, hip.1);
-                }
-            }
+            Stance::Sit => self.sit(build, stand),
+            Stance::Lie => self.lie(build, stand),
+        }
+    }
+
+    fn sit(&mut self, build: &Build, stand: &Standing) {
+        let bone = build.bone;
+        let shoulder = self.placed(stand.shoulder);
+        let drop = stand.shoulder.1 - build.leg;
+        let hip = self.placed(self.hip);
+        for (leg, ahead) in [(&mut self.near_fore, 0.0), (&mut self.far_fore, 0.07)] {
+            let x = shoulder.0 + 0.02 + ahead;
+            leg.joints = vec![
+                (x - 0.02, shoulder.1 - 0.3 * drop, 0.16 * stand.depth * build.muscle),
+                (x, (shoulder.1 - 1.05 * drop).max(2.5 * bone), 0.09 * stand.depth + 0.5 * bone),
+                (x + 0.01, (shoulder.1 - drop).max(2.0 * bone) * 0.45, bone),
+                (x + 0.01, bone, 0.92 * bone),
+            ];
+            leg.paw = (x + 0.6 * bone, 0.7 * bone);
+            leg.fade = (shoulder.1, shoulder.1 - drop);
+        }
+        for (leg, ahead) in [(&mut self.near_hind, 0.0), (&mut self.far_hind, 0.09)] {
+            let size = stand.depth.min(0.52) * build.muscle.max(0.8);
+            let knee = (hip.0 + 0.62 * size + ahead, 0.62 * size);
+            leg.joints = vec![
+                (hip.0 + 0.05, hip.1 + 0.12 * size, 0.42 * size),
+                (hip.0 + 0.3 * size + 0.5 * ahead, 0.52 * size, 0.36 * size),
+                (knee.0 - 0.06, knee.1 * 0.6, 0.2 * size),
+                (knee.0 - 0.08, bone, bone),
+                (knee.0 + 0.12, 0.8 * bone, 0.85 * bone),
+            ];
+            leg.paw = (knee.0 + 0.12 + 0.6 * bone, 0.7 * bone);
+            leg.fade = (hip.1 + 0.5 * size, hip.1 + 0.1 * size);
+        }
+    }
+
+    fn lie(&mut self, build: &Build, stand: &Standing) {
+        let bone = build.bone;
+        let shoulder = self.placed(stand.shoulder);
+        let hip = self.placed(self.hip);
+        let reach = 0.55 * build.leg + 0.12;
+        for (leg, ahead) in [(&mut self.near_fore, 0.0), (&mut self.far_fore, 0.1)] {
+            let x = shoulder.0 + ahead;
+            leg.joints = vec![
+                (x, shoulder.1 - 0.12, 0.15 * stand.depth * build.muscle),
+                (x - 0.04, 1.9 * bone, 1.45 * bone),
+                (x + 0.5 * reach, 1.05 * bone, 1.05 * bone),
+                (x + reach, 0.9 * bone, 0.9 * bone),
+            ];
+            leg.paw = (x + reach + 0.7 * bone, 0.72 * bone);
+            leg.fade = (shoulder.1 + 0.05, shoulder.1 - 0.22);
+        }
+        for (leg, ahead) in [(&mut self.near_hind, 0.0), (&mut self.far_hind, 0.12)] {
+            let size = stand.depth.min(0.52) * build.muscle.max(0.8);
+            leg.joints = vec![
+                (hip.0, hip.1 - 0.02, 0.36 * size),
+                (hip.0 + 0.25 * size + ahead, 0.34 * size, 0.32 * size),
+                (hip.0 + 0.42 * size + ahead, 1.2 * bone, 1.2 * bone),
+                (hip.0 + 0.42 * size + 0.2 + ahead, 0.85 * bone, 0.85 * bone),
+            ];
+            leg.paw = (hip.0 + 0.42 * size + 0.2 + ahead + 0.6 * bone, 0.72 * bone);
+            leg.fade = (hip.1 + 0.4 * size, hip.1);
         }
     }
 

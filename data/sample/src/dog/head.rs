@@ -156,6 +156,30 @@ impl<'a> Face<'a> {
                 Outline::ellipse((r + 0.3 * m, line - 0.8 * tip), (0.9 * m + 0.2 * r, 0.75 * tip), 0.0);
             part.mark(below, colour, 0.9);
         }
+        self.profile_mouth(&mut part, (nose_x, line));
+        let nose = (0.46 * tip).max(0.032);
+        let nose_at = (nose_x - 0.3 * nose, line + 0.5 * tip);
+        part.detail(Outline::ellipse(nose_at, (nose, 0.85 * nose), -0.3), NOSE, 1.0);
+        part.detail(
+            Outline::circle((nose_at.0 - 0.1 * nose, nose_at.1 + 0.4 * nose), 0.2 * nose),
+            WHITE,
+            0.55,
+        );
+        let eye = 0.1 * r + 0.012;
+        self.eye(&mut part, (0.52 * r, 0.2 * r), (eye, 0.95 * eye));
+
+        let (far_ear, near) = self.profile_ears(draws);
+        let mut parts = vec![far_ear, part];
+        parts.extend(self.topknot((-0.25 * r, 1.05 * r), draws));
+        parts.push(near);
+        parts
+    }
+
+    /// Tongue and lips of a muzzle that ends at `nose`.
+    fn profile_mouth(&self, part: &mut Part, nose: Point) {
+        let (r, head) = (self.r, &self.dog.build.head);
+        let (m, (base, tip)) = (head.muzzle, head.depth);
+        let (nose_x, line) = nose;
         let mouth_y = line - 0.5 * tip - 0.35 * head.lips;
         if self.dog.pose.panting {
             let tongue =
@@ -168,29 +192,20 @@ impl<'a> Face<'a> {
             (0.72 * r, mouth_y - 0.15 * base, 0.006),
         ];
         part.detail(Outline::limb(&mouth), BLACK, 0.75);
-        let nose = (0.46 * tip).max(0.032);
-        let nose_at = (nose_x - 0.3 * nose, line + 0.5 * tip);
-        part.detail(Outline::ellipse(nose_at, (nose, 0.85 * nose), -0.3), NOSE, 1.0);
-        part.detail(
-            Outline::circle((nose_at.0 - 0.1 * nose, nose_at.1 + 0.4 * nose), 0.2 * nose),
-            WHITE,
-            0.55,
-        );
-        let eye = 0.1 * r + 0.012;
-        self.eye(&mut part, (0.52 * r, 0.2 * r), (eye, 0.95 * eye));
+    }
 
+    /// The far ear and the near one.
+    fn profile_ears(&self, draws: &mut Stream) -> (Part, Part) {
+        let r = self.r;
         let near_ear = self.profile_ear(0.0);
         let far_ear = Part { shade: 0.25, ..self.ear(self.profile_ear(0.34 * r), draws) };
         let mut near = self.ear(near_ear.clone(), draws);
-        if matches!(head.ear, Ear::Erect | Ear::Flared) {
+        if matches!(self.dog.build.head.ear, Ear::Erect | Ear::Flared) {
             let (x, y) = (-0.12 * r, 0.62 * r);
             let inside = near_ear.map(|p| (x + 0.06 * r + 0.52 * (p.0 - x), y + 0.68 * (p.1 - y)));
             near.mark(inside, Rgb(150, 98, 90), 0.55);
         }
-        let mut parts = vec![far_ear, part];
-        parts.extend(self.topknot((-0.25 * r, 1.05 * r), draws));
-        parts.push(near);
-        parts
+        (far_ear, near)
     }
 
     fn profile_ear(&self, ahead: f32) -> Outline {
@@ -283,20 +298,7 @@ impl<'a> Face<'a> {
         }
         let nose = (0.5 * tip).max(0.035);
         let nose_at = (aside, chin + 0.3 * tip);
-        let mouth_y = chin - 0.3 * tip - 0.3 * head.lips;
-        if self.dog.pose.panting {
-            let tongue = [(aside, mouth_y, 0.45 * wide), (aside, mouth_y - 1.1 * tip, 0.34 * wide)];
-            part.detail(Outline::limb(&tongue), TONGUE, 1.0);
-        }
-        for side in [-1.0, 1.0] {
-            let lip = [
-                (aside, nose_at.1 - 0.5 * nose, 0.008),
-                (aside + 0.03 * side * wide, mouth_y + 0.1 * tip, 0.01),
-                (aside + 0.45 * side * wide, mouth_y - 0.05 * tip, 0.009),
-                (aside + 0.85 * side * wide, mouth_y + 0.12 * tip, 0.005),
-            ];
-            part.detail(Outline::limb(&lip), BLACK, 0.75);
-        }
+        self.front_mouth(&mut part, (aside, chin), wide, nose_at.1 - 0.5 * nose);
         part.detail(Outline::ellipse(nose_at, (1.15 * nose, 0.85 * nose), 0.0), NOSE, 1.0);
         let glint =
             Outline::ellipse((aside - 0.1 * nose, nose_at.1 + 0.4 * nose), (0.4 * nose, 0.16 * nose), 0.0);
@@ -308,12 +310,41 @@ impl<'a> Face<'a> {
             self.eye(&mut part, (0.3 * aside + side * apart * squeeze, 0.14 * r), (eye * squeeze, eye));
         }
 
-        let mut behind = Vec::new();
-        let mut before = Vec::new();
+        let (mut parts, before) = self.front_ears(draws);
+        parts.push(part);
+        parts.extend(self.topknot((0.0, 1.35 * r), draws));
+        parts.extend(before);
+        parts
+    }
+
+    /// Tongue and lips of a muzzle with its middle at `middle`; `top` is where the lips meet the nose.
+    fn front_mouth(&self, part: &mut Part, middle: Point, wide: f32, top: f32) {
+        let head = &self.dog.build.head;
+        let ((aside, chin), tip) = (middle, head.depth.1);
+        let mouth_y = chin - 0.3 * tip - 0.3 * head.lips;
+        if self.dog.pose.panting {
+            let tongue = [(aside, mouth_y, 0.45 * wide), (aside, mouth_y - 1.1 * tip, 0.34 * wide)];
+            part.detail(Outline::limb(&tongue), TONGUE, 1.0);
+        }
+        for side in [-1.0, 1.0] {
+            let lip = [
+                (aside, top, 0.008),
+                (aside + 0.03 * side * wide, mouth_y + 0.1 * tip, 0.01),
+                (aside + 0.45 * side * wide, mouth_y - 0.05 * tip, 0.009),
+                (aside + 0.85 * side * wide, mouth_y + 0.12 * tip, 0.005),
+            ];
+            part.detail(Outline::limb(&lip), BLACK, 0.75);
+        }
+    }
+
+    /// The ears that stand behind the skull, and those that hang before it.
+    fn front_ears(&self, draws: &mut Stream) -> (Vec<Part>, Vec<Part>) {
+        let r = self.r;
+        let (mut behind, mut before) = (Vec::new(), Vec::new());
         for side in [-1.0, 1.0] {
             let outline = self.front_ear(side);
             let mut ear = self.ear(outline.clone(), draws);
-            if matches!(head.ear, Ear::Erect | Ear::Flared) {
+            if matches!(self.dog.build.head.ear, Ear::Erect | Ear::Flared) {
                 let (x, y) = (side * 0.6 * r, 0.6 * r);
                 let inside = outline.map(|p| (x + 0.58 * (p.0 - x), y + 0.7 * (p.1 - y)));
                 ear.mark(inside, Rgb(158, 104, 96), 0.6);
@@ -322,11 +353,7 @@ impl<'a> Face<'a> {
                 before.push(ear);
             }
         }
-        let mut parts = behind;
-        parts.push(part);
-        parts.extend(self.topknot((0.0, 1.35 * r), draws));
-        parts.extend(before);
-        parts
+        (behind, before)
     }
 
     fn front_ear(&self, side: f32) -> Outline {
