@@ -30,21 +30,29 @@ pub(crate) struct Copy {
     pub(crate) kept: bool,
 }
 
-/// Makes `n` copies of the picture of `row`, which lies at `picture`; finished ones are kept.
-/// `source` is the path of the original in the new manifest.
+/// The picture that copies are made of.
+pub(crate) struct Original<'a> {
+    /// Its row in the split's manifest.
+    pub(crate) row: &'a Row,
+    /// Where it lies.
+    pub(crate) path: &'a Path,
+    /// Its path in the new manifest.
+    pub(crate) source: &'a str,
+}
+
+/// Makes `n` copies of `original`; finished ones are kept.
 ///
 /// # Errors
 /// Outside: a copy cannot be written. Inside: the picture is rejected.
 pub(crate) fn make(
     config: &Config,
-    row: &Row,
-    picture: &Path,
-    source: &str,
+    original: &Original<'_>,
     n: u32,
     job: &Job,
 ) -> anyhow::Result<Result<Vec<Copy>, Reject>> {
+    let row = original.row;
     // Also where every copy is there already: a changed picture is found in any run.
-    let bytes = match row.read(picture) {
+    let bytes = match row.read(original.path) {
         Ok(bytes) => bytes,
         Err(reject) => return Ok(Err(reject)),
     };
@@ -53,14 +61,14 @@ pub(crate) fn make(
     let to = config.output_size.of(from);
     let mut decoded = None;
     let mut copies = Vec::new();
-    for copy in 1..=n {
-        let parameters = config.ranges.draw(config.common.seed, &row.seen_sha256(), copy, to);
-        let path = paths::of_copy(config, row, copy, &parameters);
-        let place = config.out.join(&path);
+    for number in 1..=n {
+        let parameters = config.ranges.draw(config.common.seed, &row.seen_sha256(), number, to);
+        let path = paths::of_copy(config, row, number, &parameters);
+        let on_disk = config.out.join(&path);
         let kept = job.is_intact(&path)?;
         let copy_bytes = if kept {
-            data::regular::read(&place, Limits::STANDARD.max_bytes)
-                .with_context(|| format!("cannot read {}", place.display()))?
+            data::regular::read(&on_disk, Limits::STANDARD.max_bytes)
+                .with_context(|| format!("cannot read {}", on_disk.display()))?
         } else {
             if decoded.is_none() {
                 match row.decode(&bytes) {
@@ -69,25 +77,12 @@ pub(crate) fn make(
                 }
             }
             let Some((pixels, _)) = &decoded else { unreachable!("decoded just above") };
-            let pixels = warp(pixels, &parameters, to, config.fill);
-            let bytes = config.encoding.encode(&pixels)?;
-            write(&place, &bytes)?;
-            bytes
-        };
-        let replaces = config.replaced.is_some_and(|replaced| replaced.contains(row.split));
-        let copy = if replaces { IN_PLACE } else { copy };
-        let made = Row {
-            path,
-            class: row.class.clone(),
-            split: row.split,
-            sha256: from_hex(&sha256_hex(&copy_bytes))?,
-            width: to.width,
-            height: to.height,
-            crop: None,
-            augmented: Some(Augmented { source: source.to_owned(), copy }),
+            let copy = config.encoding.encode(&warp(pixels, &parameters, to, config.fill))?;
+            write(&on_disk, &copy)?;
+            copy
         };
         copies.push(Copy {
-            row: made,
+            row: copy_row(config, original, number, path, &copy_bytes, to)?,
             source_crop: row.crop,
             parameters,
             affine: parameters.affine(from, to),
@@ -95,6 +90,30 @@ pub(crate) fn make(
         });
     }
     Ok(Ok(copies))
+}
+
+/// The row of copy `number` of `original`, a file `path` with these bytes.
+fn copy_row(
+    config: &Config,
+    original: &Original<'_>,
+    number: u32,
+    path: String,
+    bytes: &[u8],
+    size: Size,
+) -> anyhow::Result<Row> {
+    let Row { class, split, .. } = original.row;
+    let replaces = config.replaced.is_some_and(|replaced| replaced.contains(*split));
+    let copy = if replaces { IN_PLACE } else { number };
+    Ok(Row {
+        path,
+        class: class.clone(),
+        split: *split,
+        sha256: from_hex(&sha256_hex(bytes))?,
+        width: size.width,
+        height: size.height,
+        crop: None,
+        augmented: Some(Augmented { source: original.source.to_owned(), copy }),
+    })
 }
 
 /// The directory is synced once, by the caller, after all copies.

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use crate::args::Replaced;
 use crate::config::{Amount, Config};
 use crate::warp::{Source, warp};
-use crate::{paths, plan};
+use crate::{counts, paths};
 
 /// What the run of `config` would cost; leaves nothing on the disk.
 ///
@@ -95,7 +95,7 @@ fn cost(config: &Config, pictures: &Pictures, amount: Amount) -> anyhow::Result<
 /// How many of the copies are there, and their bytes.
 fn made_already(config: &Config, manifest: &Manifest, amount: Amount) -> (usize, u64) {
     let (mut n, mut bytes) = (0, 0);
-    let planned = plan::copies(&manifest.rows, amount, config.replaced, config.common.seed);
+    let planned = counts::copies(&manifest.rows, amount, config.replaced, config.common.seed);
     for (row, planned) in manifest.rows.iter().zip(planned) {
         for copy in 1..=planned {
             let place = config.out.join(paths::of_drawn(config, row, copy));

@@ -15,9 +15,9 @@ pub mod warp;
 mod args;
 mod copy;
 mod cost;
+mod counts;
 mod encode;
 mod paths;
-mod plan;
 mod run;
 mod sheet;
 

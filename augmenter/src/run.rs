@@ -16,8 +16,8 @@ use serde::Serialize;
 use crate::args::Args;
 use crate::args::Replaced;
 use crate::config::{Amount, Config};
-use crate::copy::{self, Copy};
-use crate::{cost, paths, plan, sheet};
+use crate::copy::{self, Copy, Original};
+use crate::{cost, counts, paths, sheet};
 
 const STAGE: &str = "augmenter";
 const PROVENANCE: &str = "provenance.json";
@@ -45,14 +45,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let _lock = commit::lock(&config.out, STAGE)?;
 
     let sources = source_paths(&config, &split)?;
-    let plan = plan::copies(&split.rows, config.amount, config.replaced, config.common.seed);
-    let planned = split.rows.iter().zip(&plan).flat_map(|(row, &n)| {
+    let n_copies = counts::copies(&split.rows, config.amount, config.replaced, config.common.seed);
+    let planned = split.rows.iter().zip(&n_copies).flat_map(|(row, &n)| {
         let config = &config;
         (1..=n).map(move |copy| paths::of_drawn(config, row, copy))
     });
     job.discard_changed()?;
     job.plan(TABLES.map(str::to_owned).into_iter().chain([CONTACT_SHEET.to_owned()]).chain(planned))?;
-    let outcomes = make_copies(&config, &split, &sources, &plan, &job)?;
+    let outcomes = make_copies(&config, &split, &sources, &n_copies, &job)?;
     let result = collect(&split, sources, outcomes);
     rejects::write(&config.out.join(rejects::FILE_NAME), &result.rejects)?;
     config.max_bad.check(split.rows.len(), &result.rejects)?;
@@ -122,7 +122,7 @@ fn make_copies(
     config: &Config,
     split: &Manifest,
     sources: &[String],
-    plan: &[u32],
+    n_copies: &[u32],
     job: &Job,
 ) -> anyhow::Result<Vec<Result<Vec<Copy>, Reject>>> {
     let images = config.out.join(paths::IMAGES);
@@ -131,19 +131,20 @@ fn make_copies(
         "{} is a link; copies are not written through it, remove it",
         images.display()
     );
-    let n_to_do = plan.iter().filter(|&&n| n > 0).count();
+    let n_to_do = n_copies.iter().filter(|&&n| n > 0).count();
     let bar = stage::progress(&config.common, n_to_do as u64, "pictures");
     let outcomes = split
         .rows
         .par_iter()
         .zip(sources)
-        .zip(plan)
+        .zip(n_copies)
         .map(|((row, source), &n)| {
             if n == 0 {
                 return Ok(Ok(Vec::new()));
             }
             stage::check_interrupted()?;
-            let outcome = copy::make(config, row, &split.resolve(row), source, n, job)?;
+            let original = Original { row, path: &split.resolve(row), source };
+            let outcome = copy::make(config, &original, n, job)?;
             bar.inc(1);
             Ok(outcome)
         })
@@ -272,7 +273,7 @@ impl Summary {
             n_train: match config.replaced {
                 Some(_) => result.copies.iter().filter(|copy| copy.row.split == Split::Train).count(),
                 None => {
-                    plan::train_rows(&result.originals).values().map(Vec::len).sum::<usize>()
+                    counts::train_rows(&result.originals).values().map(Vec::len).sum::<usize>()
                         + result.copies.len()
                 }
             },
@@ -282,8 +283,8 @@ impl Summary {
         };
         if let Amount::PerClass(target) = config.amount {
             let target = target as usize;
-            let before = plan::train_rows(&split.rows);
-            let originals = plan::train_rows(&result.originals);
+            let before = counts::train_rows(&split.rows);
+            let originals = counts::train_rows(&result.originals);
             for class in &split.classes {
                 let n_before = before.get(class.as_str()).map_or(0, Vec::len);
                 let n_copies = result.copies.iter().filter(|copy| &copy.row.class == class).count();

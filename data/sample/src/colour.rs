@@ -1,7 +1,8 @@
 //! Colours by name, and how they vary.
 
-use crate::shapes::between;
 use data::draw::Stream;
+
+use crate::shapes::between;
 
 /// Red, green, blue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

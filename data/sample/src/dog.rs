@@ -1,15 +1,16 @@
 //! A dog: trunk, legs, tail and coat around a skeleton; the head has its own module.
 
+use data::draw::Stream;
+
 use crate::breeds::Painted;
 use crate::builds::{Build, Tail, Trim};
 use crate::coats::{Coat, Mark};
 use crate::colour::{BLACK, Rgb};
 use crate::figure::{Figure, Hair, Part};
-mod head;
-
 use crate::pose::{Leg, Pose, Skeleton};
 use crate::shapes::{Outline, Point, between, towards};
-use data::draw::Stream;
+
+mod head;
 
 /// A dog of a breed, in any of its coats, in any pose, facing right.
 pub(crate) fn draw(painted: &Painted, draws: &mut Stream) -> Figure {

@@ -4,6 +4,7 @@
 //! (markings, stripes, hair) cut off at the silhouette's edge, then light from one side as if the
 //! silhouette were a cushion, and last the details that light does not change (eyes, noses).
 
+use data::draw::Stream;
 use tiny_skia::{
     BlendMode, Color, FillRule, Paint, PathBuilder, Pixmap, Point, PremultipliedColorU8, Shader, Stroke,
     Transform,
@@ -11,7 +12,6 @@ use tiny_skia::{
 
 use crate::colour::Rgb;
 use crate::shapes::{self, Outline, between};
-use data::draw::Stream;
 
 /// An outline with a colour, and how much it covers what is below (0 to 1).
 #[derive(Debug, Clone)]

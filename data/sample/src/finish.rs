@@ -1,11 +1,11 @@
 //! From the painted canvas to the photograph: exposure, colour cast, vignette, focus, noise.
 
+use data::draw::Stream;
 use image::RgbImage;
 use tiny_skia::Pixmap;
 
 use crate::figure::soften;
 use crate::shapes::between;
-use data::draw::Stream;
 
 /// Develops the canvas.
 pub(crate) fn develop(canvas: &Pixmap, draws: &mut Stream) -> RgbImage {

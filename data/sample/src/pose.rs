@@ -3,9 +3,10 @@
 //! Joints are worked out for the dog standing square and facing right; sitting turns the trunk about
 //! the hip, lying lowers it.
 
+use data::draw::Stream;
+
 use crate::builds::{Build, Tail};
 use crate::shapes::{Node, Outline, Point, between, turned};
-use data::draw::Stream;
 
 /// What the dog is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,12 +5,12 @@
 
 use std::f32::consts::TAU;
 
+use data::draw::Stream;
 use tiny_skia::{Pixmap, PremultipliedColorU8, Transform};
 
 use crate::colour::{Rgb, WHITE};
 use crate::figure::{fill, soften};
 use crate::shapes::{Outline, Point, between};
-use data::draw::Stream;
 
 /// Paints a scene over the whole canvas; its unit is the canvas's height, y up from the lower edge.
 /// `ground` is the height that the subject stands on.

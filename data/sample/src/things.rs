@@ -2,10 +2,11 @@
 //!
 //! Each stands on y = 0 and is about 1 high or long; it is framed and lit as the dogs are.
 
+use data::draw::Stream;
+
 use crate::colour::{BLACK, BLUE_GREY, BROWN, CREAM, EYE, FAWN, GREY, RED, Rgb, WHITE};
 use crate::figure::{Figure, Hair, Part};
 use crate::shapes::{Outline, Point, between};
-use data::draw::Stream;
 
 /// Any of them.
 pub(crate) fn draw(draws: &mut Stream) -> Figure {
