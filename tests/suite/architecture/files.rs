@@ -1,0 +1,232 @@
+//! Of the files of each crate: no circle of imports, none too long, no function too long.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proc_macro2::{TokenStream, TokenTree};
+use syn::spanned::Spanned;
+use syn::visit::{self, Visit};
+
+use super::*;
+
+/// Lines of a file, its tests included.
+const MAX_FILE_LINES: usize = 400;
+/// Lines of a function, from its signature to its last brace.
+const MAX_FUNCTION_LINES: usize = 80;
+
+/// A module of a crate: `[]` is `lib.rs`, `["commit", "tests"]` is `commit/tests.rs`.
+type Module = Vec<String>;
+
+/// The parsed sources of the crate at `dir`, but those of its programs.
+fn modules(dir: &str) -> BTreeMap<Module, syn::File> {
+    let src = repository().join(dir).join("src");
+    let is_module = |path: &PathBuf| {
+        path.starts_with(&src) && !path.ends_with("main.rs") && !path.starts_with(src.join("bin"))
+    };
+    let parsed = |path: PathBuf| {
+        let name = path.strip_prefix(&src).unwrap().with_extension("");
+        let mut module: Module = name.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+        module.retain(|part| part != "lib" && part != "mod");
+        let file = syn::parse_file(&fs::read_to_string(&path).unwrap());
+        (module, file.unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+    };
+    sources().into_iter().filter(is_module).map(parsed).collect()
+}
+
+/// Every path that begins with `crate`, `super` or `self`, outside of tests.
+#[derive(Default)]
+struct Paths(Vec<Vec<String>>);
+
+impl Paths {
+    fn add_tree(&mut self, before: &[String], tree: &syn::UseTree) {
+        let with = |name: &syn::Ident| [before, &[name.to_string()]].concat();
+        match tree {
+            syn::UseTree::Path(path) => self.add_tree(&with(&path.ident), &path.tree),
+            syn::UseTree::Name(name) => self.0.push(with(&name.ident)),
+            syn::UseTree::Rename(rename) => self.0.push(with(&rename.ident)),
+            syn::UseTree::Glob(_) => self.0.push(before.to_vec()),
+            syn::UseTree::Group(group) => group.items.iter().for_each(|tree| self.add_tree(before, tree)),
+        }
+    }
+
+    /// The paths in the arguments of a macro, which are not parsed.
+    fn add_tokens(&mut self, tokens: TokenStream) {
+        let mut path: Vec<String> = Vec::new();
+        for token in tokens {
+            match token {
+                TokenTree::Ident(name) => path.push(name.to_string()),
+                TokenTree::Punct(mark) if mark.as_char() == ':' => {}
+                other => {
+                    self.0.push(std::mem::take(&mut path));
+                    if let TokenTree::Group(group) = other {
+                        self.add_tokens(group.stream());
+                    }
+                }
+            }
+        }
+        self.0.push(path);
+    }
+}
+
+impl<'ast> Visit<'ast> for Paths {
+    fn visit_item_mod(&mut self, module: &'ast syn::ItemMod) {
+        if !is_for_tests(&module.attrs) {
+            visit::visit_item_mod(self, module);
+        }
+    }
+
+    /// `pub(crate)` names nothing.
+    fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
+
+    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        self.add_tree(&[], &item.tree);
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        self.0.push(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
+        visit::visit_path(self, path);
+    }
+
+    fn visit_macro(&mut self, call: &'ast syn::Macro) {
+        self.add_tokens(call.tokens.clone());
+    }
+}
+
+fn is_for_tests(attributes: &[syn::Attribute]) -> bool {
+    attributes.iter().any(|attribute| {
+        attribute.path().is_ident("cfg")
+            && attribute.parse_args::<syn::Ident>().is_ok_and(|name| name == "test")
+    })
+}
+
+/// The modules that `from` names.
+fn imports(from: &Module, file: &syn::File, all: &BTreeMap<Module, syn::File>) -> BTreeSet<Module> {
+    let mut paths = Paths::default();
+    paths.visit_file(file);
+    let resolved = paths.0.into_iter().filter_map(|path| {
+        let mut rest = path.as_slice();
+        let mut target = match rest.first()?.as_str() {
+            "crate" => Vec::new(),
+            "super" | "self" => from.clone(),
+            _ => return None,
+        };
+        while let Some(first) =
+            rest.first().filter(|part| ["crate", "super", "self"].contains(&part.as_str()))
+        {
+            if first == "super" {
+                target.pop();
+            }
+            rest = &rest[1..];
+        }
+        for part in rest {
+            let deeper = [&target[..], std::slice::from_ref(part)].concat();
+            if !all.contains_key(&deeper) {
+                break;
+            }
+            target = deeper;
+        }
+        Some(target)
+    });
+    resolved.filter(|target| target != from).collect()
+}
+
+/// A circle of imports that leads through `path` and back to its beginning.
+fn circle(
+    path: &mut Vec<Module>,
+    imports: &BTreeMap<Module, BTreeSet<Module>>,
+    done: &mut BTreeSet<Module>,
+) -> bool {
+    let Some(last) = path.last().cloned() else { return false };
+    for next in &imports[&last] {
+        if let Some(at) = path.iter().position(|module| module == next) {
+            path.drain(..at);
+            return true;
+        }
+        if done.contains(next) {
+            continue;
+        }
+        path.push(next.clone());
+        if circle(path, imports, done) {
+            return true;
+        }
+        path.pop();
+    }
+    done.insert(last);
+    false
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    for (dir, _) in IMPORTS {
+        let all = modules(dir);
+        let is_test = |module: &Module| module.iter().any(|part| part == "tests");
+        // A module and its own children may name each other.
+        let related = |a: &Module, b: &Module| a.starts_with(b) || b.starts_with(a);
+        let graph: BTreeMap<Module, BTreeSet<Module>> = all
+            .iter()
+            .map(|(module, file)| {
+                let mut named = if is_test(module) { BTreeSet::new() } else { imports(module, file, &all) };
+                named.retain(|other| !related(module, other));
+                (module.clone(), named)
+            })
+            .collect();
+        let mut done = BTreeSet::new();
+        for module in graph.keys() {
+            let mut path = vec![module.clone()];
+            let found = !done.contains(module) && circle(&mut path, &graph, &mut done);
+            let shown: Vec<String> = path.iter().map(|module| module.join("/")).collect();
+            assert!(!found, "{dir}: these files import each other in a circle: {}", shown.join(" -> "));
+        }
+    }
+}
+
+/// What a crate shows to others is for others: its own files name the file that a thing lives in.
+#[test]
+fn no_file_imports_from_the_root_of_its_crate() {
+    for (dir, _) in IMPORTS {
+        let all = modules(dir);
+        for (module, file) in all.iter().filter(|(module, _)| module.len() > 1) {
+            let test = module.iter().any(|part| part == "tests");
+            let names_root = !test && imports(module, file, &all).contains(&Module::new());
+            assert!(!names_root, "{dir}/src/{}.rs imports from lib.rs", module.join("/"));
+        }
+    }
+}
+
+#[test]
+fn no_file_is_too_long() {
+    for path in sources() {
+        let n = fs::read_to_string(&path).unwrap().lines().count();
+        assert!(n <= MAX_FILE_LINES, "{} has {n} lines; split it by subject", path.display());
+    }
+}
+
+#[test]
+fn no_function_is_too_long() {
+    #[derive(Default)]
+    struct Longest(usize, String);
+    impl Longest {
+        fn look(&mut self, signature: &syn::Signature, whole: proc_macro2::Span) {
+            let n = 1 + whole.end().line - signature.span().start().line;
+            if n > self.0 {
+                *self = Self(n, signature.ident.to_string());
+            }
+        }
+    }
+    impl<'ast> Visit<'ast> for Longest {
+        fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
+            self.look(&function.sig, function.span());
+            visit::visit_item_fn(self, function);
+        }
+        fn visit_impl_item_fn(&mut self, function: &'ast syn::ImplItemFn) {
+            self.look(&function.sig, function.span());
+            visit::visit_impl_item_fn(self, function);
+        }
+    }
+    for path in sources() {
+        let file = syn::parse_file(&fs::read_to_string(&path).unwrap()).unwrap();
+        let mut longest = Longest::default();
+        longest.visit_file(&file);
+        let Longest(n, name) = longest;
+        assert!(n <= MAX_FUNCTION_LINES, "{}: {name} has {n} lines; cut it by subject", path.display());
+    }
+}
