@@ -103,7 +103,11 @@ fn imports(from: &Module, file: &syn::File, all: &BTreeMap<Module, syn::File>) -
     let mut paths = Paths::default();
     paths.visit_file(file);
     let resolved = paths.0.into_iter().filter_map(|path| {
+        // `crate` alone is the visibility of something in a macro.
         let mut rest = path.as_slice();
+        if rest == ["crate"] {
+            return None;
+        }
         let mut target = match rest.first()?.as_str() {
             "crate" => Vec::new(),
             "super" | "self" => from.clone(),
