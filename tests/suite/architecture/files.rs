@@ -32,23 +32,32 @@ fn modules(dir: &str) -> BTreeMap<Module, syn::File> {
     sources().into_iter().filter(is_module).map(parsed).collect()
 }
 
-/// Every path that begins with `crate`, `super` or `self`, outside of tests.
+/// Every path outside of tests, by its parts.
 #[derive(Default)]
-struct Paths(Vec<Vec<String>>);
+struct Paths {
+    found: Vec<Vec<String>>,
+    /// How many modules within the file are around: so many `super` lead to the file itself.
+    depth: usize,
+}
 
 impl Paths {
+    fn add(&mut self, path: Vec<String>) {
+        let n_within = path.iter().take(self.depth).take_while(|part| *part == "super").count();
+        self.found.push(path[n_within..].to_vec());
+    }
+
     fn add_tree(&mut self, before: &[String], tree: &syn::UseTree) {
         let with = |name: &syn::Ident| [before, &[name.to_string()]].concat();
         match tree {
             syn::UseTree::Path(path) => self.add_tree(&with(&path.ident), &path.tree),
-            syn::UseTree::Name(name) => self.0.push(with(&name.ident)),
-            syn::UseTree::Rename(rename) => self.0.push(with(&rename.ident)),
-            syn::UseTree::Glob(_) => self.0.push(before.to_vec()),
+            syn::UseTree::Name(name) => self.add(with(&name.ident)),
+            syn::UseTree::Rename(rename) => self.add(with(&rename.ident)),
+            syn::UseTree::Glob(_) => self.add(before.to_vec()),
             syn::UseTree::Group(group) => group.items.iter().for_each(|tree| self.add_tree(before, tree)),
         }
     }
 
-    /// The paths in the arguments of a macro, which are not parsed.
+    /// The paths from the root of the crate in a macro, which is not parsed.
     fn add_tokens(&mut self, tokens: TokenStream) {
         let mut path: Vec<String> = Vec::new();
         for token in tokens {
@@ -56,21 +65,29 @@ impl Paths {
                 TokenTree::Ident(name) => path.push(name.to_string()),
                 TokenTree::Punct(mark) if mark.as_char() == ':' => {}
                 other => {
-                    self.0.push(std::mem::take(&mut path));
+                    self.add_from_root(std::mem::take(&mut path));
                     if let TokenTree::Group(group) = other {
                         self.add_tokens(group.stream());
                     }
                 }
             }
         }
-        self.0.push(path);
+        self.add_from_root(path);
+    }
+
+    fn add_from_root(&mut self, path: Vec<String>) {
+        if path.first().is_some_and(|part| part == "crate") {
+            self.add(path);
+        }
     }
 }
 
 impl<'ast> Visit<'ast> for Paths {
     fn visit_item_mod(&mut self, module: &'ast syn::ItemMod) {
         if !is_for_tests(&module.attrs) {
+            self.depth += 1;
             visit::visit_item_mod(self, module);
+            self.depth -= 1;
         }
     }
 
@@ -82,7 +99,7 @@ impl<'ast> Visit<'ast> for Paths {
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        self.0.push(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
+        self.add(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
         visit::visit_path(self, path);
     }
 
@@ -102,7 +119,7 @@ fn is_for_tests(attributes: &[syn::Attribute]) -> bool {
 fn imports(from: &Module, file: &syn::File, all: &BTreeMap<Module, syn::File>) -> BTreeSet<Module> {
     let mut paths = Paths::default();
     paths.visit_file(file);
-    let resolved = paths.0.into_iter().filter_map(|path| {
+    let resolved = paths.found.into_iter().filter_map(|path| {
         // `crate` alone is the visibility of something in a macro.
         let mut rest = path.as_slice();
         if rest == ["crate"] {
