@@ -13,6 +13,7 @@ include data/settings.mk
 q    = '$(subst ','\'',$1)'
 flag = $(if $2,--$1 $(call q,$2))
 bin  = $(call q,$(BIN)/$1)
+PROGRAMS := sample stanford-dogs splitter augmenter extractor trainer matcher
 in   = $(call q,$(W)/$1)
 common  = $(call flag,seed,$(SEED)) $(call flag,threads,$(THREADS))
 boxes   = $(if $(call is,CROP_TO_BOX),$(W)/annotations,$(if $(filter-out $(NO),$(CROP_TO_BOX)),$(CROP_TO_BOX)))
@@ -107,6 +108,11 @@ lint: ## formatting, clippy, documentation, and the licences and sources of depe
 	cargo deny --locked --log-level error check licenses bans sources
 peers parity miri neon: ## other engines, or other machines, beside ours: see tests/peers/Makefile
 	@$(MAKE) --no-print-directory -f tests/peers/Makefile $@ BUILD=$(call q,$(BUILD)) PYTHON=$(call q,$(PEERS_PYTHON)) FLAGS=$(call q,$(PEERS_FLAGS)) PHOTOS=$(call q,$(PEERS_PHOTOS))
+install: ## install the programs as tindogr-NAME, with man pages and completions, below PREFIX=/usr/local
+	cargo build --profile dist --locked --workspace --bins
+	@to=$(call q,$(DESTDIR)$(PREFIX)); mkdir -p "$$to/bin"; for p in $(PROGRAMS); do \
+	  cp $(call q,$(or $(CARGO_TARGET_DIR),target)/dist)/"$$p" "$$to/bin/tindogr-$$p" && "$$to/bin/tindogr-$$p" --write-manual "$$to/share" || exit 1; done
+	@printf 'installed tindogr-%s\n' $(PROGRAMS)
 distclean: clean ## clean, and what Cargo built
 	cargo clean
 help: ## this list
@@ -114,4 +120,4 @@ help: ## this list
 	@printf '\nmake TARGET DATASET=sample|stanford-dogs|NAME, and these, of which `make status` shows those that are set:\n'
 	@$(foreach g,$(GROUPS),printf '%-9s %s\n' $g '$(settings.$g)';) printf '%-9s %s\n' other '$(OTHERS)'
 .PHONY: all sample download split augment features train evaluate report match settings status compare-recipes alone plan clean build test lint peers \
-  parity miri neon distclean help
+  parity miri neon install distclean help

@@ -18,7 +18,7 @@ settings.report   := REPORT_FLAGS
 settings.match    := MY_DOG RULE MATCH_FLAGS
 GROUPS   := data sample split augment features train evaluate report match
 SETTINGS := $(foreach g,$(GROUPS),$(settings.$g))
-OTHERS   := DATASET W THREADS MIRROR BIN BUILD PLAN_FLAGS PEERS_PYTHON PEERS_FLAGS PEERS_PHOTOS
+OTHERS   := DATASET W THREADS MIRROR BIN BUILD PREFIX DESTDIR PLAN_FLAGS PEERS_PYTHON PEERS_FLAGS PEERS_PHOTOS
 SWITCHES := UNSHUFFLED FULL STANDARDIZE
 
 # The name in a list that is most like $1: its initials, or the fewest letters changed (Levenshtein's distance).
@@ -85,5 +85,6 @@ $(call default,PROFILES,$(W)/profiles/profiles.csv)
 # The head of the full weights file knows breeds, and takes unpooled features of 224 px.
 $(if $(and $(call is,FULL),$(filter hub,$(WEIGHTS))),$(if $(filter-out none,$(POOL))$(filter-out 224,$(IMAGE_SIZE)),,$(call \
   default,IMAGENET,$(W)/weights/vgg16.tv_in1k.safetensors)))
+$(call default,PREFIX,/usr/local)
 $(call default,BIN,$(or $(CARGO_TARGET_DIR),target)/release)
 $(call default,BUILD,cargo build --release --locked --workspace --bins)

@@ -14,6 +14,8 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+mod manual;
+
 /// The flags that every program has.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CommonArgs {
@@ -74,8 +76,15 @@ pub fn main<C: clap::Parser>(
     common: impl FnOnce(&C) -> &CommonArgs,
     run: impl FnOnce(&C) -> anyhow::Result<()>,
 ) -> ExitCode {
+    if let Some(written) = manual::write_if_asked(C::command) {
+        return exit_code(written);
+    }
     let args = C::parse();
-    let outcome = set_up(common(&args)).and_then(|()| run(&args));
+    exit_code(set_up(common(&args)).and_then(|()| run(&args)))
+}
+
+/// Prints the error of `outcome`, if it is one; the exit code.
+fn exit_code(outcome: anyhow::Result<()>) -> ExitCode {
     let Err(error) = outcome else { return ExitCode::SUCCESS };
     if is_closed_pipe(&error) {
         // The reader has gone, as in `stage | head -1`: there is nobody to complain to.

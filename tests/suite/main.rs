@@ -17,6 +17,8 @@ mod determinism;
 mod crash;
 // Foreign, damaged and missing artefacts are refused with the command that mends it.
 mod refusals;
+// The corpora of the fuzz targets.
+mod fuzz;
 // Exit codes, stdout and stderr.
 mod command_line;
 // Who may import whom, and other rules of ARCHITECTURE.md that a tool can check.
