@@ -125,7 +125,11 @@ fn a_panic_is_caught_and_only_that_one_is_quiet() {
         return;
     }
     let child = std::process::Command::new(env::current_exe().unwrap())
-        .args(["--exact", "--nocapture", "photo::tests::a_panic_is_caught_and_only_that_one_is_quiet"])
+        .args([
+            "--exact",
+            "--nocapture",
+            "photo::tests::hostile::a_panic_is_caught_and_only_that_one_is_quiet",
+        ])
         .env(CHILD, "1")
         .output()
         .unwrap();
