@@ -106,7 +106,7 @@ lint: ## formatting, clippy, documentation, and the licences and sources of depe
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --release --locked --workspace --no-deps --document-private-items --lib
 	cargo deny --locked --log-level error check licenses bans sources
-peers parity miri neon: ## other engines, or other machines, beside ours: see tests/peers/Makefile
+peers parity guide miri neon: ## other engines, Python or other machines beside ours: see tests/peers/Makefile
 	@$(MAKE) --no-print-directory -f tests/peers/Makefile $@ BUILD=$(call q,$(BUILD)) PYTHON=$(call q,$(PEERS_PYTHON)) FLAGS=$(call q,$(PEERS_FLAGS)) PHOTOS=$(call q,$(PEERS_PHOTOS))
 install: ## install the programs as tindogr-NAME, with man pages and completions, below PREFIX=/usr/local
 	cargo build --profile dist --locked --workspace --bins
@@ -120,4 +120,4 @@ help: ## this list
 	@printf '\nmake TARGET DATASET=sample|stanford-dogs|NAME, and these, of which `make status` shows those that are set:\n'
 	@$(foreach g,$(GROUPS),printf '%-9s %s\n' $g '$(settings.$g)';) printf '%-9s %s\n' other '$(OTHERS)'
 .PHONY: all sample download split augment features train evaluate report match settings status compare-recipes alone plan clean build test lint peers \
-  parity miri neon install distclean help
+  parity guide miri neon install distclean help

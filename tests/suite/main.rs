@@ -17,6 +17,8 @@ mod determinism;
 mod crash;
 // Foreign, damaged and missing artefacts are refused with the command that mends it.
 mod refusals;
+// README, GUIDE and the other documents name only what exists.
+mod documents;
 // The corpora of the fuzz targets.
 mod fuzz;
 // Exit codes, stdout and stderr.
