@@ -7,11 +7,13 @@
 //!
 //! This crate knows no tensors library and no network.
 
+pub mod backbone;
 pub mod breeds;
 pub mod checkpoint;
 pub mod commit;
 pub mod current;
 pub mod draw;
+pub mod envelope;
 pub mod features;
 pub mod forecast;
 pub mod head;
@@ -24,5 +26,3 @@ pub mod sample;
 pub mod stage;
 pub mod table;
 pub mod weights;
-
-mod sealed;

@@ -52,7 +52,11 @@ pub fn run_with(args: &Args, archives: &[Archive]) -> anyhow::Result<()> {
     made.map_or(Ok(()), |inventory| stage::print_summary(&args.common, &inventory))
 }
 
-pub(crate) fn make(args: &Args, archives: &[Archive], policy: &RetryPolicy) -> anyhow::Result<Option<Inventory>> {
+pub(crate) fn make(
+    args: &Args,
+    archives: &[Archive],
+    policy: &RetryPolicy,
+) -> anyhow::Result<Option<Inventory>> {
     let digests: BTreeMap<_, _> = archives.iter().map(|a| (a.name, &a.sha256)).collect();
     let place = Place::new(&args.out, RECORD, "stanford-dogs");
     let job = place.start(&args.rerun, &args.common, || Inputs::new(&json!({ "archives": digests })))?;
