@@ -91,6 +91,7 @@ fn an_encoded_answer_is_refused_and_leaves_nothing_in_the_way() {
     let message = user.refusal(false);
     assert!(message.contains("content-encoding \"gzip\""), "{message}");
     assert_right(&user.get(false).unwrap());
+    assert_refused("content-encoding \"deflate\"", |asked| right(asked).with("content-encoding", "deflate"));
     assert_gets_there(|asked| right(asked).with("content-encoding", "identity"));
 }
 
