@@ -185,3 +185,13 @@ pub(crate) fn eighths(tensor: &Tensor) -> TensorValues {
     let values = (0..tensor.len()).map(|i| i as f32 / 8.0).collect();
     TensorValues { name: tensor.name, shape: tensor.shape, values }
 }
+
+/// make hands these files to the other programs.
+#[test]
+fn the_makefile_knows_the_names_of_the_files() {
+    let makefile = include_str!("../../../Makefile");
+    let settings = include_str!("../../settings.mk");
+    let vgg16 = &data::backbone::VGG16;
+    assert!(makefile.contains(&format!("$(call in,weights/{})", Part::Features.file_name(vgg16))));
+    assert!(settings.contains(&format!("$(W)/weights/{}", Part::Classifier.file_name(vgg16))));
+}
