@@ -66,10 +66,10 @@ impl ModelConfig {
     /// If the parameters are no JSON.
     pub(crate) fn add_to(&self, inputs: Inputs) -> anyhow::Result<Inputs> {
         let parameters = (self.min_dog, self.size_thresholds.kg, &self.not_a_dog);
-        Ok(inputs
+        inputs
             .file("the head", &self.model.join(head::FILE_NAME))
             .file("the weights", &self.weights)
-            .value("how answers are read", &parameters)?)
+            .value("how answers are read", &parameters)
     }
 
     /// Checks `args`.

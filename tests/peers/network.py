@@ -3,10 +3,13 @@
 Maps are (B, C, H, W) of f32 unless said otherwise. What depends on an engine's library is imported where it is used.
 """
 
+import os
 import pathlib
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
+
+import command_line
 
 SIDE = 224
 # Channels out of each 3x3 convolution; "M" is a 2x2 maximum.

@@ -21,6 +21,7 @@ import pathlib
 
 import numpy as np
 from PIL import Image
+from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from frameworks import Keras, Torchvision, decode, square
