@@ -13,33 +13,33 @@ include data/settings.mk
 q    = '$(subst ','\'',$1)'
 flag = $(if $2,--$1 $(call q,$2))
 bin  = $(call q,$(BIN)/$1)
-PROGRAMS := sample stanford-dogs splitter augmenter extractor trainer matcher
+PROGRAMS := sample stanford-dogs weights splitter augmenter extractor trainer matcher
 in   = $(call q,$(W)/$1)
 common  = $(call flag,seed,$(SEED)) $(call flag,threads,$(THREADS))
 boxes   = $(if $(call is,CROP_TO_BOX),$(W)/annotations,$(if $(filter-out $(NO),$(CROP_TO_BOX)),$(CROP_TO_BOX)))
 model   = --features $(call in,features) --model $(call in,model) --manifest $(call in,augmented/manifest.csv)
-weights = $(if $(filter hub seeded,$(WEIGHTS)),$(W)/weights,$(WEIGHTS))
+weights = --weights $(call in,weights/vgg16.safetensors)
 run.sample   = $(call bin,sample) --out $(call in,raw) --profiles $(call in,profiles) $(call flag,per-class,$(PER_CLASS)) $(common)
 run.download = $(call bin,stanford-dogs) --out $(call q,$(W)) $(call flag,mirror,$(MIRROR))
 run.split    = $(call bin,splitter) --images $(call q,$(RAW)) --out $(call in,split) $(call flag,split-list,$(SPLIT_LIST)) $(call flag,ratio,$(RATIO)) \
   $(if $(call is,UNSHUFFLED),--unshuffled) $(call flag,tree,$(TREE)) $(call flag,crop-to-box,$(boxes)) $(common) $(SPLIT_FLAGS)
 run.augment  = $(call bin,augmenter) --manifest $(call in,split/manifest.csv) --out $(call in,augmented) --contact-sheet \
   $(call flag,copies,$(COPIES)) $(call flag,replace-originals,$(REPLACE)) $(common) $(AUGMENT_FLAGS)
-run.features = $(call bin,extractor) --manifest $(call in,augmented/manifest.csv) --out $(call in,features) $(call flag,weights,$(WEIGHTS)) \
-  $(if $(call is,FULL),--full) $(call flag,preset,$(PRESET)) $(call flag,image-size,$(IMAGE_SIZE)) \
-  $(call flag,pool,$(POOL)) $(call flag,dtype,$(DTYPE)) $(common) $(EXTRACT_FLAGS)
+run.weights  = $(call bin,weights) --out $(call in,weights) $(call flag,from,$(WEIGHTS)) $(if $(call is,FULL),--full) $(common)
+run.features = $(call bin,extractor) --manifest $(call in,augmented/manifest.csv) --out $(call in,features) $(weights) $(call flag,preset,$(PRESET)) \
+  $(call flag,image-size,$(IMAGE_SIZE)) $(call flag,pool,$(POOL)) $(call flag,dtype,$(DTYPE)) $(common) $(EXTRACT_FLAGS)
 run.train    = $(call bin,trainer) fit --features $(call in,features) --out $(call in,model) $(if $(call is,STANDARDIZE),--standardize) \
   $(call flag,hidden,$(HIDDEN)) $(call flag,dropout,$(DROPOUT)) $(call flag,learning-rate,$(LEARNING_RATE)) $(call flag,momentum,$(MOMENTUM)) \
   $(call flag,weight-decay,$(WEIGHT_DECAY)) $(call flag,label-smoothing,$(LABEL_SMOOTHING)) $(call flag,class-weights,$(CLASS_WEIGHTS)) \
   $(call flag,epochs,$(EPOCHS)) $(call flag,batch-size,$(BATCH_SIZE)) $(call flag,keep,$(KEEP)) $(call flag,patience,$(PATIENCE)) $(common) $(TRAIN_FLAGS)
 run.evaluate = $(call bin,trainer) evaluate $(model) $(call flag,imagenet,$(filter-out $(NO),$(IMAGENET))) $(common) $(EVALUATE_FLAGS)
 run.report   = $(call bin,trainer) report $(model) --split-dir $(call in,split) $(common) $(REPORT_FLAGS)
-run.match    = $(call bin,matcher) decide --model $(call in,model) --weights $(call q,$(weights)) --out $(call in,matches) \
+run.match    = $(call bin,matcher) decide --model $(call in,model) $(weights) --out $(call in,matches) \
   --profiles $(call q,$(PROFILES)) $(if $(own.profiles),,--if-any) $(call flag,my-dog,$(MY_DOG)) $(call flag,rule,$(RULE)) $(common) $(MATCH_FLAGS)
 
 # The pictures: painted or downloaded into W, unless they come from elsewhere.
 SOURCE := $(if $(own.raw),,$(if $(filter sample,$(DATASET)),sample)$(if $(filter stanford-dogs,$(DATASET)),download))
-CHAIN  := $(SOURCE) split augment features train
+CHAIN  := $(SOURCE) split augment weights features train
 
 all: report match ## everything: from the pictures to the report and the matches
 	@printf '\nopen  %s   how well it knows the breeds\n' $(call in,model/report.html)
@@ -48,12 +48,13 @@ sample:   settings    ## paint the sample data set
 download: settings    ## with DATASET=stanford-dogs: fetch and unpack it; goes on where it was interrupted
 split:    settings $(SOURCE) ## list, check and split the pictures
 augment:  split       ## make more training pictures
-features: augment     ## push every picture through VGG-16 once
+weights:  augment     ## fetch, convert or draw the weights of VGG-16
+features: weights     ## push every picture through VGG-16 once
 train:    features    ## train the head on the features; goes on where it was interrupted
 evaluate: train       ## look at the test pictures, once
 report:   evaluate    ## the report
 match:    train       ## decide about the profiles
-sample download split augment features train evaluate report match:
+sample download split augment weights features train evaluate report match:
 	@$(run.$@)
 
 # Written when stages run, not when they are only asked.
@@ -93,7 +94,7 @@ plan: build ## what augmenting and extraction will take, in time and on disk, be
 	@$(run.features) $(plan) --plan-copies $(if $(REPLACE),0,0$(addprefix $(,),$(COPIES))$(,)4)
 
 clean: build ## remove what was made for this DATASET, by the programs' own lists; never your files
-	@$(foreach s,match report evaluate train features augment split $(SOURCE),$(run.$s) --clean;) $(run.compare) --clean
+	@$(foreach s,match report evaluate train features weights augment split $(SOURCE),$(run.$s) --clean;) $(run.compare) --clean
 	+@for r in tindogr-2018 tindogr-2018-same-test; do if [ -d $(call recipes,"$$r") ]; then $(MAKE) --no-print-directory clean BUILD=: \
 	  W=$(call recipes,"$$r") DATASET=$(call q,$(DATASET)) RAW=$(call q,$(RAW)) && rm -f $(call recipes,"$$r"/settings.mk); fi; done
 
@@ -119,5 +120,5 @@ help: ## this list
 	@sed -n 's/^\([a-z -]*\):[^#]*## /\1	/p' Makefile | expand -t 24
 	@printf '\nmake TARGET DATASET=sample|stanford-dogs|NAME, and these, of which `make status` shows those that are set:\n'
 	@$(foreach g,$(GROUPS),printf '%-9s %s\n' $g '$(settings.$g)';) printf '%-9s %s\n' other '$(OTHERS)'
-.PHONY: all sample download split augment features train evaluate report match settings status compare-recipes alone plan clean build test lint peers \
+.PHONY: all sample download split augment weights features train evaluate report match settings status compare-recipes alone plan clean build test lint peers \
   parity guide miri neon install distclean help

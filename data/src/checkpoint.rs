@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::commit;
+use crate::envelope;
 use crate::head::{Dense, MAX_BYTES, layer_views, read_layers};
 use crate::provenance::FORMAT_VERSION;
-use crate::sealed;
 
 const PREFIX: &str = "checkpoint-";
 const SUFFIX: &str = ".safetensors";
@@ -82,7 +82,7 @@ impl Checkpoint {
         let metadata =
             Metadata { format_version: FORMAT_VERSION, run: self.run.clone(), best_epoch: self.best_epoch };
         let tensors = tensors.iter().map(|(name, view)| (name.as_str(), view.clone()));
-        commit::write_bytes(&path, &sealed::serialize(tensors, &metadata)?)?;
+        commit::write_bytes(&path, &envelope::serialize(tensors, &metadata)?)?;
         keep_newest(dir, N_KEPT)
     }
 
@@ -91,7 +91,7 @@ impl Checkpoint {
     /// # Errors
     /// Says what is wrong with the file.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let (Metadata { run, best_epoch, .. }, bytes) = sealed::read(path, MAX_BYTES)?;
+        let (Metadata { run, best_epoch, .. }, bytes) = envelope::read(path, MAX_BYTES)?;
         let tensors = SafeTensors::deserialize(&bytes)?;
         let figures: Vec<f64> = bytemuck::pod_collect_to_vec(tensors.tensor("history")?.data());
         let history: Vec<EpochFigures> = figures.as_chunks().0.to_vec();

@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::commit;
+use crate::envelope;
 use crate::features::n_values;
 use crate::provenance::FORMAT_VERSION;
 use crate::recipe::Recipe;
-use crate::sealed;
 
 /// Name of the head in a model directory.
 pub const FILE_NAME: &str = "head.safetensors";
@@ -85,7 +85,7 @@ impl Head {
         self.check().with_context(|| format!("refusing to write {}", path.display()))?;
         let tensors = layer_views("", &self.layers)?;
         let tensors = tensors.iter().map(|(name, view)| (name.as_str(), view.clone()));
-        commit::write_bytes(path, &sealed::serialize(tensors, &self.info)?)
+        commit::write_bytes(path, &envelope::serialize(tensors, &self.info)?)
     }
 
     /// Reads and checks the head at `path`.
@@ -95,7 +95,7 @@ impl Head {
     /// fit each other, the features, or the classes.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let read = || -> anyhow::Result<Self> {
-            let (info, bytes): (HeadInfo, _) = sealed::read(path, MAX_BYTES)?;
+            let (info, bytes): (HeadInfo, _) = envelope::read(path, MAX_BYTES)?;
             let tensors = SafeTensors::deserialize(&bytes)?;
             let head = Self { layers: read_layers("", &tensors)?, info };
             head.check()?;

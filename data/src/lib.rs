@@ -7,12 +7,14 @@
 //!
 //! This crate knows no tensors library and no network.
 
+pub mod backbone;
 pub mod breeds;
 pub mod checkpoint;
 pub mod commit;
 pub mod current;
 pub mod disk;
 pub mod draw;
+pub mod envelope;
 pub mod features;
 pub mod forecast;
 pub mod head;
@@ -26,5 +28,3 @@ pub mod rejects;
 pub mod stage;
 pub mod table;
 pub mod weights;
-
-mod sealed;

@@ -1,169 +1,279 @@
-//! Weights files: the safetensors that a network's weights come in, whoever made them.
+//! Weights files: the tensors of one network, as the program `weights` makes them of what anybody has published.
 //!
-//! Everything here distrusts the file: its header may be of any length, its tensors of any type.
+//! `<backbone>.safetensors` holds the layers that make features, `<backbone>-classifier.safetensors` the dense layers
+//! that the network was published with. All values are f32, all names torchvision's, and the metadata says where the
+//! weights come from and whether they were trained at all. A file that `weights` did not make is refused.
 
-use std::io::{Read, Seek, SeekFrom};
-use std::ops::Range;
-use std::path::{Path, PathBuf};
+mod seeded;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
 
 use anyhow::Context;
-use half::{bf16, f16};
-use safetensors::tensor::{Dtype, Metadata};
-use sha2::{Digest as _, Sha256};
+use safetensors::tensor::{Dtype, TensorView};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-use crate::provenance::to_hex;
+use crate::backbone::{Backbone, Tensor};
+use crate::envelope::{self, Header};
+use crate::provenance::{FORMAT_VERSION, to_hex};
+use crate::{commit, regular};
 
-/// No header of a VGG-16 is longer; timm's has 4 KB. Keeps a hostile file from filling the memory.
-const MAX_HEADER_BYTES: u64 = 1 << 20;
-/// Bytes before the header, which hold its length.
-pub const LENGTH_BYTES: u64 = 8;
-
-/// A weights file, opened. Its tensors are read as they are asked for.
-#[derive(Debug)]
-pub struct File {
-    path: PathBuf,
-    file: std::fs::File,
-    /// What it holds.
-    pub header: Header,
+/// Which layers of a network a weights file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// The layers that make features: [`Backbone::features`].
+    Features,
+    /// The dense layers that the network was published with: [`Backbone::classifier`].
+    Classifier,
 }
 
-impl File {
-    /// Opens `path`; its header is read, and its size must be what the header says.
-    ///
-    /// # Errors
-    /// Names the file: it is missing, damaged, or no safetensors file.
-    pub fn open(path: &Path) -> anyhow::Result<Self> {
-        let mut file = crate::regular::open(path).with_context(|| {
-            format!("cannot read the weights {}; give --weights hub or a safetensors file", path.display())
-        })?;
-        let header = Header::read(&mut file)
-            .and_then(|header| header.check_size(file.metadata()?.len()).map(|()| header))
-            .with_context(|| format!("{} is damaged or no safetensors file", path.display()))?;
-        Ok(Self { path: path.to_owned(), file, header })
-    }
-
-    /// The values of a tensor; f16 and bf16 are widened, f64 is rounded.
-    ///
-    /// # Errors
-    /// Names the file and the tensor, if it is missing, holds no floats or cannot be read.
-    pub fn floats(&mut self, name: &str) -> anyhow::Result<Vec<f32>> {
-        let mut read = || -> anyhow::Result<Vec<f32>> {
-            let range = self.header.range(name)?;
-            let mut bytes = vec![0; (range.end - range.start) as usize];
-            self.file.seek(SeekFrom::Start(range.start))?;
-            self.file.read_exact(&mut bytes)?;
-            self.header.floats(name, &bytes)
-        };
-        read().with_context(|| format!("cannot read {name} of {}", self.path.display()))
-    }
-
-    /// The digest of its convolutions, as [`crate::recipe::Recipe::weights_sha256`] has it: of all tensors
-    /// `features.<position>.weight` and `.bias`, as torchvision and timm call them, by position.
-    ///
-    /// # Errors
-    /// As [`File::floats`].
-    pub fn digest_of_convolutions(&mut self) -> anyhow::Result<String> {
-        let position = |name: &str| name.strip_prefix("features.")?.split('.').next()?.parse::<u32>().ok();
-        let names = self.header.tensors.offset_keys();
-        let mut names: Vec<_> = names.into_iter().filter_map(|name| Some((position(&name)?, name))).collect();
-        // The weight before the bias.
-        names.sort_by_key(|(position, name)| (*position, name.ends_with(".bias")));
-        let mut digest = Digest::default();
-        for (_, name) in names {
-            let shape = self.header.tensors.info(&name).map(|info| info.shape.clone());
-            digest.add(&name, &shape.unwrap_or_default(), &self.floats(&name)?);
+impl Part {
+    /// The tensors of this part of `backbone`, in the order of the forward pass.
+    pub fn tensors(self, backbone: &Backbone) -> &'static [Tensor] {
+        match self {
+            Part::Features => backbone.features,
+            Part::Classifier => backbone.classifier,
         }
-        Ok(digest.finish())
+    }
+
+    /// The name of the file with this part of `backbone`.
+    pub fn file_name(self, backbone: &Backbone) -> String {
+        match self {
+            Part::Features => format!("{}.safetensors", backbone.name),
+            Part::Classifier => format!("{}-classifier.safetensors", backbone.name),
+        }
     }
 }
 
-/// The digest of [`crate::recipe::Recipe::weights_sha256`], tensor after tensor.
-#[derive(Debug, Default)]
-pub struct Digest(Sha256);
+/// Where weights come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// `hub:timm/vgg16.tv_in1k`, `seeded:42`, or the name of a file.
+    pub origin: String,
+    /// The commit of the hub's repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// SPDX identifier of the licence, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
+    /// Whether they were trained; weights drawn from a seed were not.
+    pub trained: bool,
+}
 
-impl Digest {
-    /// The next tensor.
-    pub fn add(&mut self, name: &str, shape: &[usize], values: &[f32]) {
-        self.0.update(format!("{name} {shape:?}\n"));
+/// What a weights file says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WeightsInfo {
+    /// [`FORMAT_VERSION`] of the program that wrote it.
+    pub format_version: u32,
+    /// [`Backbone::name`].
+    pub backbone: String,
+    /// The layers that the file holds.
+    pub part: Part,
+    /// Where the weights come from.
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// [`crate::recipe::Recipe::weights_sha256`] of the layers that make features; in the file of a classifier, of
+    /// those whose features it takes.
+    pub weights_sha256: String,
+}
+
+/// A tensor with its values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TensorValues {
+    /// [`Tensor::name`].
+    pub name: &'static str,
+    /// [`Tensor::shape`].
+    pub shape: &'static [usize],
+    /// All values, the last dimension varying fastest.
+    pub values: Vec<f32>,
+}
+
+/// The weights of one part of a network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weights {
+    /// What they are.
+    pub info: WeightsInfo,
+    /// In the order of the forward pass.
+    pub tensors: Vec<TensorValues>,
+}
+
+/// Collects the values of `tensors`, which `values_of` gives one by one.
+///
+/// # Errors
+/// Those of `values_of`; or the list of all tensors with another number of values than their shape has, or with values
+/// that are not finite.
+pub fn collect(
+    tensors: &'static [Tensor],
+    mut values_of: impl FnMut(&Tensor) -> anyhow::Result<Vec<f32>>,
+) -> anyhow::Result<Vec<TensorValues>> {
+    let mut problems = Vec::new();
+    let mut collected = Vec::with_capacity(tensors.len());
+    for tensor in tensors {
+        let values = values_of(tensor)?;
+        let &Tensor { name, shape, .. } = tensor;
+        if values.len() != tensor.len() {
+            problems.push(format!("{name} has {} values, expected {}", values.len(), tensor.len()));
+        }
+        if let Some(i) = values.iter().position(|x| !x.is_finite()) {
+            problems.push(format!("{name}: value {i} is {}, expected a finite number", values[i]));
+        }
+        collected.push(TensorValues { name, shape, values });
+    }
+    anyhow::ensure!(
+        problems.is_empty(),
+        "there are weights that are not usable:\n  {}",
+        problems.join("\n  ")
+    );
+    Ok(collected)
+}
+
+/// Digests the tensors of the layers that make features, as [`crate::recipe::Recipe::weights_sha256`] says.
+pub fn digest(tensors: &[TensorValues]) -> String {
+    let mut digest = Sha256::new();
+    for TensorValues { name, shape, values } in tensors {
+        digest.update(format!("{name} {shape:?}\n"));
         for chunk in values.chunks(1 << 14) {
-            self.0.update(chunk.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>());
+            digest.update(chunk.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>());
         }
     }
-
-    /// In hexadecimal.
-    pub fn finish(self) -> String {
-        to_hex(&self.0.finalize().into())
-    }
+    to_hex(&digest.finalize().into())
 }
 
-/// What stands before the tensors of a safetensors file.
-#[derive(Debug)]
-pub struct Header {
-    /// Names, shapes, types and places.
-    pub tensors: Metadata,
-    /// Where in the file the tensors' data begins.
-    data_start: u64,
-}
-
-impl Header {
-    /// Reads it from the start of a file.
-    ///
-    /// # Errors
-    /// If it is cut off, too long, or no header of safetensors.
-    pub fn read(file: &mut impl Read) -> anyhow::Result<Self> {
-        let mut length = [0; LENGTH_BYTES as usize];
-        file.read_exact(&mut length).context("it has fewer than 8 bytes")?;
-        let n_header = Self::length(length)?;
-        let mut json = vec![0; n_header as usize];
-        file.read_exact(&mut json).with_context(|| format!("its header of {n_header} bytes is cut off"))?;
-        // Checks that the tensors lie side by side and fill exactly what their shapes ask for.
-        let tensors: Metadata = serde_json::from_slice(&json).context("its header makes no sense")?;
-        Ok(Self { tensors, data_start: LENGTH_BYTES + n_header })
+impl Weights {
+    /// The layers of `backbone` that make features, in the order of [`Backbone::features`].
+    pub fn of_features(backbone: &Backbone, origin: Origin, tensors: Vec<TensorValues>) -> Self {
+        let weights_sha256 = digest(&tensors);
+        Self { info: WeightsInfo::new(backbone, Part::Features, origin, weights_sha256), tensors }
     }
 
-    /// Bytes of the header, by the first [`LENGTH_BYTES`] of the file.
+    /// The dense layers that belong to these layers, in the order of [`Backbone::classifier`].
+    pub fn with_classifier(&self, classifier: Vec<TensorValues>) -> Self {
+        Self { info: WeightsInfo { part: Part::Classifier, ..self.info.clone() }, tensors: classifier }
+    }
+
+    /// Writes them as `path`.
     ///
     /// # Errors
-    /// If it is more than any header of VGG-16 has.
-    pub fn length(bytes: [u8; LENGTH_BYTES as usize]) -> anyhow::Result<u64> {
-        let n_header = u64::from_le_bytes(bytes);
+    /// If the file cannot be written.
+    pub fn write(&self, path: &Path) -> anyhow::Result<()> {
+        let views = self.tensors.iter().map(|TensorValues { name, shape, values }| {
+            Ok((*name, TensorView::new(Dtype::F32, shape.to_vec(), bytemuck::cast_slice(values))?))
+        });
+        let views = views.collect::<anyhow::Result<Vec<_>>>()?;
+        commit::write_bytes(path, &envelope::serialize(views, &self.info)?)
+    }
+
+    /// Reads and verifies what [`Weights::write`] wrote.
+    ///
+    /// # Errors
+    /// Names the file: it is missing, damaged, of another part or network than is known, or `weights` did not make it;
+    /// then with the command that converts it.
+    pub fn read(path: &Path, part: Part) -> anyhow::Result<Self> {
+        Self::read_of(path, part, Backbone::find)
+    }
+
+    /// Does the same as [`Weights::read`] for networks that `find` knows by name.
+    ///
+    /// # Errors
+    /// As [`Weights::read`].
+    pub fn read_of<'a>(
+        path: &Path,
+        part: Part,
+        find: impl Fn(&str) -> anyhow::Result<&'a Backbone>,
+    ) -> anyhow::Result<Self> {
+        let mut file = regular::open(path).with_context(|| {
+            format!(
+                "cannot read the weights {}; make such a file with `weights --from hub --out DIRECTORY`",
+                path.display()
+            )
+        })?;
+        let header = Header::read(&mut file).with_context(|| foreign(path))?;
+        anyhow::ensure!(header.is_ours(), "{}", foreign(path));
+        let info: WeightsInfo = header.metadata(path).with_context(|| foreign(path))?;
+        let backbone = find(&info.backbone).with_context(|| format!("cannot use {}", path.display()))?;
         anyhow::ensure!(
-            n_header <= MAX_HEADER_BYTES,
-            "its header claims {n_header} bytes, more than {MAX_HEADER_BYTES}"
+            info.part == part,
+            "{} holds the {} of {}, expected the file {}, which `weights` writes beside it{}",
+            path.display(),
+            info.part.layers(),
+            backbone.name,
+            part.file_name(backbone),
+            if part == Part::Classifier { " with --full" } else { "" }
         );
-        Ok(n_header)
+        let damaged = || format!("{} is damaged; run `weights` again", path.display());
+        check_tensors(&header, part.tensors(backbone)).with_context(damaged)?;
+        let n_bytes = file.metadata()?.len();
+        let bytes = header.read_verified(file, n_bytes).with_context(damaged)?;
+        let read = |tensor: &Tensor| {
+            let range = header.range(tensor.name)?;
+            header.floats(tensor.name, &bytes[range.start as usize..range.end as usize])
+        };
+        let tensors = collect(part.tensors(backbone), read).with_context(|| path.display().to_string())?;
+        Ok(Self { info, tensors })
     }
 
-    /// # Errors
-    /// If a file of `n_file` bytes is longer or shorter than the header says.
-    pub fn check_size(&self, n_file: u64) -> anyhow::Result<()> {
-        let n_expected = self.data_start + self.tensors.data_len() as u64;
-        anyhow::ensure!(n_file == n_expected, "it has {n_file} bytes, its header promises {n_expected}");
-        Ok(())
+    /// Whether [`Weights::write`] wrote the file `path`, which may be damaged meanwhile.
+    pub fn wrote(path: &Path) -> bool {
+        let metadata = || -> anyhow::Result<WeightsInfo> {
+            let header = Header::read(&mut regular::open(path)?)?;
+            header.metadata(path)
+        };
+        metadata().is_ok()
     }
 
-    /// Where in the file a tensor lies.
-    ///
-    /// # Errors
-    /// If there is none of that name.
-    pub fn range(&self, name: &str) -> anyhow::Result<Range<u64>> {
-        let (start, end) =
-            self.tensors.info(name).with_context(|| format!("{name} is missing"))?.data_offsets;
-        Ok(self.data_start + start as u64..self.data_start + end as u64)
+    /// The tensor called `name`.
+    pub fn get(&self, name: &str) -> Option<&TensorValues> {
+        self.tensors.iter().find(|tensor| tensor.name == name)
     }
+}
 
-    /// The values of the tensor `name` with the data `bytes`.
-    ///
-    /// # Errors
-    /// If it holds no floats.
-    pub fn floats(&self, name: &str, bytes: &[u8]) -> anyhow::Result<Vec<f32>> {
-        let info = self.tensors.info(name).with_context(|| format!("{name} is missing"))?;
-        Ok(match info.dtype {
-            Dtype::F32 => bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
-            Dtype::F16 => bytes.as_chunks().0.iter().map(|&b| f16::from_le_bytes(b).to_f32()).collect(),
-            Dtype::BF16 => bytes.as_chunks().0.iter().map(|&b| bf16::from_le_bytes(b).to_f32()).collect(),
-            Dtype::F64 => bytes.as_chunks().0.iter().map(|&b| f64::from_le_bytes(b) as f32).collect(),
-            other => anyhow::bail!("{other:?} is no type of weights"),
-        })
+impl WeightsInfo {
+    fn new(backbone: &Backbone, part: Part, origin: Origin, weights_sha256: String) -> Self {
+        let (format_version, backbone) = (FORMAT_VERSION, backbone.name.to_owned());
+        Self { format_version, backbone, part, origin, weights_sha256 }
     }
+}
+
+impl Part {
+    fn layers(self) -> &'static str {
+        match self {
+            Part::Features => "layers that make features",
+            Part::Classifier => "classifier",
+        }
+    }
+}
+
+/// Refuses a header of other tensors than `expected`: all that is wrong at once.
+fn check_tensors(header: &Header, expected: &[Tensor]) -> anyhow::Result<()> {
+    let mut problems = Vec::new();
+    for Tensor { name, shape, .. } in expected {
+        match header.tensors.info(name) {
+            None => problems.push(format!("{name} is missing")),
+            Some(found) if found.shape != *shape || found.dtype != Dtype::F32 => problems.push(format!(
+                "{name} is {:?} {:?}, expected {:?} {shape:?}",
+                found.dtype,
+                found.shape,
+                Dtype::F32
+            )),
+            Some(_) => {}
+        }
+    }
+    let unknown =
+        header.tensors.offset_keys().into_iter().filter(|name| expected.iter().all(|t| t.name != name));
+    problems.extend(unknown.map(|name| format!("{name} is not expected")));
+    anyhow::ensure!(problems.is_empty(), "its tensors are others:\n  {}", problems.join("\n  "));
+    Ok(())
+}
+
+/// What to do with a file that `weights` did not make.
+fn foreign(path: &Path) -> String {
+    let quoted = path.display().to_string().replace('\'', r"'\''");
+    format!(
+        "{} is no weights file of this program, or damaged; `weights --from '{quoted}' --out DIRECTORY` converts a \
+         safetensors file or a state dict of PyTorch, and DIRECTORY then holds the file to give",
+        path.display()
+    )
 }

@@ -8,22 +8,20 @@ use std::time::Duration;
 
 use candle_core::{Device, Tensor};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use data::weights::Weights;
 use extractor::Vgg16;
-use extractor::vgg16::{Engine, LAYERS};
-use extractor::weights::{Weights, write_seeded};
+use extractor::vgg16::{BACKBONE, Engine, LAYERS};
 
 const SIDE: usize = 224;
 
 fn layers(c: &mut Criterion) {
     let batch = std::env::var("BATCH").map_or(8, |n| n.parse().expect("BATCH is a number of pictures"));
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let file = write_seeded(1, folder.path()).expect("seeded weights");
-    let weights = Weights::read(&file).expect("what was just written");
+    let weights = Weights::seeded(BACKBONE, 1);
     let mut draws = data::draw::stream(1, "bench", "layers");
     let pixels: Vec<f32> = (0..batch * 3 * SIDE * SIDE).map(|_| draws.normal() as f32).collect();
     let xs = Tensor::from_vec(pixels, (batch, 3, SIDE, SIDE), &Device::Cpu).expect("pictures"); // (B, 3, S, S)
     for engine in Engine::available() {
-        let network = Vgg16::with_engine(&weights, &Device::Cpu, engine).expect("room for the weights");
+        let network = Vgg16::new(&weights, &Device::Cpu, engine).expect("room for the weights");
         let mut group = c.benchmark_group(format!("{engine}/batch {batch}"));
         group.sample_size(10);
         for (i, (name, operations)) in names_and_operations().into_iter().enumerate() {

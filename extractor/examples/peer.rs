@@ -1,7 +1,7 @@
 //! The convolutions as a program that stays loaded, so that others can be timed in turns with them.
 //!
 //! `peer` prints the engines of this machine, the best first, one a line. `peer WEIGHTS INPUT` loads the
-//! engine that TINDOGR_CONV3X3 names, else the best, with the safetensors file WEIGHTS; INPUT is a tensor
+//! engine that TINDOGR_CONV3X3 names, else the best, with WEIGHTS, a file of the program `weights`; INPUT is a tensor
 //! (B, 3, 224, 224) of little-endian f32. It prints one line of JSON and then answers each line of stdin with
 //! one line:
 //!
@@ -21,9 +21,9 @@ use anyhow::Context;
 use candle_core::{Device, Tensor};
 use data::commit;
 use data::stage::print_line;
+use data::weights::{Part, Weights};
 use extractor::Vgg16;
 use extractor::vgg16::Engine;
-use extractor::weights::Weights;
 
 const SIDE: usize = 224;
 const PICTURE: usize = 3 * SIDE * SIDE;
@@ -46,9 +46,9 @@ struct Loaded {
 impl Loaded {
     fn new(weights: &Path, input: &Path) -> anyhow::Result<Self> {
         let engine = Engine::from_env()?;
-        let weights = Weights::read(weights)?;
+        let weights = Weights::read(weights, Part::Features)?;
         let start = Instant::now();
-        let network = Vgg16::with_engine(&weights, &Device::Cpu, engine)?;
+        let network = Vgg16::new(&weights, &Device::Cpu, engine)?;
         let about = serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
             "kernels": engine.name(),

@@ -1,4 +1,4 @@
-//! What can be typed.
+//! Command-line arguments.
 
 use std::path::PathBuf;
 
@@ -10,8 +10,8 @@ use data::recipe::Pool;
 use data::rejects::MaxBad;
 use data::stage::CommonArgs;
 
-use crate::config::{DeviceKind, Part};
-use crate::weights::Source;
+use crate::device::DeviceKind;
+use crate::part::Part;
 
 /// Bottleneck features: every picture of a manifest once through the convolutions of VGG-16
 ///
@@ -26,10 +26,10 @@ use crate::weights::Source;
 #[command(
     name = "extractor",
     version,
-    after_help = "Example:\n  extractor --manifest W/augmented/manifest.csv --out W/features --weights hub --pool avg\n\n\
+    after_help = "Example:\n  extractor --manifest W/augmented/manifest.csv --out W/features \
+                  --weights W/weights/vgg16.safetensors --pool avg\n\n\
                   Environment:\n  TINDOGR_CONV3X3=amx|avx512|avx2|neon|portable|candle  what computes the convolutions on a CPU, instead of \
-                  the best that it can run; only the last digits of features depend on it\n  \
-                  HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, ...  as in Python's huggingface_hub"
+                  the best that it can run; only the last digits of features depend on it"
 )]
 pub struct Args {
     /// The manifest of the augmenter or the splitter
@@ -38,17 +38,9 @@ pub struct Args {
     /// Directory for the features
     #[arg(long)]
     pub out: PathBuf,
-    /// Of VGG-16: `hub` fetches timm/vgg16.tv_in1k from the Hugging Face hub, once; a safetensors file or a
-    /// state dict of PyTorch (.pth) has the convolutions under torchvision's or timm's names; `seeded` are
-    /// random
-    #[arg(long, value_name = "hub|seeded|FILE")]
-    pub weights: Source,
-    /// With --weights hub: the dense layers as well, 553 instead of 59 MB, into the cache of the hub
+    /// The weights file of the network, which the program `weights` makes
     #[arg(long)]
-    pub full: bool,
-    /// Where made, converted and fetched weights are kept [default: `weights` beside --out]
-    #[arg(long)]
-    pub weights_dir: Option<PathBuf>,
+    pub weights: PathBuf,
     /// Preprocessing that the weights were trained with: torchvision (also timm's), caffe (also Keras'),
     /// tindogr-2018
     #[arg(long, default_value = "torchvision")]

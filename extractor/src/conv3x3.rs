@@ -1,8 +1,8 @@
 //! Fused 3x3 convolutions for CPUs: Winograd's F(4x4, 3x3), bias, ReLU and 2x2 maximum, a whole stack of
 //! layers in one call.
 //!
-//! All of VGG-16's time goes into thirteen convolutions with 3x3 weights, stride 1 and a border of one. The
-//! way of a picture:
+//! All of VGG-16's time goes into thirteen convolutions with 3x3 weights, stride 1 and a border of one. A
+//! picture passes through:
 //!
 //! * [`direct`]: the first layer ([`first`]), whose 3 channels are computed by definition;
 //! * [`winograd`]: 6x6 inputs of each 4x4 tile of outputs are transformed (B), and the products back (A);
@@ -10,14 +10,14 @@
 //!   registers [`amx`](kernels), whose operands are [`split`] into three bfloat16;
 //! * [`schedule`], [`layer`]: how the tiles of a layer are cut up, so that what is read again is still in a
 //!   cache;
-//! * [`backbone`]: the layers in order, pictures in groups, threads in step ([`team`]).
+//! * [`stack`]: the layers in order, pictures in groups, threads in step ([`threads`]).
 //!
 //! The kernels are written once over vectors of 16 floats ([`simd`]) and compiled for each instruction set;
 //! [`kernels`] chooses at run time. Everything lies in lines of 16 channels ([`map`]), so that no stage has
 //! to transpose or pack for the next.
 //!
-//! Every output is summed in one fixed order by one accumulator, whatever block, panel or thread it falls
-//! to: its bits do not depend on the number of threads nor on the other pictures of the batch. They do
+//! Every output is summed in one fixed order by one accumulator, whatever block, panel or thread computes
+//! it: its bits do not depend on the number of threads nor on the other pictures of the batch. They do
 //! depend on the instruction set, which decides what is fused into one rounding: sets differ by about 1e-6
 //! of a map's norm.
 //!
@@ -28,7 +28,6 @@
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
-mod backbone;
 mod direct;
 mod first;
 mod kernels;
@@ -42,10 +41,11 @@ pub(crate) mod reference;
 mod schedule;
 mod simd;
 mod split;
-mod team;
+mod stack;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod winograd;
 
-pub(crate) use backbone::{LayerWeights, PackedVgg, STRIDE};
 pub(crate) use kernels::{Kernels, available};
+pub(crate) use stack::{LayerWeights, PackedVgg, STRIDE};

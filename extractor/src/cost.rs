@@ -8,13 +8,14 @@ use data::disk;
 use data::features::{Layout, ROWS_PER_SHARD, shard_size};
 use data::forecast::{self, Cost, Forecast, Pictures, PlanArgs};
 use data::manifest::{Manifest, Split};
+use data::weights::{Part, Weights};
 
 use crate::ahead::prepare_bytes;
 use crate::config::Config;
 use crate::extraction::N_AHEAD;
 use crate::feature_extractor::FeatureExtractor;
 use crate::stored::Stored;
-use crate::weights::{Source, Weights};
+use crate::vgg16;
 
 /// A shard of unpooled features at 224 px has 26 MB; larger ones are not tried in full.
 const MAX_TRIAL_BYTES: u64 = 64 << 20;
@@ -23,12 +24,12 @@ const MAX_TRIAL_BYTES: u64 = 64 << 20;
 ///
 /// # Errors
 /// If there is nothing to count, a weights file is there and damaged, or the device fails.
-pub(crate) fn forecast(config: &Config, args: &PlanArgs, seed: u64) -> anyhow::Result<Forecast> {
+pub(crate) fn forecast(config: &Config, args: &PlanArgs) -> anyhow::Result<Forecast> {
     let pictures = Pictures::find(&config.manifest, args)?;
     let start = Instant::now();
     let mut notes = Vec::new();
-    let weights = weights(config, seed, &mut notes)?;
-    let recipe = config.recipe(config.weights.name(seed), weights.sha256.clone());
+    let weights = weights(config, &mut notes)?;
+    let recipe = config.recipe(&weights.info);
     let extractor = FeatureExtractor::with_weights(recipe.clone(), &weights, &config.device.open()?)?;
     drop(weights);
     let layout = Layout { recipe, dtype: config.dtype, shape: extractor.feature_shape() };
@@ -63,17 +64,15 @@ pub(crate) fn forecast(config: &Config, args: &PlanArgs, seed: u64) -> anyhow::R
     })
 }
 
-/// The weights of the run, or random ones in memory where the file is not there: the time is the same.
-fn weights(config: &Config, seed: u64, notes: &mut Vec<String>) -> anyhow::Result<Weights> {
-    if let Some(path) = config.weights.at_hand(&config.weights_dir) {
-        return Weights::read(&path);
+/// Reads the weights of the run; draws random ones if the file is not there, for the time is the same.
+fn weights(config: &Config, notes: &mut Vec<String>) -> anyhow::Result<Weights> {
+    if config.weights.exists() {
+        return Weights::read(&config.weights, Part::Features);
     }
-    if config.weights != Source::Seeded {
-        notes.push(
-            "the weights are not here yet: measured with random ones, which takes the same time".to_owned(),
-        );
-    }
-    Weights::seeded(seed)
+    notes.push(
+        "the weights are not here yet: measured with random ones, which takes the same time".to_owned(),
+    );
+    Ok(Weights::seeded(vgg16::BACKBONE, 0))
 }
 
 /// Pictures a second from bytes to features, prepared ahead as [`crate::extraction`] does it.

@@ -16,7 +16,7 @@ use half::f16;
 
 use crate::ahead::{Batch, prepare_batches};
 use crate::feature_extractor::FeatureExtractor;
-use crate::plan::{PlannedShard, without_features};
+use crate::shards::{ShardRows, without_features};
 use crate::stored::Stored;
 
 /// Batches that wait, prepared, for the network; one more is being prepared.
@@ -25,7 +25,7 @@ pub(crate) const N_AHEAD: usize = 1;
 /// A shard of this run's part, and which of its pictures have no features yet.
 #[derive(Debug)]
 pub(crate) struct Task<'a> {
-    pub(crate) shard: &'a PlannedShard,
+    pub(crate) shard: &'a ShardRows,
     /// Row numbers of the manifest.
     pub(crate) to_compute: Vec<u32>,
 }

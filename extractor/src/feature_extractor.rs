@@ -1,16 +1,19 @@
-//! A recipe at work: pictures in, features out.
+//! The network of a recipe: pictures in, features out.
 
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use data::recipe::{Pool, Recipe};
+use data::weights::{Part, Weights};
 use image::RgbImage;
 
 use crate::preprocess::{self, Preset, preprocess};
 use crate::vgg16::{self, Engine, Vgg16};
-use crate::weights::Weights;
 
-/// Looks at pictures as one recipe says.
+/// Pixels a side; larger inputs would take gigabytes a batch.
+const MAX_IMAGE_SIZE: u32 = 1024;
+
+/// Computes the features of pictures as one recipe says.
 ///
 /// The features of a picture do not depend on the pictures beside it.
 #[derive(Debug)]
@@ -22,19 +25,27 @@ pub struct FeatureExtractor {
 }
 
 impl FeatureExtractor {
-    /// An extractor that follows `recipe` with the weights file at `weights`, or with one in that directory.
+    /// Opens an extractor that follows `recipe`, with the weights file at `weights`.
     ///
     /// # Errors
-    /// If this program cannot follow the recipe, the weights are damaged or not those that the recipe was made with
-    /// (see [`Weights::of_recipe`]), or [`vgg16::ENGINE_VARIABLE`] names no engine.
+    /// If this program cannot follow the recipe, the weights cannot be read or are others than those of the recipe, or
+    /// [`vgg16::ENGINE_VARIABLE`] names no engine.
     pub fn new(recipe: Recipe, weights: &Path, device: &Device) -> anyhow::Result<Self> {
-        let weights = Weights::of_recipe(weights, &recipe)?;
-        Self::with_weights(recipe, &weights, device)
+        let read = Weights::read(weights, Part::Features)?;
+        anyhow::ensure!(
+            read.info.weights_sha256 == recipe.weights_sha256,
+            "{} is not the weights file of the features ({}): its weights have the sha256 {}, expected {}",
+            weights.display(),
+            recipe.weights,
+            read.info.weights_sha256,
+            recipe.weights_sha256
+        );
+        Self::with_weights(recipe, &read, device)
     }
 
-    /// [`FeatureExtractor::new`] for weights that have been read, and from whose digest the recipe was made.
+    /// Does the same as [`FeatureExtractor::new`] with weights that have been read, and whose digest the recipe has.
     pub(crate) fn with_weights(recipe: Recipe, weights: &Weights, device: &Device) -> anyhow::Result<Self> {
-        let known = (vgg16::NAME, preprocess::VERSION);
+        let known = (vgg16::BACKBONE.name, preprocess::VERSION);
         anyhow::ensure!(
             (recipe.backbone.as_str(), recipe.preprocessing_version) == known,
             "this program makes features of {} with preprocessing version {}, not of {} with version {}; \
@@ -46,24 +57,23 @@ impl FeatureExtractor {
         );
         check_image_size(recipe.image_size)?;
         Ok(Self {
-            network: Vgg16::with_engine(weights, device, Engine::from_env()?)?,
+            network: Vgg16::new(weights, device, Engine::from_env()?)?,
             preset: Preset::find(&recipe.preset)?,
             recipe,
             device: device.clone(),
         })
     }
 
-    /// What it follows.
+    /// The recipe that it follows.
     pub fn recipe(&self) -> &Recipe {
         &self.recipe
     }
 
     /// Shape of one picture's features: `[512, S/32, S/32]` or, pooled, `[512]`.
     pub fn feature_shape(&self) -> Vec<usize> {
-        let side = (self.recipe.image_size / vgg16::STRIDE) as usize;
         match self.recipe.pool {
-            Pool::None => vec![vgg16::N_CHANNELS, side, side],
-            Pool::Avg => vec![vgg16::N_CHANNELS],
+            Pool::None => vgg16::BACKBONE.map_shape(self.recipe.image_size).to_vec(),
+            Pool::Avg => vec![vgg16::BACKBONE.n_channels],
         }
     }
 
@@ -104,12 +114,15 @@ impl FeatureExtractor {
     }
 }
 
-/// The input must be a whole number of the last map's pixels.
+/// Checks that the input is a whole number of strides wide.
+///
+/// # Errors
+/// Says what sizes there are.
 pub(crate) fn check_image_size(image_size: u32) -> anyhow::Result<()> {
+    let stride = vgg16::BACKBONE.stride;
     anyhow::ensure!(
-        image_size >= vgg16::STRIDE && image_size.is_multiple_of(vgg16::STRIDE) && image_size <= 1024,
-        "an image size of {image_size} does not work, expected a multiple of {} up to 1024",
-        vgg16::STRIDE
+        image_size >= stride && image_size.is_multiple_of(stride) && image_size <= MAX_IMAGE_SIZE,
+        "an image size of {image_size} does not work, expected a multiple of {stride} up to {MAX_IMAGE_SIZE}"
     );
     Ok(())
 }

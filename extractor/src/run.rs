@@ -1,4 +1,4 @@
-//! The stage, from flags to summary.
+//! The stage, from arguments to summary.
 
 use std::fmt;
 use std::fs;
@@ -12,16 +12,17 @@ use data::features::{Index, Layout, ShardEntry, shard_size};
 use data::manifest::Manifest;
 use data::rejects;
 use data::stage;
+use data::weights::{self, Weights};
 use serde::Serialize;
 
 use crate::args::Args;
-use crate::config::{self, Config, Part};
+use crate::config::Config;
 use crate::cost;
 use crate::extraction::{self, Outcome, Task};
 use crate::feature_extractor::FeatureExtractor;
-use crate::plan::{PlannedShard, plan, without_features};
+use crate::part::Part;
+use crate::shards::{ShardRows, shards_of, without_features};
 use crate::stored::Stored;
-use crate::weights::{self, Weights};
 
 const STAGE: &str = "extractor";
 const PROVENANCE: &str = "provenance.json";
@@ -31,27 +32,28 @@ const PROVENANCE: &str = "provenance.json";
 /// # Errors
 /// See [`stage::main`] for the exit codes that they become.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let config = Config::check(args)?;
+    let config = Config::new(args)?;
     if args.plan.plan {
-        return stage::print_summary(&args.common, &cost::forecast(&config, &args.plan, args.common.seed)?);
+        return stage::print_summary(&args.common, &cost::forecast(&config, &args.plan)?);
     }
-    if args.rerun.clean {
-        weights::remove_made(&config.weights_dir)?;
-    }
-    let seed = args.common.seed;
     let mut manifest = None;
     let place = Place::new(&config.out, PROVENANCE, STAGE);
     let job = place.start(&args.rerun, &args.common, || {
-        config.asked(manifest.insert(Manifest::read(&config.manifest)?), seed)
+        config.inputs(manifest.insert(Manifest::read(&config.manifest)?))
     })?;
     let (Some(mut job), Some(manifest)) = (job, manifest) else { return Ok(()) };
 
     let device = config.device.open()?;
-    let shards = plan(&manifest)?;
-    let file = config.weights.provide(&args.common, &config.weights_dir)?;
-    job.provided(config::WEIGHTS, &config.weights.depends_on(seed, &config.weights_dir))?;
-    let weights = Weights::read(&file)?;
-    let recipe = config.recipe(config.weights.name(seed), weights.sha256.clone());
+    let shards = shards_of(&manifest)?;
+    let weights = Weights::read(&config.weights, weights::Part::Features)?;
+    if !weights.info.origin.trained {
+        tracing::warn!(
+            "{} holds random weights that were not trained: the features know nothing of dogs; `weights --from hub` \
+             gives trained ones",
+            config.weights.display()
+        );
+    }
+    let recipe = config.recipe(&weights.info);
     tracing::info!("{recipe}");
     let extractor = FeatureExtractor::with_weights(recipe.clone(), &weights, &device)?;
     drop(weights);
@@ -90,7 +92,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 /// What this run's part of the shards still needs.
-fn tasks<'a>(manifest: &Manifest, shards: &'a [PlannedShard], part: Part, stored: &Stored) -> Vec<Task<'a>> {
+fn tasks<'a>(manifest: &Manifest, shards: &'a [ShardRows], part: Part, stored: &Stored) -> Vec<Task<'a>> {
     let tasks: Vec<Task<'_>> = shards
         .iter()
         .enumerate()
@@ -141,7 +143,7 @@ fn ensure_space(dir: &Path, need: u64) -> anyhow::Result<()> {
 fn write_index(
     out: &Path,
     manifest: &Manifest,
-    shards: &[PlannedShard],
+    shards: &[ShardRows],
     stored: &Stored,
     layout: &Layout,
     outcome: &Outcome,

@@ -7,22 +7,19 @@ mod candle_layer;
 mod engine;
 mod fused;
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use candle_core::{Device, Result, Tensor};
+use data::backbone::{self, Backbone};
+use data::weights::Weights;
 
-use crate::weights::Weights;
+use crate::loading;
 use candle_layer::CandleLayer;
 pub use engine::{Engine, VARIABLE as ENGINE_VARIABLE};
 use fused::Fused;
 
-/// Name of the network in a recipe.
-pub const NAME: &str = "vgg16";
-/// Channels of the last map.
-pub const N_CHANNELS: usize = 512;
-/// How many pixels of the input, along a side, become one of the last map: five halvings.
-pub const STRIDE: u32 = 32;
+/// What is known of the network beforehand.
+pub const BACKBONE: &Backbone = &backbone::VGG16;
 
 /// One convolution in the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,15 +39,9 @@ impl Layer {
         Self { position, n_in, n_out, pooled }
     }
 
-    /// `features.0.weight` and `features.0.bias`.
-    pub fn tensor_names(&self) -> (String, String) {
-        (format!("features.{}.weight", self.position), format!("features.{}.bias", self.position))
-    }
-
-    /// Names and shapes of its weight, `[n_out, n_in, 3, 3]`, and its bias, `[n_out]`.
-    pub fn tensors(&self) -> [(String, Vec<usize>); 2] {
-        let (weight, bias) = self.tensor_names();
-        [(weight, vec![self.n_out, self.n_in, 3, 3]), (bias, vec![self.n_out])]
+    /// The names of its weight (n_out, n_in, 3, 3) and its bias (n_out): `features.0.weight` and `features.0.bias`.
+    fn tensor_names(&self) -> [String; 2] {
+        [format!("features.{}.weight", self.position), format!("features.{}.bias", self.position)]
     }
 }
 
@@ -75,43 +66,27 @@ pub const LAYERS: [Layer; 13] = [
 #[derive(Debug)]
 pub struct Vgg16 {
     layers: Vec<CandleLayer>,
-    /// Whatever [`Fused::takes`] goes this way.
+    /// Computes every input that [`Fused::takes`].
     fused: Option<Fused>,
 }
 
 impl Vgg16 {
-    /// Reads a weights file onto `device`.
+    /// Puts `weights` onto `device`. Devices other than the CPU ignore `engine`.
     ///
     /// # Errors
-    /// As [`Weights::read`], or if the device has no room.
-    pub fn load(path: &Path, device: &Device) -> anyhow::Result<Self> {
-        Ok(Self::new(&Weights::read(path)?, device)?)
-    }
-
-    /// Puts `weights` onto `device`, with the best engine if it is the CPU.
-    ///
-    /// # Errors
-    /// If the device has no room.
-    pub fn new(weights: &Weights, device: &Device) -> Result<Self> {
-        Self::with_engine(weights, device, Engine::best())
-    }
-
-    /// Puts `weights` onto `device`; other devices than the CPU do not look at `engine`.
-    ///
-    /// # Errors
-    /// If the device has no room.
-    pub fn with_engine(weights: &Weights, device: &Device, engine: Engine) -> Result<Self> {
-        let layers = LAYERS
-            .iter()
-            .zip(&weights.convolutions)
-            .map(|(layer, weights)| CandleLayer::new(weights, layer.pooled, device))
-            .collect::<Result<_>>()?;
+    /// Lists everything that is wrong with the weights; or if the device has no room.
+    pub fn new(weights: &Weights, device: &Device, engine: Engine) -> anyhow::Result<Self> {
+        let layers = loading::load(weights, device, |tensors| {
+            let features = tensors.pp("features");
+            let layer = |layer: &Layer| CandleLayer::load(layer, features.pp(layer.position));
+            LAYERS.iter().map(layer).collect::<Result<_>>()
+        })?;
         let kernels = engine.kernels().filter(|_| device.is_cpu());
         let fused = kernels.map(|kernels| Fused::new(weights, kernels)).transpose()?;
         Ok(Self { layers, fused })
     }
 
-    /// The last map: xs (B, 3, S, S) -> (B, 512, S/32, S/32), after ReLU and pooling.
+    /// Computes the last map: xs (B, 3, S, S) -> (B, 512, S/32, S/32), after ReLU and pooling.
     ///
     /// # Errors
     /// If the shape is another one or the device fails.
@@ -126,7 +101,7 @@ impl Vgg16 {
         Ok(xs)
     }
 
-    /// How long each layer takes for xs (B, 3, S, S), in order.
+    /// Measures how long each layer takes for xs (B, 3, S, S), in order.
     ///
     /// # Errors
     /// As [`Vgg16::forward`].
@@ -142,5 +117,20 @@ impl Vgg16 {
             times.push(start.elapsed());
         }
         Ok(times)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_layers_are_those_of_the_weights_file() {
+        let names: Vec<String> = LAYERS.iter().flat_map(Layer::tensor_names).collect();
+        let expected: Vec<&str> = BACKBONE.features.iter().map(|tensor| tensor.name).collect();
+        assert_eq!(names, expected);
+        for (layer, tensors) in LAYERS.iter().zip(BACKBONE.features.chunks(2)) {
+            assert_eq!(tensors[0].shape, [layer.n_out, layer.n_in, 3, 3], "{}", tensors[0].name);
+        }
     }
 }

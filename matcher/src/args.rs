@@ -13,9 +13,9 @@ use crate::{classify, decide};
     long_about = "Looks at photos with a trained model: dog or not, which breed, which size. `classify` prints \
                   that for photos; `decide` applies it to a table of profiles, with a rule that compares their \
                   dogs with yours, and writes decisions.csv and a page to look at.",
-    after_help = "Example:\n  matcher classify --model W/model --weights W/weights rex.jpg\n  matcher decide \
-                  --model W/model --weights W/weights --profiles W/profiles/profiles.csv --my-dog beagle \
-                  --out W/matches"
+    after_help = "Example:\n  matcher classify --model W/model --weights W/weights/vgg16.safetensors rex.jpg\n  matcher decide \
+                  --model W/model --weights W/weights/vgg16.safetensors --profiles W/profiles/profiles.csv \
+                  --my-dog beagle --out W/matches"
 )]
 pub struct Args {
     /// What to do.

@@ -1,4 +1,4 @@
-//! The eye: extractor and head together, from the bytes of a photo to a verdict.
+//! The model: extractor and head together, from the bytes of a photo to a verdict.
 
 use std::path::PathBuf;
 
@@ -30,7 +30,7 @@ pub struct ModelArgs {
     /// Directory of the trained head
     #[arg(long)]
     pub model: PathBuf,
-    /// The weights file that the features were made with, or a directory that holds it
+    /// The weights file that the features were made with
     #[arg(long)]
     pub weights: PathBuf,
     /// Least probability of a dog for a photo to show one
@@ -44,12 +44,12 @@ pub struct ModelArgs {
     pub not_a_dog: Vec<String>,
 }
 
-/// Those flags, checked.
+/// The validated configuration of a model.
 #[derive(Debug, Clone)]
 pub struct ModelConfig {
     /// Directory of the head.
     pub model: PathBuf,
-    /// A weights file or its directory.
+    /// The weights file.
     pub weights: PathBuf,
     /// In [0, 1].
     pub min_dog: f64,
@@ -60,26 +60,20 @@ pub struct ModelConfig {
 }
 
 impl ModelConfig {
-    /// What a model's answers depend on: the head, the weights, and how the answers are read.
+    /// Adds what a model's answers depend on: the head, the weights, and how the answers are read.
     ///
     /// # Errors
-    /// If the weights are in a directory that cannot be listed.
-    pub(crate) fn add_to(&self, asked: Inputs) -> anyhow::Result<Inputs> {
-        let asked = asked
+    /// If the parameters are no JSON.
+    pub(crate) fn add_to(&self, inputs: Inputs) -> anyhow::Result<Inputs> {
+        let parameters = (self.min_dog, self.size_thresholds.kg, &self.not_a_dog);
+        inputs
             .file("the head", &self.model.join(head::FILE_NAME))
-            .value("how answers are read", &(self.min_dog, self.size_thresholds.kg, &self.not_a_dog))?;
-        if !self.weights.is_dir() {
-            return Ok(asked.file("the weights", &self.weights));
-        }
-        let named = || format!("cannot list {}", self.weights.display());
-        let entries = self.weights.read_dir().with_context(named)?;
-        let named_path =
-            |entry: std::fs::DirEntry| (entry.file_name().to_string_lossy().into_owned(), entry.path());
-        let files = entries.map(|entry| entry.map(named_path));
-        let files: Vec<_> = files.collect::<std::io::Result<_>>().with_context(named)?;
-        Ok(asked.files("the weights", files.into_iter().filter(|(name, _)| !name.starts_with('.'))))
+            .file("the weights", &self.weights)
+            .value("how answers are read", &parameters)
     }
 
+    /// Checks `args`.
+    ///
     /// # Errors
     /// A usage error if `--min-dog` is no probability.
     pub fn new(args: &ModelArgs) -> anyhow::Result<Self> {
@@ -105,7 +99,7 @@ pub struct Seen {
     pub thumbnail: Option<RgbImage>,
 }
 
-/// A trained model at work.
+/// A trained model, loaded.
 #[derive(Debug)]
 pub struct Model {
     extractor: FeatureExtractor,
@@ -148,7 +142,7 @@ impl Model {
         Ok(Self { extractor, classifier, size_thresholds: config.size_thresholds, classes })
     }
 
-    /// What the head is.
+    /// Describes the head.
     pub fn info(&self) -> &HeadInfo {
         self.classifier.info()
     }

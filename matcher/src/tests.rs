@@ -21,7 +21,8 @@ const HEADER: &str = "id,name,age,gender,latitude,longitude,photos\n";
 
 /// Seeded weights, made once and gone with the last test that uses them.
 struct Weights {
-    dir: TempDir,
+    _dir: TempDir,
+    file: PathBuf,
     sha256: String,
 }
 
@@ -31,9 +32,10 @@ impl Weights {
         let mut shared = SHARED.lock().unwrap();
         shared.upgrade().unwrap_or_else(|| {
             let dir = tempfile::tempdir().unwrap();
-            let file = extractor::weights::write_seeded(1, dir.path()).unwrap();
-            let weights =
-                Arc::new(Weights { sha256: extractor::weights::Weights::read(&file).unwrap().sha256, dir });
+            let file = dir.path().join("vgg16.safetensors");
+            let seeded = data::weights::Weights::seeded(extractor::vgg16::BACKBONE, 1);
+            seeded.write(&file).unwrap();
+            let weights = Arc::new(Weights { sha256: seeded.info.weights_sha256, file, _dir: dir });
             *shared = Arc::downgrade(&weights);
             weights
         })
@@ -61,7 +63,7 @@ impl Work {
     fn with_model(classes: &[(&str, f32)], deviation: f64) -> Self {
         let work = Self { dir: tempfile::tempdir().unwrap(), weights: Weights::shared() };
         let recipe = Recipe {
-            backbone: extractor::vgg16::NAME.into(),
+            backbone: extractor::vgg16::BACKBONE.name.into(),
             weights: "seeded:1".into(),
             weights_sha256: work.weights.sha256.clone(),
             image_size: 32,
@@ -115,7 +117,7 @@ impl Work {
     fn matcher(&self, command: &str, flags: &str) -> anyhow::Result<()> {
         let all = format!(
             "matcher {command} --quiet --model @model --weights {} {flags}",
-            self.weights.dir.path().display()
+            self.weights.file.display()
         );
         let resolve = |arg: &str| match arg.strip_prefix('@') {
             Some(path) => self.path(path).to_str().unwrap().to_owned(),
@@ -264,7 +266,7 @@ fn every_photo_in_the_neighbourhood_gets_an_answer() {
     photos.sort();
     let config = model::ModelConfig {
         model: work.path("model"),
-        weights: work.weights.dir.path().to_owned(),
+        weights: work.weights.file.clone(),
         min_dog: 0.5,
         size_thresholds: data::breeds::SizeThresholds::STANDARD,
         not_a_dog: Vec::new(),
@@ -287,7 +289,7 @@ fn a_photo_that_an_interrupted_run_has_seen_is_not_looked_at_again() {
     let model = work.path("model");
     let config = crate::model::ModelConfig {
         model,
-        weights: work.weights.dir.path().to_owned(),
+        weights: work.weights.file.clone(),
         min_dog: 0.5,
         size_thresholds: data::breeds::SizeThresholds::STANDARD,
         not_a_dog: Vec::new(),

@@ -50,7 +50,7 @@ def ours_from_features(folder, weights):
 
 def compare_logits(steps, folder, weights, module, kind, files):
     features = ours_from_files(folder / kind, weights, "torchvision", files)
-    ours = ours_from_features(folder / kind, weights)
+    ours = ours_from_features(folder / kind, weights.with_name("vgg16-classifier.safetensors"))
     with torch.inference_mode():
         from_ours = module.classifier(torch.from_numpy(features.reshape(len(files), -1))).numpy()
         inputs = np.stack([Torchvision.input(square(decode(file), network.SIDE)) for file in files])
@@ -63,8 +63,9 @@ def compare_logits(steps, folder, weights, module, kind, files):
 
 def compare(folder, arguments):
     module = draw_network(arguments.seed)
-    weights = folder / "vgg16.safetensors"
-    save_file({name: tensor.numpy() for name, tensor in module.state_dict().items()}, weights)
+    published = folder / "published.safetensors"
+    save_file({name: tensor.numpy() for name, tensor in module.state_dict().items()}, published)
+    weights = command_line.convert(published, folder / "weights", "--full") / "vgg16.safetensors"
     jpegs, pngs = choose(arguments, folder)
     steps = Steps()
     for kind, files in (("PNG", pngs), ("JPEG", jpegs)):

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import subprocess
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
@@ -48,6 +49,12 @@ def program(*below):
     if not path.exists():
         raise SystemExit(f"error: there is no {path}; run: make peers")
     return path
+
+
+def convert(published, out, *flags):
+    """The weights files that the program `weights` makes in the folder `out` of a published file."""
+    subprocess.run([program("weights"), "--quiet", "--from", published, "--out", out, *flags], check=True, stdout=subprocess.DEVNULL)
+    return out
 
 
 def record(path, part, content):

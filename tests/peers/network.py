@@ -3,10 +3,13 @@
 Maps are (B, C, H, W) of f32 unless said otherwise. What depends on an engine's library is imported where it is used.
 """
 
+import os
 import pathlib
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
+
+import command_line
 
 SIDE = 224
 # Channels out of each 3x3 convolution; "M" is a 2x2 maximum.
@@ -53,7 +56,10 @@ def write_weights(path, seed):
         scale = np.sqrt(2 / (9 * n_out), dtype=np.float32)
         tensors[f"{name}.weight"] = scale * draw.standard_normal((n_out, n_in, 3, 3), dtype=np.float32)
         tensors[f"{name}.bias"] = np.float32(0.02) * draw.standard_normal(n_out, dtype=np.float32)
-    save_file(tensors, path)
+    published = path.with_name("published.safetensors")
+    save_file(tensors, published)
+    # Under the same names, so that every engine can read it.
+    os.replace(command_line.convert(published, path.with_name("converted")) / "vgg16.safetensors", path)
 
 
 def write_input(path, batch, seed):

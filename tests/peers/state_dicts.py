@@ -1,9 +1,9 @@
-"""Writes the small state dicts that the extractor's tests read: in today's format (a zip), and in that of before
+"""Writes the small state dicts that the tests of `weights` read: in today's format (a zip), and in that of before
 PyTorch 1.6, in which torchvision's vgg16-397923af.pth may come.
 
-    python tests/peers/state_dicts.py extractor/src/weights/pth
+    python tests/peers/state_dicts.py data/weights/src/pth
 
-With --check it tests the command that the extractor advises for files that are no plain state dict, on one of each
+With --check it tests the command that `weights` advises for files that are no plain state dict, on one of each
 cause.
 """
 
@@ -18,7 +18,7 @@ import tempfile
 import torch
 
 SHAPES = {"features.0.weight": (4, 3, 3, 3), "features.0.bias": (4,), "classifier.0.weight": (2, 4)}
-SOURCE = pathlib.Path(__file__).parents[2] / "extractor/src/weights/pth.rs"
+SOURCE = pathlib.Path(__file__).parents[2] / "data/weights/src/pth.rs"
 
 
 class Net(torch.nn.Module):

@@ -2,10 +2,10 @@
 
     python3 -m venv V && V/bin/pip install --requirement tests/peers/requirements.txt
 
-    extractor ... --weights seeded --seed 42      # writes W/weights/vgg16-seeded-42.safetensors
-    V/bin/python tests/peers/vgg16_reference.py record --weights W/weights/vgg16-seeded-42.safetensors \
+    weights --from seed --seed 42 --out W/weights      # writes W/weights/vgg16.safetensors
+    V/bin/python tests/peers/vgg16_reference.py record --weights W/weights/vgg16.safetensors \
         --out extractor/tests/suite/vgg16_reference.safetensors
-    V/bin/python tests/peers/vgg16_reference.py photos --weights W/weights/vgg16-seeded-42.safetensors \
+    V/bin/python tests/peers/vgg16_reference.py photos --weights W/weights/vgg16.safetensors \
         --photos FOLDER --out photos.safetensors
 
 `record` writes the committed reference: its inputs are formulas, which the Rust test writes out again, and a picture of
@@ -15,12 +15,13 @@ result and run `cargo test --release -p extractor --test suite`.
 """
 
 import argparse
-import hashlib
 import io
+import json
 import pathlib
 
 import numpy as np
 from PIL import Image
+from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from frameworks import Keras, Torchvision, decode, square
@@ -70,7 +71,9 @@ def record_files(peers, size):
 
 def record(a):
     net = Torchvision(a.weights, None)
-    reference = {"weights_sha256": np.frombuffer(hashlib.sha256(a.weights.read_bytes()).digest(), np.uint8).copy()}
+    with safe_open(a.weights, "np") as file:
+        digest = json.loads(file.metadata()["tindogr"])["weights_sha256"]
+    reference = {"weights_sha256": np.frombuffer(bytes.fromhex(digest), np.uint8).copy()}
     for size in (32, 64, 96):
         reference[f"features_{size}"] = net.features(formula_input(size))
     for width, height, size in ((37, 53, 32), (301, 200, 64), (64, 500, 32), (20, 20, 64)):

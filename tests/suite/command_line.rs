@@ -27,8 +27,8 @@ fn wrong_usage_is_exit_code_2_and_writes_nothing() {
         ("augmenter", &["--manifest", "m.csv", "--out", "x", "--zoom-range", "1"]),
         ("augmenter", &["--manifest", "m.csv", "--out", "x", "--shear-range", "90"]),
         ("augmenter", &["--manifest", "m.csv", "--out", "x", "--rotation-range=-inf"]),
-        ("extractor", &["--manifest", "m.csv", "--out", "x", "--weights", "seeded", "--image-size", "33"]),
-        ("extractor", &["--manifest", "m.csv", "--out", "x", "--weights", "seeded", "--shard", "3/2"]),
+        ("extractor", &["--manifest", "m.csv", "--out", "x", "--weights", "w", "--image-size", "33"]),
+        ("extractor", &["--manifest", "m.csv", "--out", "x", "--weights", "w", "--shard", "3/2"]),
         ("trainer", &["fit", "--features", "f", "--out", "x", "--dropout", "1"]),
         ("trainer", &["fit", "--features", "f", "--out", "x", "--learning-rate=-1"]),
     ];
@@ -106,10 +106,11 @@ fn a_terminated_stage_says_so_and_ends_with_143() {
         "--out",
         "features",
         "--weights",
-        "seeded",
+        "weights/vgg16.safetensors",
         "--image-size",
         "96",
     ];
+    work.ok("weights", &["--from", "seed", "--out", "weights"]);
     let mut child = work.command("extractor", &args).stderr(Stdio::piped()).spawn().unwrap();
     let began = std::time::Instant::now();
     // The lock appears when the stage has begun its work.
@@ -140,12 +141,11 @@ fn silent_server() -> String {
 #[test]
 fn a_download_from_a_silent_server_ends_soon_after_a_signal() {
     let work = Work::new();
-    work.ok("sample", &["--out", "raw", "--per-class", "3", "--size", "32"]);
-    work.ok("splitter", &["--images", "raw", "--out", "split", "--allow-small"]);
     let address = silent_server();
-    let extract = ["--manifest", "split/manifest.csv", "--out", "features", "--weights", "hub"];
-    let fetch = ["--out", "dogs", "--mirror", &address];
-    for (program, args) in [("extractor", &extract[..]), ("stanford-dogs", &fetch)] {
+    let features = ["--from", "hub", "--out", "weights"];
+    let whole = ["--from", "hub", "--out", "whole", "--full"];
+    let dogs = ["--out", "dogs", "--mirror", &address];
+    for (program, args) in [("weights", &features[..]), ("weights", &whole), ("stanford-dogs", &dogs)] {
         for (signal, code) in [("INT", 130), ("TERM", 143)] {
             let mut command = work.command(program, args);
             command.env("HF_ENDPOINT", &address).env("HF_HOME", work.path("hf")).stderr(Stdio::null());
@@ -169,10 +169,11 @@ fn a_pipe_in_the_place_of_a_file_is_refused_at_once() {
     let work = Work::with_model();
     let pipe = work.path("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let cases: [(&str, &[&str]); 8] = [
+    let cases: [(&str, &[&str]); 9] = [
         ("splitter", &["--images", "raw", "--out", "x", "--split-list", "pipe,pipe"]),
         ("augmenter", &["--manifest", "pipe", "--out", "x"]),
-        ("extractor", &["--manifest", "pipe", "--out", "x", "--weights", "seeded"]),
+        ("weights", &["--from", "pipe", "--out", "x"]),
+        ("extractor", &["--manifest", "pipe", "--out", "x", "--weights", "weights/vgg16.safetensors"]),
         ("extractor", &["--manifest", "split/manifest.csv", "--out", "x", "--weights", "pipe"]),
         ("trainer", &["evaluate", "--features", "features", "--model", "model", "--manifest", "pipe"]),
         ("matcher", &["classify", "--model", "model", "--weights", "pipe", "pipe"]),
@@ -183,7 +184,7 @@ fn a_pipe_in_the_place_of_a_file_is_refused_at_once() {
                 "--model",
                 "model",
                 "--weights",
-                "weights",
+                "weights/vgg16.safetensors",
                 "--profiles",
                 "pipe",
                 "--my-dog",
@@ -192,7 +193,7 @@ fn a_pipe_in_the_place_of_a_file_is_refused_at_once() {
                 "x",
             ],
         ),
-        ("matcher", &["classify", "--model", "pipes", "--weights", "weights", "pipe"]),
+        ("matcher", &["classify", "--model", "pipes", "--weights", "weights/vgg16.safetensors", "pipe"]),
     ];
     fs::create_dir(work.path("pipes")).unwrap();
     let renamed =

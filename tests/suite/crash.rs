@@ -11,10 +11,11 @@ fn rounds() -> u32 {
     std::env::var("CRASH_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(4)
 }
 
-const OUTPUT_OF: [(&str, &str); 6] = [
+const OUTPUT_OF: [(&str, &str); 7] = [
     ("sample", "raw"),
     ("splitter", "split"),
     ("augmenter", "augmented"),
+    ("weights", "weights"),
     ("extractor", "features"),
     ("trainer", "model"),
     ("matcher", "matches"),

@@ -2,7 +2,8 @@ use std::fs;
 
 use crate::harness::{Work, stages};
 
-const ARTEFACTS: [&str; 7] = ["raw", "profiles", "split", "augmented", "features", "model", "matches"];
+const ARTEFACTS: [&str; 8] =
+    ["raw", "profiles", "split", "augmented", "weights", "features", "model", "matches"];
 
 fn run_all(work: &Work, threads: &str) {
     for (stage, mut args) in stages() {

@@ -7,9 +7,10 @@ use crate::harness::{Work, repository};
 
 const DOCUMENTS: [&str; 5] = ["README.md", "GUIDE.md", "BENCHMARKS.md", "CONTRIBUTING.md", "ARCHITECTURE.md"];
 /// Programs, each with its subcommands.
-const PROGRAMS: [(&str, &[&str]); 7] = [
+const PROGRAMS: [(&str, &[&str]); 8] = [
     ("sample", &[]),
     ("stanford-dogs", &[]),
+    ("weights", &[]),
     ("splitter", &[]),
     ("augmenter", &[]),
     ("extractor", &[]),

@@ -137,6 +137,7 @@ pub(crate) fn stages() -> Vec<(&'static str, Vec<&'static str>)> {
         ("sample", vec!["--out", "raw", "--profiles", "profiles", "--per-class", "5", "--size", "96"]),
         ("splitter", vec!["--images", "raw", "--out", "split"]),
         ("augmenter", vec!["--manifest", "split/manifest.csv", "--out", "augmented", "--output-size", "40"]),
+        ("weights", vec!["--from", "seed", "--out", "weights"]),
         (
             "extractor",
             vec![
@@ -145,7 +146,7 @@ pub(crate) fn stages() -> Vec<(&'static str, Vec<&'static str>)> {
                 "--out",
                 "features",
                 "--weights",
-                "seeded",
+                "weights/vgg16.safetensors",
                 "--image-size",
                 "32",
             ],
@@ -185,7 +186,7 @@ pub(crate) fn stages() -> Vec<(&'static str, Vec<&'static str>)> {
                 "--model",
                 "model",
                 "--weights",
-                "weights",
+                "weights/vgg16.safetensors",
                 "--profiles",
                 "profiles/profiles.csv",
                 "--my-dog",

@@ -5,10 +5,11 @@ use std::time::SystemTime;
 use crate::harness::{Ran, Work};
 
 /// The stages in order, each with the record that it writes when it runs.
-const STAGES: [(&str, &str); 8] = [
+const STAGES: [(&str, &str); 9] = [
     ("sample", "raw/.sample.json"),
     ("split", "split/provenance.json"),
     ("augment", "augmented/provenance.json"),
+    ("weights", "weights/provenance.json"),
     ("features", "features/provenance.json"),
     ("train", "model/provenance-fit.json"),
     ("evaluate", "model/provenance-evaluate.json"),
@@ -101,7 +102,7 @@ fn first_in(dir: &Path) -> std::path::PathBuf {
 #[test]
 fn status_and_make_agree_about_every_change() {
     const NOTHING: fn(&Work) = |_| {};
-    let changes: [Change; 22] = [
+    let changes: [Change; 23] = [
         (NOTHING, "SEED=7", "sample"),
         (NOTHING, "RATIO=0.6,0.2,0.2", "split"),
         (NOTHING, "TREE=symlink", "split"),
@@ -142,6 +143,7 @@ fn status_and_make_agree_about_every_change() {
             "",
             "augment",
         ),
+        (|work| std::fs::remove_file(work.path("W/weights/vgg16.safetensors")).unwrap(), "", "weights"),
         (
             |work| std::fs::remove_file(work.path("W/features/test-00000.safetensors")).unwrap(),
             "",
@@ -235,7 +237,7 @@ fn imagenets_head_is_measured_where_the_features_are_made_for_it() {
         ran.stdout.contains(&format!("--imagenet '{}", work.path("W/weights").display()))
     };
     assert!(asked(&["IMAGE_SIZE="]) && asked(&["IMAGE_SIZE=224"]));
-    for other in ["IMAGE_SIZE=96", "POOL=avg", "WEIGHTS=my.safetensors", "FULL=no", "IMAGENET=no"] {
+    for other in ["IMAGE_SIZE=96", "POOL=avg", "FULL=no", "IMAGENET=no"] {
         assert!(!asked(&["IMAGE_SIZE=", other]), "{other}");
     }
     let ran = work.make(&["all", "IMAGENET=vgg16.safetensors"]);
@@ -247,7 +249,7 @@ fn your_own_photos_go_through_without_profiles() {
     let work = Work::new();
     work.ok("sample", &["--out", "my photos", "--per-class", "6", "--size", "64"]);
     let raw = format!("RAW={}", work.path("my photos").display());
-    let ran = work.make_ok(&["all", "DATASET=mine", "WEIGHTS=seeded", &raw]);
+    let ran = work.make_ok(&["all", "DATASET=mine", "WEIGHTS=seed", &raw]);
     assert!(work.path("W/model/report.html").exists());
     assert!(!work.path("W/matches").exists());
     assert!(ran.stdout.contains("nobody to match with yet"), "{}", ran.stdout);
@@ -272,14 +274,14 @@ fn names_may_hold_any_characters_but_line_ends() {
     );
     work.ok(
         "extractor",
-        &["--manifest", "none.csv", "--out", "x", "--weights", "seeded", "--plan", "--plan-pictures", "1"],
+        &["--manifest", "none.csv", "--out", "x", "--weights", "w", "--plan", "--plan-pictures", "1"],
     );
     let path = |name: &str| format!("{}/{odd}/{name}", work.path("").display());
     let photo = first_in(&first_in(Path::new(&path("raw"))));
     std::fs::copy(photo, path("my dog.jpg")).unwrap();
     let settings = [
         "DATASET=mine".to_owned(),
-        "WEIGHTS=seeded".to_owned(),
+        "WEIGHTS=seed".to_owned(),
         format!("W={}", path("W")),
         format!("RAW={}", path("raw")),
         format!("PROFILES={}", path("people/profiles.csv")),
@@ -291,7 +293,7 @@ fn names_may_hold_any_characters_but_line_ends() {
     assert!(Path::new(&path("W/matches/matches.html")).exists(), "{}", first.stdout);
     // Remembered, to the letter: nothing is to be done without them.
     let again = work.make_ok(&["all", "DATASET=mine", settings[2]]);
-    assert_eq!(again.stdout.matches("up to date").count(), 7, "{}{}", again.stdout, again.stderr);
+    assert_eq!(again.stdout.matches("up to date").count(), 8, "{}{}", again.stdout, again.stderr);
     // The photo of my dog is replaced under the same name.
     let another = first_in(&work.path(format!("{odd}/raw/n02110958-pug")));
     std::fs::copy(another, path("my dog.jpg")).unwrap();
@@ -320,6 +322,7 @@ fn what_make_cannot_understand_is_refused_before_any_work() {
         (&["CLASS_WEIGHT=balanced"], "did you mean CLASS_WEIGHTS?"),
         (&["UNSHUFFLED=maybe"], "UNSHUFFLED is \"maybe\": yes or no"),
         (&["FULL=2"], "FULL is \"2\": yes or no"),
+        (&["WEIGHTS=seeded"], "WEIGHTS is \"seeded\": say WEIGHTS=seed"),
         (&["RECIPE=typo"], "default or tindogr-2018"),
         (&["DATASET=stanford_dogs"], "did you mean DATASET=stanford-dogs?"),
     ] {

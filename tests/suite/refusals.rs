@@ -37,15 +37,11 @@ fn a_foreign_recipe_is_refused_with_the_difference() {
 #[test]
 fn foreign_weights_are_refused_by_the_matcher() {
     let work = Work::with_model();
-    let mut args = stage_args("extractor", "");
-    let out = args.iter().position(|a| *a == "features").unwrap();
-    args[out] = "other/features";
-    args.extend(["--seed", "7"]);
-    work.ok("extractor", &args);
+    work.ok("weights", &["--from", "seed", "--out", "other/weights", "--seed", "7"]);
     let mut args = stage_args("matcher", "decide");
-    let weights = args.iter().position(|a| *a == "weights").unwrap();
-    args[weights] = "other/weights";
-    work.fails(1, "weights", "matcher", &args);
+    let weights = args.iter().position(|a| *a == "weights/vgg16.safetensors").unwrap();
+    args[weights] = "other/weights/vgg16.safetensors";
+    work.fails(1, "is not the weights file of the features", "matcher", &args);
 }
 
 #[test]
@@ -95,10 +91,11 @@ fn a_picture_changed_since_the_split_is_no_longer_used() {
         "--out",
         "features",
         "--weights",
-        "seeded",
+        "weights/vgg16.safetensors",
         "--image-size",
         "32",
     ];
+    work.ok("weights", &stage_args("weights", ""));
     work.fails(1, "changed_since_split", "extractor", &[&args[..], &["--max-bad", "0"]].concat());
     work.ok("extractor", &[&args[..], &["--max-bad", "1"]].concat());
     let rejects = fs::read_to_string(work.path("features/rejects.csv")).unwrap();

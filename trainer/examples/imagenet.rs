@@ -1,7 +1,7 @@
 //! The 1000 logits of ImageNet's own head, so that they can be compared with PyTorch's.
 //!
 //! `imagenet FEATURES WEIGHTS OUT`: for the train pictures of the features directory FEATURES, in the order of
-//! the manifest, by the full weights file WEIGHTS; OUT gets (n, 1000) as little-endian f32. Prints the seconds
+//! the manifest, by the classifier WEIGHTS, which `weights --full` writes; OUT gets (n, 1000) as little-endian f32. Prints the seconds
 //! that loading took, and those of the logits.
 
 use std::path::Path;

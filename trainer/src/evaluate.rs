@@ -36,8 +36,8 @@ pub struct EvaluateArgs {
     /// Parts of the data to measure on [default: valid, where it has pictures, and test]
     #[arg(long, value_delimiter = ',')]
     pub split: Vec<Split>,
-    /// Full weights file of VGG-16 (extractor --weights hub --full): its own head, restricted to the classes at
-    /// hand, is measured beside the trained one
+    /// The dense layers that the network was published with (weights --full writes OUT/vgg16-classifier.safetensors):
+    /// this head, restricted to the classes at hand, is measured beside the trained one
     #[arg(long, value_name = "FILE")]
     pub imagenet: Option<PathBuf>,
     /// What to do about figures that are there already

@@ -1,16 +1,16 @@
 //! Feature sets, manifests and pictures for the tests: classes as noisy clouds around random centres.
 
-use std::fs::OpenOptions;
-use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use data::backbone::{Tensor, VGG16};
 use data::commit;
 use data::draw;
 use data::features::{Dtype, Index, Layout, Shard, ShardEntry, shard_file_name, write_shard};
 use data::manifest::{self, Augmented, IN_PLACE, Row, Split};
 use data::provenance::{from_hex, sha256_file};
 use data::recipe::{Pool, Recipe};
+use data::weights::{Origin, Weights, collect};
 
 use trainer::Args;
 
@@ -207,49 +207,18 @@ fn paint(path: &Path) -> [u8; 32] {
     from_hex(&sha256_file(path).unwrap()).unwrap()
 }
 
-/// A tensor of a weights file: its name, its shape, and its values; without values, zeros.
-pub(crate) type WeightsTensor<'a> = (&'a str, &'a [usize], Option<Vec<f32>>);
-
-/// Writes a safetensors file with these tensors; zeros are holes and take no room on the disk.
-pub(crate) fn write_weights(path: &Path, tensors: &[WeightsTensor<'_>]) {
-    let mut header = serde_json::Map::new();
-    let mut end = 0;
-    for (name, shape, _) in tensors {
-        let start = end;
-        end += 4 * shape.iter().product::<usize>();
-        let info = serde_json::json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, end] });
-        header.insert((*name).to_owned(), info);
-    }
-    let header = serde_json::Value::from(header).to_string();
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(path).unwrap();
-    file.write_all(&(header.len() as u64).to_le_bytes()).unwrap();
-    file.write_all(header.as_bytes()).unwrap();
-    let mut at = 8 + header.len() as u64;
-    for (_, shape, values) in tensors {
-        if let Some(values) = values {
-            let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
-            assert_eq!(values.len(), shape.iter().product::<usize>());
-            file.seek(SeekFrom::Start(at)).unwrap();
-            file.write_all(&bytes).unwrap();
-        }
-        at += 4 * shape.iter().product::<usize>() as u64;
-    }
-    file.set_len(at).unwrap();
-}
-
-/// VGG-16's dense layers of full size, all zeros but the last bias: every picture gets these logits (1000).
-pub(crate) fn write_constant_imagenet_head(path: &Path, logits: Vec<f32>) {
-    write_weights(
-        path,
-        &[
-            ("classifier.0.weight", &[4096, 25_088], None),
-            ("classifier.0.bias", &[4096], None),
-            ("classifier.3.weight", &[4096, 4096], None),
-            ("classifier.3.bias", &[4096], None),
-            ("classifier.6.weight", &[1000, 4096], None),
-            ("classifier.6.bias", &[1000], Some(logits)),
-        ],
-    );
+/// Writes VGG-16's dense layers of full size, all zeros but the last bias: every picture gets these logits (1000). They
+/// belong to the features of [`Synthetic::small`].
+pub(crate) fn write_constant_imagenet_head(path: &Path, logits: &[f32]) {
+    let origin = Origin { origin: "test".into(), revision: None, licence: None, trained: true };
+    let mut features = Weights::of_features(&VGG16, origin, Vec::new());
+    features.info.weights_sha256 = Synthetic::small().weights_sha256;
+    let values = |tensor: &Tensor| match tensor.name {
+        "classifier.6.bias" => logits.to_vec(),
+        _ => vec![0.0; tensor.len()],
+    };
+    let classifier = collect(VGG16.classifier, |tensor| Ok(values(tensor))).unwrap();
+    features.with_classifier(classifier).write(path).unwrap();
 }
 
 /// The error of what must not work.

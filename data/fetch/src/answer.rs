@@ -92,8 +92,12 @@ impl Answer {
         parse_retry_after(self.header("retry-after")?, SystemTime::now())
     }
 
-    /// Refuses a body that is not the bytes of the file. None but those were asked for, and of a compressed file a
-    /// range is a range of something else.
+    /// Refuses a body that is not the bytes of the file. Only these were asked for, and a range of a compressed file is
+    /// a range of something else.
+    ///
+    /// The crate hf-hub turns on ureq's decompression for the whole workspace. ureq then decompresses a body in gzip and
+    /// removes the headers that say so, the length with them; so an answer that does not say how long it is, is refused
+    /// too.
     ///
     /// # Errors
     /// If the body is encoded.
@@ -105,6 +109,13 @@ impl Answer {
                  on the way changes it"
             );
         }
+        let has_length =
+            ["content-length", "transfer-encoding"].iter().any(|name| self.headers.contains_key(*name));
+        anyhow::ensure!(
+            has_length,
+            "{url} sends the file with the content-encoding \"gzip\", which was not asked for, or does not say how much it \
+             sends; a proxy or mirror on the way changes it"
+        );
         Ok(())
     }
 }

@@ -115,7 +115,7 @@ impl Tries<'_> {
     ///
     /// # Errors
     /// [`Exit::TryAgain`] if far too few came for far too long; or if the user interrupts.
-    pub(crate) fn received(&mut self, n: usize) -> Result<(), Exit> {
+    pub fn received(&mut self, n: usize) -> Result<(), Exit> {
         check_interrupted()?;
         let RetryPolicy { window, least_bytes_per_window, .. } = *self.policy;
         self.window.n_bytes += n as u64;

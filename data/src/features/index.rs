@@ -11,7 +11,7 @@ use super::n_values;
 use super::shard::{Layout, shard_number};
 use crate::manifest::Split;
 use crate::provenance::{FORMAT_VERSION, from_hex};
-use crate::{commit, regular, sealed};
+use crate::{commit, envelope, regular};
 
 /// What a feature directory holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ impl ShardEntry {
     /// If the file cannot be read.
     pub fn of(dir: &Path, file: String, n: usize) -> anyhow::Result<Self> {
         let path = dir.join(&file);
-        let read = || sealed::Header::read(&mut regular::open(&path)?)?.stated_digest();
+        let read = || envelope::Header::read(&mut regular::open(&path)?)?.stated_digest();
         let sha256 = read().with_context(|| format!("cannot read {}", path.display()))?;
         Ok(Self { file, n, sha256 })
     }
@@ -88,7 +88,7 @@ impl Index {
     /// # Errors
     /// If the file cannot be written.
     pub fn write(&self, dir: &Path) -> anyhow::Result<()> {
-        commit::write_bytes(&dir.join(Self::FILE_NAME), &sealed::to_json(self)?)
+        commit::write_bytes(&dir.join(Self::FILE_NAME), &envelope::to_json(self)?)
     }
 
     /// Reads the index of `dir`.
@@ -105,7 +105,7 @@ impl Index {
             )
         })?;
         let read = || -> anyhow::Result<Self> {
-            let index: Self = sealed::from_json(&path, &bytes)?;
+            let index: Self = envelope::from_json(&path, &bytes)?;
             index.check()?;
             Ok(index)
         };

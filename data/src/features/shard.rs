@@ -10,10 +10,10 @@ use safetensors::tensor::{TensorView, View};
 use serde::{Deserialize, Serialize};
 
 use crate::commit;
+use crate::envelope;
 use crate::manifest::Split;
 use crate::provenance::FORMAT_VERSION;
 use crate::recipe::Recipe;
-use crate::sealed;
 
 /// How a feature is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,7 +145,7 @@ pub fn write_shard(path: &Path, layout: &Layout, shard: &Shard) -> anyhow::Resul
         .zip(contents)
         .map(|((name, dtype, shape), bytes)| Ok((name, TensorView::new(dtype, shape, bytes)?)))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let bytes = sealed::serialize(tensors, &Metadata::of(layout))?;
+    let bytes = envelope::serialize(tensors, &Metadata::of(layout))?;
     commit::write_bytes(path, &bytes)
 }
 
@@ -170,7 +170,7 @@ pub(super) fn tensors_of(layout: &Layout, n: usize) -> [(&'static str, safetenso
 pub fn shard_size(layout: &Layout, n: usize) -> anyhow::Result<u64> {
     let tensors = tensors_of(layout, n).map(|(name, dtype, shape)| (name, Hollow { dtype, shape }));
     let data: usize = tensors.iter().map(|(_, tensor)| tensor.data_len()).sum();
-    let header = sealed::lay_out(tensors, &Metadata::of(layout))?.len();
+    let header = envelope::lay_out(tensors, &Metadata::of(layout))?.len();
     Ok((header + data) as u64)
 }
 

@@ -14,7 +14,7 @@ use half::f16;
 
 use super::n_values;
 use super::shard::{Dtype, Layout, Metadata, tensors_of};
-use crate::{regular, sealed};
+use crate::{envelope, regular};
 
 /// The rows of a shard on disk, verified. The file stays open: what replaces its name does not change it.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl StoredRows {
         raise_file_limit();
         let mut file = regular::open(path)?;
         let stamp = stamp(&file)?;
-        let header = sealed::Header::read(&mut file)?;
+        let header = envelope::Header::read(&mut file)?;
         let Metadata { layout, .. } = header.metadata(path)?;
         n_values(&layout.shape)?;
         let file_sha256 = header.verify(&mut file)?;

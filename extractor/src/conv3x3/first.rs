@@ -2,7 +2,7 @@
 
 use super::direct::{DirectRow, N_TAPS};
 use super::memory::Buffer;
-use super::schedule::{CHUNK, Desk, Pass};
+use super::schedule::{CHUNK, Pass, Scratch};
 
 /// Channels in of the first layer.
 pub(super) const COLOURS: usize = 3;
@@ -18,7 +18,7 @@ pub(super) struct First {
 }
 
 impl First {
-    /// weight (n_out, 3, 3, 3), n_out a multiple of 32.
+    /// Packs weight (n_out, 3, 3, 3) and bias (n_out), n_out a multiple of 32.
     pub(super) fn new(weight: &[f32], bias: &[f32]) -> Self {
         let mut packed = vec![0.0; weight.len()];
         for (at, value) in packed.iter_mut().enumerate() {
@@ -28,24 +28,24 @@ impl First {
         Self { weights: Buffer::from_slice(&packed), bias: Buffer::from_slice(bias) }
     }
 
-    /// Floats of a desk's rows for pictures of `side` pixels.
-    pub(super) fn desk_len(side: usize) -> usize {
+    /// The number of floats of [`Scratch::rows`] for pictures of `side` pixels.
+    pub(super) fn scratch_len(side: usize) -> usize {
         COLOURS * (BAND + 2) * (side + 2)
     }
 
-    /// This thread's share of the stage: xs (pictures, 3, side, side), of which `pass.n_pictures`. `pass.from`
+    /// Computes this thread's share of xs (pictures, 3, side, side), of which `pass.n_pictures`. `pass.from`
     /// is not used.
-    pub(super) fn run(&self, pass: &Pass, xs: &[f32], desk: &Desk) {
+    pub(super) fn run(&self, pass: &Pass, xs: &[f32], scratch: &Scratch) {
         let side = pass.to_map.side;
         let n_bands = side / BAND;
-        while let Some(task) = pass.team.claim(pass.n_pictures * n_bands) {
+        while let Some(task) = pass.threads.claim(pass.n_pictures * n_bands) {
             let (picture, y0) = (task / n_bands, task % n_bands * BAND);
             let xs = &xs[(pass.from_picture + picture) * COLOURS * side * side..][..COLOURS * side * side];
             let wide = side + 2;
-            let rows = desk.rows.at(0, COLOURS * (BAND + 2) * wide);
+            let rows = scratch.rows.at(0, COLOURS * (BAND + 2) * wide);
             for row in 0..COLOURS * (BAND + 2) {
                 let (channel, y) = (row / (BAND + 2), y0 + row % (BAND + 2));
-                // SAFETY: row `row` of the desk's rows, which belong to this thread; the last column
+                // SAFETY: row `row` of the scratch rows, which belong to this thread; the last column
                 // and the first stay zero as they were made.
                 unsafe {
                     let to = rows.add(row * wide + 1);
@@ -79,6 +79,6 @@ impl First {
                 }
             }
         }
-        pass.team.end_stage();
+        pass.threads.end_stage();
     }
 }

@@ -2,12 +2,18 @@
 
 use std::marker::PhantomData;
 use std::sync::OnceLock;
+use std::time::Instant;
 
 use super::direct::{self, DirectRow};
 use super::peak;
 use super::product::{self, Product};
 use super::split;
 use super::winograd::{self, InputRun, OutputRun};
+
+/// Steps of [`peak::chain`] in one call: some tens of microseconds.
+const PEAK_STEPS: usize = 10_000;
+/// Calls of [`peak::chain`]; the fastest counts.
+const PEAK_CALLS: usize = 200;
 
 /// The kernels compiled for one instruction set. Bits differ between sets (other sums are fused), never
 /// within one.
@@ -37,6 +43,21 @@ pub(crate) struct Kernels {
 }
 
 impl Kernels {
+    /// Measures how many multiplications and additions, counted as two, this thread's core can do in a second with the
+    /// instruction of these kernels and all operands in registers, in 10⁹.
+    pub(crate) fn peak_gflops(&'static self) -> f64 {
+        let _ready = self.ready(self.max_rows);
+        let mut fastest = f64::INFINITY;
+        let mut operations = 0;
+        for _ in 0..PEAK_CALLS {
+            let start = Instant::now();
+            // SAFETY: the kernels are of a table that this machine can run, and this thread is ready.
+            operations = unsafe { (self.chain)(PEAK_STEPS) };
+            fastest = fastest.min(start.elapsed().as_secs_f64());
+        }
+        operations as f64 / fastest / 1e9
+    }
+
     /// Readies this thread to multiply panels of `rows` tiles, until the value is dropped.
     pub(super) fn ready(&'static self, rows: usize) -> Ready {
         // SAFETY: the kernels are of a table that this machine can run.

@@ -1,4 +1,4 @@
-//! The other layers: packed weights, and the two ways through the tiles.
+//! All layers but the first: packed weights, and two orders in which tiles are computed.
 
 use std::ops::Range;
 
@@ -6,9 +6,9 @@ use super::kernels::Operands;
 use super::map::{Blocks, Run, runs};
 use super::memory::Buffer;
 use super::product::{Lines, Product};
-use super::schedule::{Bench, CHUNK, Desk, Pass, Schedule, xi_pitch};
+use super::schedule::{BlockBuffers, CHUNK, Pass, Schedule, Scratch, xi_pitch};
 use super::split::{self, split};
-use super::team::Team;
+use super::threads::ThreadGroup;
 use super::winograd::{InputRun, N_XI, OutputRun, TILE, transform_filter};
 
 /// A layer computed by F(4x4, 3x3).
@@ -25,7 +25,7 @@ pub(super) struct Winograd {
 }
 
 impl Winograd {
-    /// weight (n_out, n_in, 3, 3), both channels multiples of 32; transformed by all of `n_threads`.
+    /// Transforms weight (n_out, n_in, 3, 3), both channels multiples of 32, on `n_threads` threads.
     pub(super) fn new(
         weight: &[f32],
         bias: &[f32],
@@ -36,9 +36,9 @@ impl Winograd {
         let n_out = bias.len();
         let n_in = weight.len() / 9 / n_out;
         let u = Buffer::zeroed(operands.floats(n_out * n_in * N_XI));
-        Team::run(n_threads, |team, _| {
+        ThreadGroup::run(n_threads, |threads, _| {
             let (chunks, pitch) = (n_out / CHUNK, operands.floats(n_in * CHUNK));
-            while let Some(chunk) = team.claim(chunks) {
+            while let Some(chunk) = threads.claim(chunks) {
                 for c in 0..n_in {
                     // Whole rows at a time: the 36 lie so far apart that they push each other out of the
                     // caches.
@@ -83,36 +83,36 @@ impl Winograd {
         self.pooled
     }
 
-    /// This thread's share of the layer.
-    pub(super) fn run(&self, pass: &Pass, schedule: &Schedule, shared: &Bench, desk: &Desk) {
+    /// Computes this thread's share of the layer.
+    pub(super) fn run(&self, pass: &Pass, schedule: &Schedule, shared: &BlockBuffers, scratch: &Scratch) {
         let _ready = pass.kernels.ready(schedule.blocks().rows);
         match schedule {
-            Schedule::Private(blocks) => self.run_private(pass, blocks, desk),
-            Schedule::Shared(blocks) => self.run_shared(pass, blocks, shared, desk),
+            Schedule::Private(blocks) => self.run_private(pass, blocks, scratch),
+            Schedule::Shared(blocks) => self.run_shared(pass, blocks, shared, scratch),
         }
     }
 
-    /// Blocks of tiles that are this thread's own from input to output.
-    fn run_private(&self, pass: &Pass, blocks: &Blocks, desk: &Desk) {
-        while let Some(block) = pass.team.claim(blocks.n()) {
+    /// Computes blocks of tiles from input to output, each by one thread.
+    fn run_private(&self, pass: &Pass, blocks: &Blocks, scratch: &Scratch) {
+        while let Some(block) = pass.threads.claim(blocks.n()) {
             let tiles = blocks.range(block);
-            let place = Place { pass, blocks, bench: &desk.bench, desk, origin: tiles.0 };
-            self.transform(&place, tiles, 0..self.n_blocks());
+            let context = BlockContext { pass, blocks, buffers: &scratch.block, scratch, origin: tiles.0 };
+            self.transform(&context, tiles, 0..self.n_blocks());
             for xi in 0..N_XI {
-                self.multiply(&place, xi, blocks.panels, 0..self.n_chunks(), None);
+                self.multiply(&context, xi, blocks.panels, 0..self.n_chunks(), None);
             }
             for chunk in 0..self.n_chunks() {
-                self.finish(&place, chunk, tiles);
+                self.finish(&context, chunk, tiles);
             }
         }
-        pass.team.end_stage();
+        pass.threads.end_stage();
     }
 
-    /// One block after the other, each by all threads.
-    fn run_shared(&self, pass: &Pass, blocks: &Blocks, bench: &Bench, desk: &Desk) {
+    /// Computes one block after the other, each by all threads.
+    fn run_shared(&self, pass: &Pass, blocks: &Blocks, buffers: &BlockBuffers, scratch: &Scratch) {
         for block in 0..blocks.n() {
             let (start, end) = blocks.range(block);
-            let place = Place { pass, blocks, bench, desk, origin: start };
+            let context = BlockContext { pass, blocks, buffers, scratch, origin: start };
             let panels = (end - start).div_ceil(blocks.rows);
             let panel = |number: usize| {
                 let first = start + number * blocks.rows;
@@ -120,26 +120,26 @@ impl Winograd {
             };
             // 64 channels of a panel are a task: some microseconds.
             let parts = self.n_blocks().div_ceil(4);
-            while let Some(task) = pass.team.claim(panels * parts) {
+            while let Some(task) = pass.threads.claim(panels * parts) {
                 let first = task % parts * 4;
                 let channels = first..(first + 4).min(self.n_blocks());
-                self.transform(&place, panel(task / parts), channels);
+                self.transform(&context, panel(task / parts), channels);
             }
-            pass.team.end_stage();
+            pass.threads.end_stage();
             // A product of all tiles with some chunks of weights.
-            let cuts = (3 * pass.team.n_threads()).div_ceil(N_XI).min(self.n_chunks());
-            while let Some(task) = pass.team.claim(N_XI * cuts) {
+            let cuts = (3 * pass.threads.n_threads()).div_ceil(N_XI).min(self.n_chunks());
+            while let Some(task) = pass.threads.claim(N_XI * cuts) {
                 let (xi, cut) = (task / cuts, task % cuts);
-                let next_xi = (task + pass.team.n_threads()) / cuts; // probably
+                let next_xi = (task + pass.threads.n_threads()) / cuts; // probably
                 let chunks = cut * self.n_chunks() / cuts..(cut + 1) * self.n_chunks() / cuts;
-                self.multiply(&place, xi, panels, chunks, Some(next_xi));
+                self.multiply(&context, xi, panels, chunks, Some(next_xi));
             }
-            pass.team.end_stage();
-            while let Some(task) = pass.team.claim(self.n_chunks() * panels) {
+            pass.threads.end_stage();
+            while let Some(task) = pass.threads.claim(self.n_chunks() * panels) {
                 let (number, chunk) = (task % panels, task / panels);
-                self.finish(&place, chunk, panel(number));
+                self.finish(&context, chunk, panel(number));
             }
-            pass.team.end_stage();
+            pass.threads.end_stage();
         }
     }
 
@@ -172,11 +172,11 @@ impl Winograd {
         Lines { at: self.u.at(number * len, len), n: len / 16 }
     }
 
-    /// V of `tiles` and some blocks of 16 channels.
-    fn transform(&self, place: &Place, tiles: (usize, usize), channels: Range<usize>) {
-        let Place { pass, blocks, bench, origin, .. } = *place;
+    /// Computes V of `tiles` and some blocks of 16 channels.
+    fn transform(&self, context: &BlockContext, tiles: (usize, usize), channels: Range<usize>) {
+        let BlockContext { pass, blocks, buffers, origin, .. } = *context;
         let map = pass.from_map;
-        let v = bench.v.at(0, N_XI * self.v_pitch(blocks));
+        let v = buffers.v.at(0, N_XI * self.v_pitch(blocks));
         for block in channels {
             for run in runs(origin, tiles.0, tiles.1, map.tiles_aside(), blocks.rows) {
                 let Run { picture, y, x, first, n } = run;
@@ -205,14 +205,14 @@ impl Winograd {
     /// too large for that cache.
     fn multiply(
         &self,
-        place: &Place,
+        context: &BlockContext,
         xi: usize,
         panels: usize,
         chunks: Range<usize>,
         next_xi: Option<usize>,
     ) {
-        let Place { pass, blocks, bench, .. } = *place;
-        let v = self.prepare(place, xi, panels);
+        let BlockContext { pass, blocks, buffers, .. } = *context;
+        let v = self.prepare(context, xi, panels);
         let (u_pitch, m_pitch) = (self.u_pitch(), m_pitch(blocks));
         for chunk in chunks.clone() {
             // SAFETY: the shapes are those of V, U and M; this thread alone writes this part of M, and V was
@@ -222,11 +222,11 @@ impl Winograd {
                 (pass.kernels.multiply)(&Product {
                     v,
                     u: self.u.at((xi * self.n_chunks() + chunk) * u_pitch, u_pitch),
-                    m: bench.m.at((chunk * N_XI + xi) * m_pitch, panels * blocks.rows * CHUNK),
+                    m: buffers.m.at((chunk * N_XI + xi) * m_pitch, panels * blocks.rows * CHUNK),
                     c: self.n_in,
                     rows: blocks.rows,
                     n_panels: panels,
-                    ahead: self.ahead(place, xi, chunk, &chunks, next_xi),
+                    ahead: self.ahead(context, xi, chunk, &chunks, next_xi),
                 });
             }
         }
@@ -236,13 +236,13 @@ impl Winograd {
     /// and if more than those are far away, their part of M, and of the next xi's V a share for each chunk.
     fn ahead(
         &self,
-        place: &Place,
+        context: &BlockContext,
         xi: usize,
         chunk: usize,
         chunks: &Range<usize>,
         next_xi: Option<usize>,
     ) -> [Lines; 3] {
-        let Place { blocks, bench, .. } = *place;
+        let BlockContext { blocks, buffers, .. } = *context;
         let Some(next_xi) = next_xi else {
             return [self.weights(xi * self.n_chunks() + chunk + 1), Lines::NONE, Lines::NONE];
         };
@@ -252,11 +252,11 @@ impl Winograd {
             return [Lines::NONE; 3];
         }
         let m_pitch = m_pitch(blocks);
-        let m = bench.m.at((chunk_after * N_XI + xi_after) * m_pitch, m_pitch);
+        let m = buffers.m.at((chunk_after * N_XI + xi_after) * m_pitch, m_pitch);
         let v = if next_xi < N_XI && next_xi != xi {
             let v_pitch = self.v_pitch(blocks);
             let share = (v_pitch / 16).div_ceil(chunks.len());
-            let start = bench.v.at(next_xi * v_pitch, v_pitch);
+            let start = buffers.v.at(next_xi * v_pitch, v_pitch);
             Lines { at: start.wrapping_add((chunk - chunks.start) * share * 16), n: share }
         } else {
             Lines::NONE
@@ -266,14 +266,14 @@ impl Winograd {
     }
 
     /// The first `panels` panels of V of one xi as the product wants them.
-    fn prepare(&self, place: &Place, xi: usize, panels: usize) -> *const f32 {
-        let Place { pass, blocks, bench, desk, .. } = *place;
-        let v = bench.v.at(xi * self.v_pitch(blocks), panels * blocks.rows * self.n_in);
+    fn prepare(&self, context: &BlockContext, xi: usize, panels: usize) -> *const f32 {
+        let BlockContext { pass, blocks, buffers, scratch, .. } = *context;
+        let v = buffers.v.at(xi * self.v_pitch(blocks), panels * blocks.rows * self.n_in);
         match self.operands {
             Operands::Floats => v,
             Operands::Split => {
                 let len = self.operands.floats(panels * split::ROWS * self.n_in);
-                let to = desk.split.at(0, len);
+                let to = scratch.split.at(0, len);
                 // SAFETY: the shapes are those of V and its parts, which are this thread's own; V was written
                 // before the last barrier or by this thread. The kernels are of a table that this machine can run.
                 unsafe { (pass.kernels.split)(v, to, panels * self.n_in / split::GROUP, blocks.rows) };
@@ -283,12 +283,12 @@ impl Winograd {
     }
 
     /// From M to the pixels of one chunk of channels out.
-    fn finish(&self, place: &Place, chunk: usize, tiles: (usize, usize)) {
-        let Place { pass, blocks, bench, origin, .. } = *place;
+    fn finish(&self, context: &BlockContext, chunk: usize, tiles: (usize, usize)) {
+        let BlockContext { pass, blocks, buffers, origin, .. } = *context;
         let (from_map, to_map) = (pass.from_map, pass.to_map);
         let xi_pitch = m_pitch(blocks);
         let tile = if self.pooled { TILE / 2 } else { TILE };
-        let m = bench.m.at(chunk * N_XI * xi_pitch, N_XI * xi_pitch);
+        let m = buffers.m.at(chunk * N_XI * xi_pitch, N_XI * xi_pitch);
         for run in runs(origin, tiles.0, tiles.1, from_map.tiles_aside(), usize::MAX) {
             let Run { picture, y, x, first, n } = run;
             let to = pass.to.at((pass.to_picture + picture) * to_map.len(), to_map.len());
@@ -314,13 +314,13 @@ impl Winograd {
     }
 }
 
-/// One block of tiles on its way: where its V and M are.
+/// A block of tiles that is being computed, and where its V and M are.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct BlockContext<'a> {
     pass: &'a Pass<'a>,
     blocks: &'a Blocks,
-    bench: &'a Bench,
-    desk: &'a Desk,
+    buffers: &'a BlockBuffers,
+    scratch: &'a Scratch,
     /// The block's first tile.
     origin: usize,
 }

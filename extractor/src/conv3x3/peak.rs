@@ -1,32 +1,8 @@
-//! What one core can multiply at most: the measure of the kernels.
+//! A loop that does nothing but multiply and add: the most that one core can do, which the kernels are measured by.
 
 use std::hint::black_box;
-use std::time::Instant;
 
-use super::kernels::Kernels;
 use super::simd::Simd;
-
-/// Steps of a chain in one call: some tens of microseconds.
-const STEPS: usize = 10_000;
-/// Calls; the fastest counts.
-const CALLS: usize = 200;
-
-impl Kernels {
-    /// Multiplications and additions of this thread's core that these kernels' own instruction can do in a
-    /// second, counted as two each, in 10⁹: with all operands in registers.
-    pub(crate) fn peak_gflops(&'static self) -> f64 {
-        let _ready = self.ready(self.max_rows);
-        let mut fastest = f64::INFINITY;
-        let mut operations = 0;
-        for _ in 0..CALLS {
-            let start = Instant::now();
-            // SAFETY: the kernels are of a table that this machine can run, and this thread is ready.
-            operations = unsafe { (self.chain)(STEPS) };
-            fastest = fastest.min(start.elapsed().as_secs_f64());
-        }
-        operations as f64 / fastest / 1e9
-    }
-}
 
 /// `steps` times `N` independent multiply-adds; gives the number of operations.
 ///

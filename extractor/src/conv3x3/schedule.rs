@@ -1,19 +1,19 @@
-//! How the tiles of a layer are shared out, and the memory between its input and its output.
+//! How the tiles of a layer are divided among threads, and the buffers between its input and its output.
 
 use super::kernels::{Kernels, Operands};
 use super::map::{Blocks, Map};
 use super::memory::Buffer;
 use super::split;
-use super::team::Team;
+use super::threads::ThreadGroup;
 use super::winograd::N_XI;
 
 /// Output channels that are computed together.
 pub(super) const CHUNK: usize = 32;
-/// Up to so many channels in, tiles are a thread's own from input to output.
+/// Up to so many channels in, a thread computes its tiles from input to output.
 const PRIVATE_CHANNELS: usize = 128;
 /// Up to so many channels in, the weights of a layer stay in the second cache (885 KB split, 64 to 64).
 const NEAR_CHANNELS: usize = 64;
-/// Tiles of a thread's own block whose weights are near: V of 64 channels takes 516 KB.
+/// Tiles of a private block whose weights are near: V of 64 channels takes 516 KB.
 const NEAR_TILES: usize = 56;
 /// Tiles where all weights come from the third cache again for each block. Floats are multiplied slowly
 /// enough that V and M in the second cache are worth more; a split block should be large.
@@ -23,42 +23,43 @@ const FAR_TILES_SPLIT: usize = 112;
 /// channels.
 const SHARED_TILES: usize = 196;
 
-/// What a block of tiles needs between its input and its output.
+/// The buffers of a block of tiles between its input and its output.
 #[derive(Debug)]
-pub(super) struct Bench {
+pub(super) struct BlockBuffers {
     /// Transformed input, `[36][panels][c/16][rows][16]`.
     pub(super) v: Buffer,
     /// Products, `[chunks][36][tiles][32]`.
     pub(super) m: Buffer,
 }
 
-/// What one thread needs for itself.
+/// The buffers that one thread has for itself.
 #[derive(Debug)]
-pub(super) struct Desk {
-    pub(super) bench: Bench,
+pub(super) struct Scratch {
+    /// For blocks that this thread computes from input to output.
+    pub(super) block: BlockBuffers,
     /// V of one xi, split: `[panels][c/32][3][16][32]` of bfloat16; empty where floats are multiplied.
     pub(super) split: Buffer,
     /// Rows of a picture with a border of zeros.
     pub(super) rows: Buffer,
 }
 
-/// Pictures on their way through one layer.
+/// The arguments of one layer for some pictures.
 #[derive(Clone, Copy)]
 pub(super) struct Pass<'a> {
     pub(super) kernels: &'static Kernels,
-    pub(super) team: &'a Team,
+    pub(super) threads: &'a ThreadGroup,
     pub(super) n_pictures: usize,
     pub(super) from: &'a Buffer,
     pub(super) from_map: Map,
-    /// The first picture of `from` that takes part.
+    /// The first picture of `from` to compute.
     pub(super) from_picture: usize,
     pub(super) to: &'a Buffer,
     pub(super) to_map: Map,
-    /// The picture of `to` where the first goes.
+    /// The picture of `to` where the first result goes.
     pub(super) to_picture: usize,
 }
 
-/// How the tiles of a layer are shared out.
+/// How the tiles of a layer are divided among threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Schedule {
     /// A thread takes a block of tiles from input to output; the weights are read again for each block. For
@@ -70,7 +71,7 @@ pub(super) enum Schedule {
 }
 
 impl Schedule {
-    /// For `n_tiles` tiles of `channels` channels.
+    /// Chooses a schedule for `n_tiles` tiles of `channels` channels.
     pub(super) fn new(channels: usize, n_tiles: usize, kernels: &Kernels) -> Self {
         let (blocks, far): (fn(usize, usize, usize) -> Blocks, _) = match kernels.operands {
             Operands::Floats => (Blocks::new, FAR_TILES),
@@ -86,7 +87,7 @@ impl Schedule {
         }
     }
 
-    /// Either's blocks.
+    /// The blocks of tiles.
     pub(super) fn blocks(&self) -> &Blocks {
         match self {
             Self::Private(blocks) | Self::Shared(blocks) => blocks,

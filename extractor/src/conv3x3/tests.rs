@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rayon::prelude::*;
 
 use super::map::{Blocks, runs};
-use super::team::Team;
+use super::threads::ThreadGroup;
 use super::{Kernels, LayerWeights, PackedVgg, available, reference};
 use crate::vgg16::LAYERS;
 
@@ -347,9 +347,9 @@ fn every_tile_is_in_one_run_of_one_block() {
 fn a_panic_in_one_thread_reaches_the_caller_and_leaves_none_waiting() {
     for culprit in 0..3 {
         let outcome = std::panic::catch_unwind(|| {
-            Team::run(3, |team, thread| {
+            ThreadGroup::run(3, |threads, thread| {
                 assert_ne!(thread, culprit, "on purpose");
-                team.end_stage();
+                threads.end_stage();
             });
         });
         assert!(outcome.is_err());

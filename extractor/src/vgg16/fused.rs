@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use candle_core::{CpuStorage, CustomOp1, DType, Error, Layout, Result, Shape, Tensor};
+use data::weights::Weights;
 
-use super::LAYERS;
+use super::{LAYERS, Layer};
 use crate::conv3x3::{Kernels, LayerWeights, PackedVgg, STRIDE};
-use crate::weights::Weights;
 
 /// The network with its weights transformed for the kernels of one instruction set.
 #[derive(Debug)]
@@ -19,13 +20,21 @@ impl Fused {
     ///
     /// # Errors
     /// If they are not those of VGG-16.
-    pub(super) fn new(weights: &Weights, kernels: &'static Kernels) -> Result<Self> {
+    pub(super) fn new(weights: &Weights, kernels: &'static Kernels) -> anyhow::Result<Self> {
         let start = Instant::now();
-        let layers: Vec<LayerWeights<'_>> =
-            weights.convolutions.iter().map(|c| (c.weight.as_slice(), c.bias.as_slice())).collect();
-        let packed =
-            PackedVgg::new(kernels, &layers, &LAYERS.map(|l| l.pooled), rayon::current_num_threads())
-                .map_err(Error::wrap)?;
+        let values = |name: String| {
+            weights
+                .get(&name)
+                .map(|tensor| tensor.values.as_slice())
+                .with_context(|| format!("{name} is missing"))
+        };
+        let layer = |layer: &Layer| -> anyhow::Result<LayerWeights<'_>> {
+            let [weight, bias] = layer.tensor_names().map(values);
+            Ok((weight?, bias?))
+        };
+        let layers: Vec<LayerWeights<'_>> = LAYERS.iter().map(layer).collect::<anyhow::Result<_>>()?;
+        let pooled = LAYERS.map(|layer| layer.pooled);
+        let packed = PackedVgg::new(kernels, &layers, &pooled, rayon::current_num_threads())?;
         tracing::debug!(
             "weights transformed for the {} kernels in {:.2} s",
             kernels.name,

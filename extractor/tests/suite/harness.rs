@@ -11,19 +11,29 @@ use data::commit;
 use data::features::{Features, SplitFeatures};
 use data::manifest::{self, Row, Split};
 use data::provenance::{from_hex, sha256_hex};
+use data::weights::Weights;
 use extractor::Args;
+use extractor::vgg16::BACKBONE;
 use image::{ImageFormat, Rgb, RgbImage};
 use tempfile::TempDir;
 
-/// The seeded weights, made once for all tests.
+/// The seeded weights, written once for all tests.
 pub(crate) fn seeded_weights() -> &'static Path {
     static FILE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
     let (_, path) = FILE.get_or_init(|| {
         let dir = tempfile::tempdir().unwrap();
-        let path = extractor::weights::write_seeded(42, dir.path()).unwrap();
+        let path = dir.path().join("vgg16.safetensors");
+        Weights::seeded(BACKBONE, 42).write(&path).unwrap();
         (dir, path)
     });
     path
+}
+
+/// Writes the seeded weights after `change(name, values)` of every tensor.
+pub(crate) fn write_changed_weights(path: &Path, change: impl Fn(&str, &mut [f32])) {
+    let Weights { info, mut tensors } = Weights::seeded(BACKBONE, 42);
+    tensors.iter_mut().for_each(|tensor| change(tensor.name, &mut tensor.values));
+    Weights::of_features(BACKBONE, info.origin, tensors).write(path).unwrap();
 }
 
 /// A picture that no other `number` has, wider than high.

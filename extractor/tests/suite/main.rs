@@ -6,4 +6,3 @@ mod cost;
 mod harness;
 mod parity;
 mod stage;
-mod weights;

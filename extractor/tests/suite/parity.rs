@@ -4,13 +4,11 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use candle_core::{Device, Tensor};
+use data::weights::Weights;
 use extractor::preprocess::{Preset, centre_crop, preprocess, squash_nearest};
-use extractor::vgg16::{Engine, Vgg16};
-use extractor::weights::Weights;
+use extractor::vgg16::{BACKBONE, Engine, Vgg16};
 use image::RgbImage;
 use safetensors::SafeTensors;
-
-use crate::harness::seeded_weights;
 
 /// What "the same features" means for the same tensor, and for a PNG, which says what is to be decoded:
 /// relative L2 distance.
@@ -22,8 +20,8 @@ const MAX_DISTANCE_OF_JPEG: f64 = 1e-2;
 fn networks() -> &'static [(Engine, Vgg16)] {
     static NETWORKS: OnceLock<Vec<(Engine, Vgg16)>> = OnceLock::new();
     NETWORKS.get_or_init(|| {
-        let weights = Weights::read(seeded_weights()).unwrap();
-        let network = |engine| (engine, Vgg16::with_engine(&weights, &Device::Cpu, engine).unwrap());
+        let weights = Weights::seeded(BACKBONE, 42);
+        let network = |engine| (engine, Vgg16::new(&weights, &Device::Cpu, engine).unwrap());
         Engine::available().into_iter().map(network).collect()
     })
 }
@@ -96,7 +94,7 @@ fn level_difference(a: &RgbImage, b: &RgbImage) -> u8 {
 fn seeded_weights_are_those_that_the_reference_was_made_with() {
     let reference = recorded();
     let expected = reference.tensors().tensor("weights_sha256").unwrap().data().to_vec();
-    let got = data::provenance::sha256_file(seeded_weights()).unwrap();
+    let got = Weights::seeded(BACKBONE, 42).info.weights_sha256;
     assert_eq!(data::provenance::from_hex(&got).unwrap().to_vec(), expected, "record the reference again");
 }
 

@@ -1,4 +1,5 @@
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use clap::Parser;
@@ -8,10 +9,11 @@ use data::manifest::Split;
 use data::recipe::Recipe;
 use data::rejects;
 use data::stage::Exit;
+use data::weights::{Origin, Weights};
 use extractor::{Args, DeviceKind, FeatureExtractor, vgg16};
+use safetensors::tensor::{Dtype, TensorView};
 
-use crate::harness::{Work, picture, seeded_weights};
-use crate::weights::write_changed;
+use crate::harness::{Work, picture, seeded_weights, write_changed_weights};
 
 #[test]
 fn every_picture_has_its_row_whatever_their_number() {
@@ -211,7 +213,7 @@ fn parts_come_together_as_one_run_would_make_them() {
 fn features_that_are_no_numbers_are_refused_by_the_name_of_the_picture() {
     let work = Work::new(3);
     let weights = work.path("overflow.safetensors");
-    write_changed(&weights, |name, values| {
+    write_changed_weights(&weights, |name, values| {
         if name == "features.0.weight" || name == "features.2.weight" {
             values.iter_mut().for_each(|w| *w *= 1e25);
         }
@@ -231,7 +233,7 @@ fn half_precision_rounds_and_refuses_what_it_cannot_hold() {
     assert_eq!(half.row(1).unwrap()[..], rounded);
 
     let weights = work.path("large.safetensors");
-    write_changed(&weights, |name, values| {
+    write_changed_weights(&weights, |name, values| {
         if name == "features.28.bias" {
             values.fill(70_000.0);
         }
@@ -281,8 +283,7 @@ fn a_photo_is_seen_as_extraction_saw_it() {
 #[test]
 fn flags_outside_their_range_are_usage_errors() {
     let work = Work::new(1);
-    let cases: [(&[&str], &str); 7] = [
-        (&["--full"], "--full goes with --weights hub alone"),
+    let cases: [(&[&str], &str); 6] = [
         (&["--image-size", "33"], "--image-size: an image size of 33 does not work"),
         (&["--image-size", "0"], "expected a multiple of 32"),
         (&["--batch-size", "0"], "--batch-size: 0 is outside 1 to 1024"),
@@ -333,24 +334,6 @@ fn an_engine_that_the_machine_lacks_is_a_usage_error() {
 }
 
 #[test]
-fn offline_the_hub_is_an_error_that_says_what_to_run() {
-    let work = Work::new(1);
-    let run = Command::new(env!("CARGO_BIN_EXE_extractor"))
-        .env("HF_HUB_OFFLINE", "1")
-        .env("HF_HOME", work.path("hf"))
-        .args(["--quiet", "--weights", "hub", "--manifest"])
-        .args([work.path("manifest.csv"), "--out".into(), work.path("features")])
-        .output()
-        .unwrap();
-    assert_eq!(run.status.code(), Some(1));
-    let message = String::from_utf8(run.stderr).unwrap();
-    let url = "https://huggingface.co/timm/vgg16.tv_in1k/resolve/3394518cba29aee1ea82a49d971be90d2dd1dab7";
-    assert!(message.contains("HF_HUB_OFFLINE is set"), "{message}");
-    assert!(message.contains(&format!("curl -fL -o vgg16.tv_in1k.safetensors {url}/model.safetensors")));
-    assert!(message.contains(work.path("weights").to_str().unwrap()), "{message}");
-}
-
-#[test]
 fn two_runs_do_not_share_a_directory() {
     let work = Work::new(1);
     let _held = commit::lock(&work.path("out"), "extractor").unwrap();
@@ -359,25 +342,53 @@ fn two_runs_do_not_share_a_directory() {
 }
 
 #[test]
-fn seeded_weights_are_kept_beside_the_features_and_named_in_the_recipe() {
+fn the_recipe_says_where_the_weights_come_from() {
     let work = Work::new(1);
-    let flags = ["--weights", "seeded", "--seed", "42"];
-    work.extract("features", &flags).unwrap();
-    let kept = work.path("weights/vgg16-seeded-42.safetensors");
-    let bytes = fs::read(&kept).unwrap();
-    assert!(bytes == fs::read(seeded_weights()).unwrap());
+    work.extract("features", &[]).unwrap();
     let recipe = Index::read(&work.path("features")).unwrap().layout.recipe;
-    assert_eq!(recipe.weights, "seeded:42");
-    // The same weights under another name: nothing is computed again.
+    assert_eq!((recipe.backbone.as_str(), recipe.weights.as_str()), ("vgg16", "seeded:42"));
+    // The same weights of another origin: nothing is computed again.
+    let renamed = work.path("renamed.safetensors");
+    let Weights { info, tensors } = Weights::seeded(vgg16::BACKBONE, 42);
+    let origin = Origin { origin: "vgg16.pth".into(), trained: true, ..info.origin };
+    Weights::of_features(vgg16::BACKBONE, origin, tensors).write(&renamed).unwrap();
     work.remove_pictures(&work.rows);
-    work.extract("features", &["--weights", kept.to_str().unwrap()]).unwrap();
+    work.extract("features", &["--weights", renamed.to_str().unwrap()]).unwrap();
     let recipe = Index::read(&work.path("features")).unwrap().layout.recipe;
-    assert_eq!(recipe.weights, "vgg16-seeded-42.safetensors");
+    assert_eq!(recipe.weights, "vgg16.pth");
     assert_eq!(work.train("features").len(), 1);
-    // A damaged one is mended, not trusted.
-    let mut damaged = bytes.clone();
-    *damaged.last_mut().unwrap() ^= 1;
-    commit::write_bytes(&kept, &damaged).unwrap();
-    work.extract("features", &flags).unwrap();
-    assert!(fs::read(&kept).unwrap() == bytes);
+}
+
+#[test]
+fn untrained_weights_are_warned_of() {
+    let work = Work::new(1);
+    let said = |weights: &Path, out: &str| {
+        let run = Command::new(env!("CARGO_BIN_EXE_extractor"))
+            .args(["--image-size", "32", "--manifest"])
+            .args([work.path("manifest.csv"), "--out".into(), work.path(out)])
+            .args(["--weights".as_ref(), weights])
+            .output()
+            .unwrap();
+        assert!(run.status.success());
+        String::from_utf8(run.stderr).unwrap()
+    };
+    let trained = work.path("trained.safetensors");
+    let Weights { info, tensors } = Weights::seeded(vgg16::BACKBONE, 1);
+    let origin = Origin { trained: true, ..info.origin };
+    Weights::of_features(vgg16::BACKBONE, origin, tensors).write(&trained).unwrap();
+    let warning = "the features know nothing of dogs";
+    assert!(!said(&trained, "trained").contains(warning));
+    let warned = said(seeded_weights(), "seeded");
+    assert!(warned.contains(warning) && warned.contains("weights --from hub"), "{warned}");
+}
+
+#[test]
+fn a_weights_file_of_another_program_is_refused_with_the_command_that_converts_it() {
+    let work = Work::new(1);
+    let file = work.path("published.safetensors");
+    let view = TensorView::new(Dtype::F32, vec![1], &[0; 4]).unwrap();
+    commit::write_bytes(&file, &safetensors::serialize([("features.0.weight", view)], None).unwrap())
+        .unwrap();
+    let refusal = work.refusal("out", &["--weights", file.to_str().unwrap()]);
+    assert!(refusal.contains(&format!("`weights --from '{}' --out", file.display())), "{refusal}");
 }

@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         },
         Some("splitter") => splitter::main(),
         Some("augmenter") => augmenter::main(),
+        Some("weights") => weights::main(),
         Some("extractor") => extractor::main(),
         Some("trainer") => trainer::main(),
         Some("matcher") => matcher::main(),

@@ -1,79 +1,69 @@
 use std::path::PathBuf;
 
+use data::backbone::{HubFile, Tensor};
 use data::draw;
-use data::weights::Digest;
+use data::weights::{Origin, collect};
 use tempfile::TempDir;
 
 use super::baseline::{BaselineSplit, Mask};
 use super::*;
 use crate::metrics::Prediction;
-use crate::synthetic::{Synthetic, WeightsTensor, message, write_weights};
+use crate::synthetic::{Synthetic, message};
 
-const SMALL: Sizes = Sizes { map: [2, 3, 3], hidden: 5, classes: 4 };
-/// `features.*`, the weight behind the bias, and the later position first: the order is for the reader to find.
-const CONVOLUTIONS: [(&str, &[usize]); 4] = [
-    ("features.10.bias", &[2]),
-    ("features.10.weight", &[2, 1, 1, 1]),
-    ("features.2.bias", &[1]),
-    ("features.2.weight", &[1, 1, 1, 1]),
-];
+/// A network with maps of 2 x 3 x 3, 5 hidden units and 4 classes.
+static SMALL: Backbone = Backbone {
+    name: "small",
+    hub: HubFile { repository: "", revision: "", file: "", sha256: "", tensor_bytes: 0, licence: "" },
+    features: &[Tensor::new("features.2.weight", &[2, 1, 1, 1]), Tensor::new("features.2.bias", &[2])],
+    classifier: &[
+        Tensor::new("classifier.0.weight", &[5, 18]),
+        Tensor::new("classifier.0.bias", &[5]),
+        Tensor::new("classifier.3.weight", &[5, 5]),
+        Tensor::new("classifier.3.bias", &[5]),
+        Tensor::new("classifier.6.weight", &[4, 5]),
+        Tensor::new("classifier.6.bias", &[4]),
+    ],
+    n_channels: 2,
+    stride: 10,
+    image_size: 30,
+    presets: &["torchvision"],
+};
 
 fn drawn(name: &str, shape: &[usize]) -> Vec<f32> {
     let mut stream = draw::stream(5, "weights", name);
     (0..shape.iter().product()).map(|_| stream.normal() as f32).collect()
 }
 
-/// What the features of [`CONVOLUTIONS`] were made with.
-fn recipe() -> Recipe {
-    let mut digest = Digest::default();
-    for (name, shape) in [CONVOLUTIONS[3], CONVOLUTIONS[2], CONVOLUTIONS[1], CONVOLUTIONS[0]] {
-        digest.add(name, shape, &drawn(name, shape));
-    }
-    Synthetic { image_size: 224, weights_sha256: digest.finish(), ..Synthetic::small() }.recipe()
+/// What makes the features of [`SMALL`].
+fn features() -> Weights {
+    let origin = Origin { origin: "test".into(), revision: None, licence: None, trained: true };
+    let tensors = collect(SMALL.features, |tensor| Ok(drawn(tensor.name, tensor.shape))).unwrap();
+    Weights::of_features(&SMALL, origin, tensors)
 }
 
-/// A weights file with [`CONVOLUTIONS`] and these tensors.
-fn weights_file(dense: &[WeightsTensor<'_>]) -> (TempDir, PathBuf) {
+/// The recipe of [`features`].
+fn recipe() -> Recipe {
+    let weights_sha256 = features().info.weights_sha256;
+    let synthetic = Synthetic { image_size: 30, weights_sha256, ..Synthetic::small() };
+    Recipe { backbone: SMALL.name.into(), ..synthetic.recipe() }
+}
+
+/// A classifier's file with these values.
+fn classifier(values_of: impl FnMut(&Tensor) -> Vec<f32>) -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("full.safetensors");
-    let mut tensors: Vec<_> =
-        CONVOLUTIONS.iter().map(|&(name, shape)| (name, shape, Some(drawn(name, shape)))).collect();
-    tensors.extend_from_slice(dense);
-    write_weights(&path, &tensors);
+    let path = dir.path().join("small-classifier.safetensors");
+    let mut values_of = values_of;
+    let tensors = collect(SMALL.classifier, |tensor| Ok(values_of(tensor))).unwrap();
+    features().with_classifier(tensors).write(&path).unwrap();
     (dir, path)
 }
-
-/// The layers under torchvision's names, or under timm's with its shapes; the values are the same.
-fn dense(names: &[&'static str; 6], are_convolutions: bool) -> Vec<WeightsTensor<'static>> {
-    let flat: [&[usize]; 6] = [&[5, 18], &[5], &[5, 5], &[5], &[4, 5], &[4]];
-    let deep: [&[usize]; 6] = [&[5, 2, 3, 3], &[5], &[5, 5, 1, 1], &[5], &[4, 5], &[4]];
-    let shapes = if are_convolutions { deep } else { flat };
-    (0..6).map(|i| (names[i], shapes[i], Some(drawn(&format!("dense {i}"), flat[i])))).collect()
-}
-
-const TORCHVISION: [&str; 6] = [
-    "classifier.0.weight",
-    "classifier.0.bias",
-    "classifier.3.weight",
-    "classifier.3.bias",
-    "classifier.6.weight",
-    "classifier.6.bias",
-];
-const TIMM: [&str; 6] = [
-    "pre_logits.fc1.weight",
-    "pre_logits.fc1.bias",
-    "pre_logits.fc2.weight",
-    "pre_logits.fc2.bias",
-    "head.fc.weight",
-    "head.fc.bias",
-];
 
 /// By the definition, in f64.
 fn defined_logits(features: &[f32]) -> Vec<f64> {
     let mut x: Vec<f64> = features.iter().map(|&x| f64::from(x)).collect();
-    for (layer, (n_out, n_in)) in SMALL.layers().into_iter().enumerate() {
-        let weight = drawn(&format!("dense {}", 2 * layer), &[n_out, n_in]);
-        let bias = drawn(&format!("dense {}", 2 * layer + 1), &[n_out]);
+    for (layer, tensors) in SMALL.classifier.chunks(2).enumerate() {
+        let [weight, bias] = [0, 1].map(|i| drawn(tensors[i].name, tensors[i].shape));
+        let (n_out, n_in) = (tensors[0].shape[0], tensors[0].shape[1]);
         let sum = |o: usize| {
             let products = (0..n_in).map(|i| f64::from(weight[o * n_in + i]) * x[i]);
             products.sum::<f64>() + f64::from(bias[o])
@@ -84,46 +74,38 @@ fn defined_logits(features: &[f32]) -> Vec<f64> {
 }
 
 #[test]
-fn logits_are_those_of_the_definition_under_either_naming() {
+fn logits_are_those_of_the_definition() {
     let pictures: Vec<Vec<f32>> = (0..70).map(|i| drawn(&format!("picture {i}"), &[18])).collect();
     let pictures: Vec<&[f32]> = pictures.iter().map(Vec::as_slice).collect();
     let mut n_negative = 0;
-    for (names, are_convolutions) in [(&TORCHVISION, false), (&TIMM, true)] {
-        let (_dir, path) = weights_file(&dense(names, are_convolutions));
-        let head = ImagenetHead::open_sized(&path, &recipe(), SMALL).unwrap();
-        let logits = head.logits(&pictures).unwrap();
-        assert_eq!(logits.len(), pictures.len());
-        for (picture, logits) in pictures.iter().zip(&logits) {
-            for (&got, expected) in logits.iter().zip(defined_logits(picture)) {
-                assert!((f64::from(got) - expected).abs() < 1e-4, "{got}, not {expected}");
-                n_negative += usize::from(got < -0.1);
-            }
+    let (_dir, path) = classifier(|tensor| drawn(tensor.name, tensor.shape));
+    let head = ImagenetHead::open_of(&path, &recipe(), &SMALL).unwrap();
+    let logits = head.logits(&pictures).unwrap();
+    assert_eq!(logits.len(), pictures.len());
+    for (picture, logits) in pictures.iter().zip(&logits) {
+        for (&got, expected) in logits.iter().zip(defined_logits(picture)) {
+            assert!((f64::from(got) - expected).abs() < 1e-4, "{got}, not {expected}");
+            n_negative += usize::from(got < -0.1);
         }
-        assert!(head.logits(&[&pictures[0][1..]]).is_err());
     }
-    assert!(n_negative > 20, "there is no ReLU behind the last layer");
+    assert!(head.logits(&[&pictures[0][1..]]).is_err());
+    assert!(n_negative > 10, "there is no ReLU behind the last layer");
 }
 
 #[test]
 fn features_are_flattened_channel_by_channel() {
-    // timm's first layer is a convolution over the whole map: its one weight stands at channel 1, row 2, column 0.
+    // The one weight of the first layer is at channel 1, row 2, column 0.
     let (c, y, x) = (1, 2, 0);
-    let mut fc6 = vec![0.0; 5 * 18];
-    fc6[c * 9 + y * 3 + x] = 1.0;
-    let through = |n_out: usize| {
-        let mut weight = vec![0.0; n_out * 5];
-        weight[0] = 1.0;
-        Some(weight)
-    };
-    let (_dir, path) = weights_file(&[
-        ("pre_logits.fc1.weight", &[5, 2, 3, 3], Some(fc6)),
-        ("pre_logits.fc1.bias", &[5], None),
-        ("pre_logits.fc2.weight", &[5, 5, 1, 1], through(5)),
-        ("pre_logits.fc2.bias", &[5], None),
-        ("head.fc.weight", &[4, 5], through(4)),
-        ("head.fc.bias", &[4], None),
-    ]);
-    let head = ImagenetHead::open_sized(&path, &recipe(), SMALL).unwrap();
+    let (_dir, path) = classifier(|tensor| {
+        let mut values = vec![0.0; tensor.len()];
+        match tensor.name {
+            "classifier.0.weight" => values[c * 9 + y * 3 + x] = 1.0,
+            "classifier.3.weight" | "classifier.6.weight" => values[0] = 1.0,
+            _ => {}
+        }
+        values
+    });
+    let head = ImagenetHead::open_of(&path, &recipe(), &SMALL).unwrap();
     // The features as PyTorch flattens (C, H, W): all different.
     let features: Vec<f32> = (0..18).map(|i| 100.0 + i as f32).collect();
     let at = 100.0 + ((c * 3 + y) * 3 + x) as f32;
@@ -131,46 +113,29 @@ fn features_are_flattened_channel_by_channel() {
 }
 
 fn refusal(path: &Path, recipe: &Recipe) -> String {
-    message(ImagenetHead::open_sized(path, recipe, SMALL).map(|_| ()))
+    message(ImagenetHead::open_of(path, recipe, &SMALL).map(|_| ()))
 }
 
 #[test]
 fn what_does_not_fit_is_refused() {
-    let (_dir, slim) = weights_file(&[]);
-    let found = refusal(&slim, &recipe());
-    assert!(
-        found.contains("has no dense layers, such as classifier.0.weight or pre_logits.fc1.weight"),
-        "{found}"
-    );
-    assert!(found.contains("--weights hub --full"), "{found}");
-
-    let mut layers = dense(&TORCHVISION, false);
-    layers[2] = ("classifier.3.weight", &[5, 4], None);
-    layers.remove(5);
-    let (_dir, broken) = weights_file(&layers);
-    let found = refusal(&broken, &recipe());
-    assert!(found.contains("classifier.3.weight has shape [5, 4], expected [5, 5]\n"), "{found}");
-    assert!(found.contains("classifier.6.bias is missing"), "{found}");
-
-    let mut layers = dense(&TORCHVISION, false);
-    layers[1] = ("classifier.0.bias", &[5], Some(vec![0.0, f32::NAN, 0.0, 0.0, 0.0]));
-    let (_dir, broken) = weights_file(&layers);
-    let found = refusal(&broken, &recipe());
-    assert!(found.contains("classifier.0 holds a weight that is not finite"), "{found}");
-
-    let (_dir, whole) = weights_file(&dense(&TORCHVISION, false));
-    let found = refusal(&whole, &Recipe { weights_sha256: "cd".repeat(32), ..recipe() });
-    assert!(found.contains("has other convolutions") && found.contains(&recipe().weights_sha256), "{found}");
+    let (dir, path) = classifier(|tensor| drawn(tensor.name, tensor.shape));
+    let found = refusal(&path, &Recipe { weights_sha256: "cd".repeat(32), ..recipe() });
+    assert!(found.contains("belongs to other layers") && found.contains(&recipe().weights_sha256), "{found}");
     for other in [
-        Recipe { image_size: 96, ..recipe() },
+        Recipe { image_size: 20, ..recipe() },
         Recipe { pool: Pool::Avg, ..recipe() },
         Recipe { backbone: "vgg19".into(), ..recipe() },
     ] {
-        let found = refusal(&whole, &other);
-        assert!(found.contains("run the extractor with --image-size 224 --pool none"), "{found}");
+        let found = refusal(&path, &other);
+        assert!(found.contains("run the extractor with --image-size 30 --pool none"), "{found}");
     }
     let found = refusal(Path::new("nowhere.safetensors"), &recipe());
     assert!(found.contains("cannot read the weights nowhere.safetensors"), "{found}");
+
+    let other = dir.path().join("small.safetensors");
+    features().write(&other).unwrap();
+    let found = refusal(&other, &recipe());
+    assert!(found.contains("small-classifier.safetensors") && found.contains("--full"), "{found}");
 }
 
 #[test]

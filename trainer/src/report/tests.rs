@@ -160,7 +160,7 @@ fn imagenets_own_head_stands_beside_the_trained_one() {
     workspace.report("").unwrap();
     assert!(!page(&workspace).contains("ImageNet's own head"));
     let file = dir.path().join("full.safetensors");
-    write_constant_imagenet_head(&file, vec![0.0; 1000]);
+    write_constant_imagenet_head(&file, &[0.0; 1000]);
     workspace.evaluate(&format!("--imagenet {}", file.display())).unwrap();
     workspace.report("").unwrap();
     let page = page(&workspace);

@@ -10,59 +10,42 @@ mod state_dict;
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
+use data::backbone::Backbone;
 use data::regular;
+use data::weights::{Part, TensorValues, collect};
 
-use super::Weights;
-use super::file::{Stated, check_tensors};
-use super::slim::{self, Origin};
-use crate::vgg16::Layer;
+use crate::names::{Names, Stated};
 use container::{Container, Foreign, LEGACY_START, ZIP_START};
 use state_dict::Tensor;
 
 /// Whether the file at `path` begins as one of PyTorch's.
-pub(super) fn is_pth(path: &Path) -> bool {
+pub(crate) fn is_pth(path: &Path) -> bool {
     let mut start = Vec::new();
     let read =
         regular::open(path).and_then(|file| file.take(LEGACY_START.len() as u64).read_to_end(&mut start));
     read.is_ok() && (start.starts_with(&ZIP_START) || start == LEGACY_START)
 }
 
-/// Writes the convolutions of the state dict at `path` as a safetensors file into `weights_dir`, unless they
-/// stand there already, and gives its path.
+/// Reads one part of `backbone` from the state dict at `path`.
 ///
 /// # Errors
-/// If `path` is no state dict with the convolutions of `layers`.
-pub(super) fn convert(path: &Path, weights_dir: &Path, layers: &[Layer]) -> anyhow::Result<PathBuf> {
-    let weights = read(path, layers)?;
-    let (stem, name) = (path.file_stem().unwrap_or_default(), path.file_name().unwrap_or_default());
-    let slim = weights_dir.join(format!("{}-convolutions.safetensors", stem.to_string_lossy()));
-    let stands =
-        slim.exists() && Weights::read_layers(&slim, layers).is_ok_and(|w| w.sha256 == weights.sha256);
-    if !stands {
-        let name = name.to_string_lossy().into_owned();
-        let origin = Origin { weights: name, revision: None, licence: None, weights_sha256: &weights.sha256 };
-        slim::write(&slim, layers, &weights, &origin, None)?;
-    }
-    Ok(slim)
-}
-
-/// The convolutions of the state dict at `path`.
-///
-/// # Errors
-/// Names the file, and says how to convert one that is no plain state dict.
-pub(super) fn read(path: &Path, layers: &[Layer]) -> anyhow::Result<Weights> {
+/// Names the file, lists everything that is wrong with its tensors at once, and says how to convert a file that is no
+/// plain state dict.
+pub(crate) fn read(path: &Path, backbone: &Backbone, part: Part) -> anyhow::Result<Vec<TensorValues>> {
     let named = || format!("cannot read {} as a state dict of PyTorch", path.display());
+    // The prefix of the names is found by a tensor of which there is one in every network.
     let opened =
-        Container::open(path, &layers[0].tensor_names().0).map_err(|error| match error.is::<Foreign>() {
+        Container::open(path, backbone.features[0].name).map_err(|error| match error.is::<Foreign>() {
             true => anyhow::anyhow!("{error:#}; {}", advice(path)),
             false => error,
         });
     let (mut container, tensors) = opened.with_context(named)?;
-    check(path, layers, &tensors)?;
-    Weights::collect(layers, |name| {
+    let names = names(path, backbone, part, &tensors)?;
+    collect(part.tensors(backbone), |tensor| {
+        let name = names.of(tensor)?;
         let tensor = tensors.get(name).with_context(|| format!("{name} is missing"))?;
         let read = container.read(tensor).and_then(|bytes| tensor.floats(&bytes));
         read.with_context(|| format!("cannot read {name}"))
@@ -70,22 +53,27 @@ pub(super) fn read(path: &Path, layers: &[Layer]) -> anyhow::Result<Weights> {
     .with_context(named)
 }
 
-fn check(path: &Path, layers: &[Layer], tensors: &BTreeMap<String, Tensor>) -> anyhow::Result<()> {
+fn names(
+    path: &Path,
+    backbone: &Backbone,
+    part: Part,
+    tensors: &BTreeMap<String, Tensor>,
+) -> anyhow::Result<Names> {
     let names: Vec<String> = tensors.keys().cloned().collect();
-    check_tensors(&path.display(), layers, &names, |name| {
+    Names::find(&path.display(), backbone, part, &names, |name| {
         let Tensor { storage, shape, .. } = tensors.get(name)?;
         let dtype = format!("{:?}", storage.kind);
         Some(Stated { shape: shape.clone(), dtype, is_float: storage.kind.is_float() })
     })
 }
 
-/// What makes a safetensors file of a model that was saved whole, of a module for TorchScript, or of tensors of a
+/// Says what makes a safetensors file of a model that was saved whole, of a module for TorchScript, or of tensors of a
 /// special kind.
 fn advice(path: &Path) -> String {
     let quoted = format!("'{}'", path.display().to_string().replace('\'', r"'\''"));
     format!(
         "where PyTorch and what the file was made with are installed, and if you trust the file (it may run \
-         anything), this makes a safetensors file of one:\n  python3 -c \"{PYTHON}\" {quoted} vgg16.safetensors\n"
+         anything), this makes a safetensors file of one:\n  python3 -c \"{PYTHON}\" {quoted} converted.safetensors\nand `weights --from converted.safetensors` reads it"
     )
 }
 

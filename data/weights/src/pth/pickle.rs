@@ -172,7 +172,24 @@ impl Machine {
                 let last = *self.stack.last().context("it doubles what is not there")?;
                 self.stack.push(last);
             }
-            // Numbers and texts
+            b'q' => self.memoize(u32::from(u8::from_le_bytes(bytes(input)?)))?,
+            b'r' => self.memoize(u32::from_le_bytes(bytes(input)?))?,
+            0x94 => self.memoize(u32::try_from(self.memo.len())?)?,
+            b'h' => self.recall(u32::from(u8::from_le_bytes(bytes(input)?)))?,
+            b'j' => self.recall(u32::from_le_bytes(bytes(input)?))?,
+            _ => {
+                let is_known = self.make_number_or_text(operation, input)?
+                    || self.make_container(operation)?
+                    || self.make_object(operation, input)?;
+                ensure!(is_known, "its pickle has the operation {operation:#04x}, which no state dict needs");
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs an operation that makes a number, a text or a constant; `false` if it is another.
+    fn make_number_or_text(&mut self, operation: u8, input: &mut impl BufRead) -> anyhow::Result<bool> {
+        match operation {
             b'N' | 0x88 | 0x89 => self.push(Node::Other)?, // None, True, False
             b'G' => {
                 bytes::<8>(input)?;
@@ -199,7 +216,14 @@ impl Machine {
                 let n = u64::from_le_bytes(bytes(input)?);
                 self.push_text(sized(input, n)?)?;
             }
-            // Containers
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Runs an operation that makes or fills a container; `false` if it is another.
+    fn make_container(&mut self, operation: u8) -> anyhow::Result<bool> {
+        match operation {
             b')' => self.push(Node::Tuple(Vec::new()))?,
             b']' => self.push(Node::List(Vec::new()))?,
             b'}' => self.push(Node::Dict(Vec::new()))?,
@@ -236,7 +260,14 @@ impl Machine {
                 let items = self.pop_to_mark()?;
                 self.extend_dict(&items)?;
             }
-            // Objects
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Runs an operation on a class, a function or a storage; `false` if it is another.
+    fn make_object(&mut self, operation: u8, input: &mut impl BufRead) -> anyhow::Result<bool> {
+        match operation {
             b'c' => {
                 let (module, name) = (line(input)?, line(input)?);
                 self.push(Node::Global(module, name))?;
@@ -252,15 +283,9 @@ impl Machine {
                 let id = self.pop()?;
                 self.push(Node::Persistent(id))?;
             }
-            // Memory
-            b'q' => self.memoize(u32::from(u8::from_le_bytes(bytes(input)?)))?,
-            b'r' => self.memoize(u32::from_le_bytes(bytes(input)?))?,
-            0x94 => self.memoize(u32::try_from(self.memo.len())?)?,
-            b'h' => self.recall(u32::from(u8::from_le_bytes(bytes(input)?)))?,
-            b'j' => self.recall(u32::from_le_bytes(bytes(input)?))?,
-            _ => bail!("its pickle has the operation {operation:#04x}, which no state dict needs"),
+            _ => return Ok(false),
         }
-        Ok(())
+        Ok(true)
     }
 
     fn push_int(&mut self, n: i64) -> anyhow::Result<()> {

@@ -1,42 +1,49 @@
-//! Files of this program that carry a digest of their own content.
+//! The safetensors files of this program: their header, their one metadata key, and the digest of their content.
 //!
-//! The digest is the sha256 of the whole file as it would be with zeros for the digest's 64 digits, so that no
-//! bit is left out: neither of the header, nor of names, nor of numbers. It finds damage and what somebody
-//! edited, not an attacker: whoever changes a file on purpose can compute it anew.
+//! Shards, heads, checkpoints and weights are such files; each of their modules gives its tensors and its metadata,
+//! an object, to [`serialize`]. The index of the features carries the same digest as plain JSON.
+//!
+//! The digest is the sha256 of the whole file with zeros in place of the digest's 64 digits, so that it covers every
+//! byte. It finds damage and careless edits, not an attacker: whoever changes a file on purpose can compute it anew.
+//!
+//! [`Header`] also reads files that other programs wrote. It trusts nothing in them.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::Context;
-use safetensors::tensor::{Metadata, View};
+use half::{bf16, f16};
+use safetensors::tensor::{Dtype, Metadata, View};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::provenance::{canonical_json, check_version, to_hex};
 
-/// The one metadata key of our safetensors files; several keys come out in random order.
+/// The one metadata key of our safetensors files; several keys would be written in random order.
 const METADATA_KEY: &str = "tindogr";
 /// The key of the digest in their metadata, and in other JSON.
 const DIGEST_KEY: &str = "content_sha256";
 const N_DIGITS: usize = 64;
 const ZEROS: [u8; N_DIGITS] = [b'0'; N_DIGITS];
-/// Far more than the names of 100,000 classes take. Keeps a hostile file from filling the memory.
+/// The names of 100,000 classes take far less. Keeps a hostile file from filling the memory.
 const MAX_HEADER_BYTES: u64 = 64 << 20;
-const LENGTH_BYTES: u64 = 8;
+/// Bytes before the header of a safetensors file, which hold its length as a little-endian u64.
+pub const LENGTH_BYTES: u64 = 8;
 
-/// `value`, an object, as canonical JSON with a digest of itself.
+/// Gives `value`, an object, as canonical JSON with a digest of itself.
 ///
 /// # Errors
 /// If it is no JSON object.
 pub(crate) fn to_json(value: &impl Serialize) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = (unsealed(value)? + "\n").into_bytes();
-    seal(&mut bytes)?;
+    let mut bytes = (with_zero_digest(value)? + "\n").into_bytes();
+    fill_in_digest(&mut bytes)?;
     Ok(bytes)
 }
 
-/// What [`to_json`] wrote into `path`.
+/// Decodes what [`to_json`] wrote into `path`.
 ///
 /// # Errors
 /// If it is damaged, changed, or of another format version.
@@ -48,7 +55,7 @@ pub(crate) fn from_json<T: for<'de> Deserialize<'de>>(path: &Path, bytes: &[u8])
     Ok(serde_json::from_value(value)?)
 }
 
-/// safetensors bytes of `tensors` with `metadata` and a digest of it all.
+/// Encodes `tensors` with `metadata`, an object, and a digest of everything as a safetensors file.
 ///
 /// # Errors
 /// If safetensors refuses the tensors.
@@ -57,11 +64,11 @@ pub(crate) fn serialize<'a>(
     metadata: &impl Serialize,
 ) -> anyhow::Result<Vec<u8>> {
     let mut bytes = lay_out(tensors, metadata)?;
-    seal(&mut bytes)?;
+    fill_in_digest(&mut bytes)?;
     Ok(bytes)
 }
 
-/// [`serialize`] with zeros for the digest.
+/// Does the same as [`serialize`], with zeros for the digest.
 ///
 /// # Errors
 /// As [`serialize`].
@@ -69,18 +76,18 @@ pub(crate) fn lay_out<'a>(
     tensors: impl IntoIterator<Item = (&'a str, impl View)>,
     metadata: &impl Serialize,
 ) -> anyhow::Result<Vec<u8>> {
-    let metadata = [(METADATA_KEY.to_owned(), unsealed(metadata)?)].into();
+    let metadata = [(METADATA_KEY.to_owned(), with_zero_digest(metadata)?)].into();
     Ok(safetensors::serialize(tensors, Some(metadata))?)
 }
 
-fn unsealed(value: &impl Serialize) -> anyhow::Result<String> {
+fn with_zero_digest(value: &impl Serialize) -> anyhow::Result<String> {
     let mut value = serde_json::to_value(value)?;
     let object = value.as_object_mut().context("only an object can carry a digest")?;
     object.insert(DIGEST_KEY.to_owned(), String::from_utf8_lossy(&ZEROS).into());
     canonical_json(&value)
 }
 
-fn seal(bytes: &mut [u8]) -> anyhow::Result<()> {
+fn fill_in_digest(bytes: &mut [u8]) -> anyhow::Result<()> {
     let at = digits(bytes).context("there is no place for the digest")?;
     let digest = to_hex(&Sha256::digest(&*bytes).into());
     bytes[at..at + N_DIGITS].copy_from_slice(digest.as_bytes());
@@ -98,11 +105,11 @@ fn digits(start: &[u8]) -> Option<usize> {
     (start.len() >= at + N_DIGITS).then_some(at)
 }
 
-/// The start of a safetensors file of this program.
+/// The start of a safetensors file: what its tensors are called and where they lie.
 #[derive(Debug)]
-pub(crate) struct Header {
-    /// Names, shapes, types and places of the tensors.
-    pub(crate) tensors: Metadata,
+pub struct Header {
+    /// Names, shapes, types and positions of the tensors.
+    pub tensors: Metadata,
     /// Where in the file the tensors' data begins.
     pub(crate) data_start: u64,
     /// The bytes up to there.
@@ -110,28 +117,86 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Reads it from the start of `file`, whose size must be what the header says.
+    /// Reads the header of `file`, whose size must be what the header says.
     ///
     /// # Errors
-    /// If it is cut off or no header of safetensors.
-    pub(crate) fn read(file: &mut File) -> anyhow::Result<Self> {
-        let mut bytes = vec![0; LENGTH_BYTES as usize];
-        file.read_exact(&mut bytes).context("it has fewer than 8 bytes")?;
-        let n_header = u64::from_le_bytes(bytes[..].try_into()?);
-        let n_file = file.metadata()?.len();
-        anyhow::ensure!(
-            n_header <= MAX_HEADER_BYTES && LENGTH_BYTES + n_header <= n_file,
-            "it is no safetensors file, or cut off"
-        );
+    /// If the file is cut off, too long or no safetensors file.
+    pub fn read(file: &mut File) -> anyhow::Result<Self> {
+        let header = Self::parse(file)?;
+        header.check_size(file.metadata()?.len())?;
+        Ok(header)
+    }
+
+    /// Reads the header from the start of a file of unknown size.
+    ///
+    /// # Errors
+    /// If it is cut off, too long, or no header of safetensors.
+    pub fn parse(start: &mut impl Read) -> anyhow::Result<Self> {
+        let mut length = [0; LENGTH_BYTES as usize];
+        start.read_exact(&mut length).context("it has fewer than 8 bytes")?;
+        let n_header = Self::length(length)?;
+        let mut bytes = length.to_vec();
+        // `take` instead of a buffer of the claimed size: the claim may be false.
+        start.by_ref().take(n_header).read_to_end(&mut bytes)?;
         let data_start = LENGTH_BYTES + n_header;
-        bytes.resize(data_start as usize, 0);
-        file.read_exact(&mut bytes[LENGTH_BYTES as usize..])?;
+        anyhow::ensure!(bytes.len() as u64 == data_start, "its header of {n_header} bytes is cut off");
         // Checks that the tensors lie side by side and fill exactly what their shapes ask for.
         let tensors: Metadata = serde_json::from_slice(&bytes[LENGTH_BYTES as usize..])
             .context("its header makes no sense; it is damaged or no safetensors file")?;
-        let n_expected = data_start + tensors.data_len() as u64;
-        anyhow::ensure!(n_file == n_expected, "it has {n_file} bytes, its header promises {n_expected}");
         Ok(Self { tensors, data_start, bytes })
+    }
+
+    /// Decodes the number of bytes of the header from the first [`LENGTH_BYTES`] of the file.
+    ///
+    /// # Errors
+    /// If it is more than 64 MiB, which no header has.
+    pub fn length(bytes: [u8; LENGTH_BYTES as usize]) -> anyhow::Result<u64> {
+        let n_header = u64::from_le_bytes(bytes);
+        anyhow::ensure!(
+            n_header <= MAX_HEADER_BYTES,
+            "its header claims {n_header} bytes, more than {MAX_HEADER_BYTES}; it is no safetensors file"
+        );
+        Ok(n_header)
+    }
+
+    /// Checks the size of the whole file.
+    ///
+    /// # Errors
+    /// If a file of `n_file` bytes is longer or shorter than the header says.
+    pub fn check_size(&self, n_file: u64) -> anyhow::Result<()> {
+        let n_expected = self.data_start + self.tensors.data_len() as u64;
+        anyhow::ensure!(n_file == n_expected, "it has {n_file} bytes, its header promises {n_expected}");
+        Ok(())
+    }
+
+    /// Gives the bytes of the file in which the tensor `name` lies.
+    ///
+    /// # Errors
+    /// If there is no tensor of that name.
+    pub fn range(&self, name: &str) -> anyhow::Result<Range<u64>> {
+        let (start, end) =
+            self.tensors.info(name).with_context(|| format!("{name} is missing"))?.data_offsets;
+        Ok(self.data_start + start as u64..self.data_start + end as u64)
+    }
+
+    /// Decodes `bytes`, the data of the tensor `name`; f16 and bf16 are widened, f64 is rounded.
+    ///
+    /// # Errors
+    /// If there is no tensor of that name, or its values are no floats.
+    pub fn floats(&self, name: &str, bytes: &[u8]) -> anyhow::Result<Vec<f32>> {
+        let info = self.tensors.info(name).with_context(|| format!("{name} is missing"))?;
+        Ok(match info.dtype {
+            Dtype::F32 => bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
+            Dtype::F16 => bytes.as_chunks().0.iter().map(|&b| f16::from_le_bytes(b).to_f32()).collect(),
+            Dtype::BF16 => bytes.as_chunks().0.iter().map(|&b| bf16::from_le_bytes(b).to_f32()).collect(),
+            Dtype::F64 => bytes.as_chunks().0.iter().map(|&b| f64::from_le_bytes(b) as f32).collect(),
+            other => anyhow::bail!("{name} is {other:?}, expected F32, F16, BF16 or F64"),
+        })
+    }
+
+    /// Whether the file says that this program wrote it, in whatever format version.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.tensors.metadata().as_ref().is_some_and(|metadata| metadata.contains_key(METADATA_KEY))
     }
 
     /// The metadata, after a look at its format version; `path` is named where that is another.
@@ -147,12 +212,26 @@ impl Header {
         serde_json::from_value(value).context(foreign)
     }
 
-    /// The digest that the file carries, which nobody has checked.
+    /// Gives the digest that the file carries, unchecked.
     ///
     /// # Errors
     /// If it carries none.
     pub(crate) fn stated_digest(&self) -> anyhow::Result<String> {
         Ok(Check::begin(&self.bytes)?.expected)
+    }
+
+    /// Reads the rest of `file` into memory and verifies the digest; gives all bytes of the file.
+    ///
+    /// # Errors
+    /// If the file has more than `max_bytes` or another digest than it carries, or cannot be read.
+    pub(crate) fn read_verified(&self, file: File, max_bytes: u64) -> anyhow::Result<Vec<u8>> {
+        let n = file.metadata()?.len();
+        anyhow::ensure!(n <= max_bytes, "it has {n} bytes, more than {max_bytes}");
+        let mut bytes = self.bytes.clone();
+        bytes.reserve_exact(usize::try_from(n)?.saturating_sub(bytes.len()));
+        file.take(max_bytes).read_to_end(&mut bytes)?;
+        Check::begin(&bytes)?.finish()?;
+        Ok(bytes)
     }
 
     /// Reads all of `file` and gives the digest that it carries and has.
@@ -172,8 +251,7 @@ impl Header {
     }
 }
 
-/// The content of a safetensors file of this program, all of it in memory and verified: the metadata and the
-/// bytes.
+/// Reads a safetensors file of this program into memory and verifies its digest; gives its metadata and its bytes.
 ///
 /// # Errors
 /// If it cannot be read, has more than `max_bytes`, is damaged, changed or of another format version.
@@ -184,12 +262,7 @@ pub(crate) fn read<T: for<'de> Deserialize<'de>>(
     let mut file = crate::regular::open(path)?;
     let header = Header::read(&mut file)?;
     let metadata = header.metadata(path)?;
-    let n = file.metadata()?.len();
-    anyhow::ensure!(n <= max_bytes, "it has {n} bytes, more than {max_bytes}");
-    let mut bytes = header.bytes;
-    file.take(max_bytes).read_to_end(&mut bytes)?;
-    Check::begin(&bytes)?.finish()?;
-    Ok((metadata, bytes))
+    Ok((metadata, header.read_verified(file, max_bytes)?))
 }
 
 /// The digest of a file, being computed.

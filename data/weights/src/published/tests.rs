@@ -1,26 +1,34 @@
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
+use data::backbone::{Tensor, VGG16};
 use data::commit;
-use data::recipe::{Pool, Recipe};
-use extractor::weights::Weights;
+use safetensors::serialize;
 use safetensors::tensor::{Dtype, TensorView};
-use safetensors::{SafeTensors, serialize};
+use tempfile::TempDir;
 
-use crate::harness::seeded_weights;
+use super::*;
+use crate::tests::tiny;
 
 /// Name, shape and values of every tensor.
 type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
+fn seeded() -> &'static Weights {
+    static SEEDED: OnceLock<Weights> = OnceLock::new();
+    SEEDED.get_or_init(|| Weights::seeded(&VGG16, 42))
+}
+
 fn seeded_tensors() -> Tensors {
-    let bytes = fs::read(seeded_weights()).unwrap();
-    let floats = |data: &[u8]| data.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
-    SafeTensors::deserialize(&bytes)
-        .unwrap()
-        .iter()
-        .map(|(name, t)| (name.to_owned(), (t.shape().to_vec(), floats(t.data()))))
-        .collect()
+    let owned =
+        |tensor: &TensorValues| (tensor.name.to_owned(), (tensor.shape.to_vec(), tensor.values.clone()));
+    seeded().tensors.iter().map(owned).collect()
+}
+
+/// The layers that make features of the file at `path`.
+fn features(path: &Path) -> anyhow::Result<Vec<TensorValues>> {
+    read(path, &VGG16, Part::Features)
 }
 
 fn write(path: &Path, tensors: &Tensors, dtype: Dtype) {
@@ -40,7 +48,7 @@ fn write(path: &Path, tensors: &Tensors, dtype: Dtype) {
 }
 
 /// Writes the seeded weights after `change(name, values)` of every tensor.
-pub(crate) fn write_changed(path: &Path, change: impl Fn(&str, &mut [f32])) {
+fn write_changed(path: &Path, change: impl Fn(&str, &mut [f32])) {
     let mut tensors = seeded_tensors();
     for (name, (_, values)) in &mut tensors {
         change(name, values);
@@ -50,7 +58,7 @@ pub(crate) fn write_changed(path: &Path, change: impl Fn(&str, &mut [f32])) {
 
 /// The message with which the file at `path` is refused.
 fn refusal(path: &Path) -> String {
-    let message = format!("{:#}", Weights::read(path).unwrap_err());
+    let message = format!("{:#}", features(path).unwrap_err());
     assert!(message.contains(path.file_name().unwrap().to_str().unwrap()), "{message}");
     message
 }
@@ -59,7 +67,7 @@ fn refusal(path: &Path) -> String {
 fn a_file_that_is_cut_off_is_refused_wherever_it_is_cut() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("cut.safetensors");
-    fs::copy(seeded_weights(), &path).unwrap();
+    write(&path, &seeded_tensors(), Dtype::F32);
     let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
     let n = file.metadata().unwrap().len();
     for length in (0..100).rev().map(|percent| n * percent / 100).chain([100, 9, 8, 7, 1, 0]) {
@@ -131,7 +139,7 @@ fn all_that_is_wrong_with_the_tensors_is_listed_at_once() {
     let renamed = seeded_tensors().into_iter().map(|(name, t)| (name.replace("features", "block"), t));
     write(&path, &renamed.collect(), Dtype::F32);
     let message = refusal(&path);
-    assert!(message.contains("none of its 26 tensors is there") && message.contains("block.0."), "{message}");
+    assert!(message.contains("it has none of the 26 tensors") && message.contains("block.0."), "{message}");
 
     write_changed(&path, |name, values| match name {
         "features.0.bias" => values[3] = f32::NAN,
@@ -152,22 +160,13 @@ fn dense_layers_are_not_looked_at() {
     tensors.insert("classifier.6.bias".into(), (vec![1000], vec![f32::NAN; 1000]));
     tensors.insert("head.fc.bias".into(), (vec![1000], vec![f32::NAN; 1000]));
     write(&path, &tensors, Dtype::F32);
-    let (whole, seeded) = (Weights::read(&path).unwrap(), Weights::read(seeded_weights()).unwrap());
-    assert!(whole.convolutions == seeded.convolutions);
-    assert_eq!(whole.sha256, seeded.sha256, "the digest is that of the convolutions");
-    write_changed(&path, |name, values| {
-        if name == "features.17.bias" {
-            values[0] = 1.0;
-        }
-    });
-    assert_ne!(Weights::read(&path).unwrap().sha256, seeded.sha256);
+    assert!(features(&path).unwrap() == seeded().tensors);
 }
 
 #[test]
 fn half_precision_is_widened() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("half.safetensors");
-    let seeded = Weights::read(seeded_weights()).unwrap();
     let narrowings: [(Dtype, fn(f32) -> f32); 3] = [
         (Dtype::F64, |x| x),
         (Dtype::F16, |x| half::f16::from_f32(x).to_f32()),
@@ -175,43 +174,69 @@ fn half_precision_is_widened() {
     ];
     for (dtype, narrowed) in narrowings {
         write(&path, &seeded_tensors(), dtype);
-        let read = Weights::read(&path).unwrap();
-        for (read, seeded) in read.convolutions.iter().zip(&seeded.convolutions) {
-            assert!(read.weight.iter().zip(&seeded.weight).all(|(&a, &b)| a == narrowed(b)), "{dtype:?}");
+        for (read, seeded) in features(&path).unwrap().iter().zip(&seeded().tensors) {
+            assert!(read.values.iter().zip(&seeded.values).all(|(&a, &b)| a == narrowed(b)), "{dtype:?}");
         }
     }
 }
 
-/// What kind of file it is, is decided by its content, for a file and within a folder.
+/// The kind of a file is decided by its content.
 #[cfg(unix)]
 #[test]
-fn weights_are_found_whatever_they_are_called() {
-    let seeded = Weights::read(seeded_weights()).unwrap();
-    let recipe = Recipe {
-        backbone: "vgg16".into(),
-        weights: "seeded:1".into(),
-        weights_sha256: seeded.sha256.clone(),
-        image_size: 32,
-        preset: "torchvision".into(),
-        preprocessing_version: 1,
-        pool: Pool::None,
-    };
+fn weights_are_read_whatever_the_file_is_called() {
+    let (_dir, file) = published(tiny().features.iter().map(|tensor| (tensor.name, tensor.shape)));
+    let expected = read(&file, tiny(), Part::Features).unwrap();
     for name in ["VGG16.SAFETENSORS", "vgg16.st", "vgg16", "vgg16.pth", &"57b026918159".repeat(4)] {
         let dir = tempfile::tempdir().unwrap();
         // As in the cache of the hub: a link into another folder.
-        std::os::unix::fs::symlink(seeded_weights(), dir.path().join(name)).unwrap();
-        commit::write_bytes(&dir.path().join("README.md"), b"no weights").unwrap();
-        assert!(
-            std::process::Command::new("mkfifo").arg(dir.path().join("a-pipe")).status().unwrap().success()
-        );
-        for path in [dir.path().join(name), dir.path().to_owned()] {
-            let found = Weights::of_recipe(&path, &recipe).unwrap();
-            assert!(found.convolutions == seeded.convolutions, "{}", path.display());
-        }
-        let other = Recipe { weights_sha256: "ab".repeat(32), ..recipe.clone() };
-        let message = format!("{:#}", Weights::of_recipe(&dir.path().join(name), &other).unwrap_err());
-        assert!(message.contains("is not the weights file of the features"), "{message}");
-        let message = format!("{:#}", Weights::of_recipe(dir.path(), &other).unwrap_err());
-        assert!(message.contains("holds no weights with the sha256 abab"), "{message}");
+        std::os::unix::fs::symlink(&file, dir.path().join(name)).unwrap();
+        assert_eq!(read(&dir.path().join(name), tiny(), Part::Features).unwrap(), expected, "{name}");
     }
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("a-pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert!(format!("{:#}", read(&pipe, tiny(), Part::Features).unwrap_err()).contains("a pipe"));
+}
+
+/// A file with tensors of these names and shapes, whose values are numbered on from tensor to tensor.
+fn published<'a>(tensors: impl Iterator<Item = (&'a str, &'a [usize])>) -> (TempDir, PathBuf) {
+    let mut next = 0.0;
+    let mut values = |n: usize| -> Vec<f32> {
+        (0..n)
+            .map(|_| {
+                next += 1.0;
+                next
+            })
+            .collect()
+    };
+    let tensors: Tensors = tensors
+        .map(|(name, shape)| (name.to_owned(), (shape.to_vec(), values(shape.iter().product()))))
+        .collect();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("published.safetensors");
+    write(&path, &tensors, Dtype::F32);
+    (dir, path)
+}
+
+#[test]
+fn a_classifier_is_read_under_the_names_and_in_the_shapes_of_timm_too() {
+    let torchvision = |tensor: &'static Tensor| (tensor.name, tensor.shape);
+    let timm = |tensor: &'static Tensor| tensor.timm.unwrap();
+    let (_dir, theirs) = published(tiny().classifier.iter().map(torchvision));
+    let (_other, timms) = published(tiny().classifier.iter().map(timm));
+    assert_ne!(fs::read(&theirs).unwrap(), fs::read(&timms).unwrap());
+    let expected = read(&theirs, tiny(), Part::Classifier).unwrap();
+    assert_eq!(expected[0].shape, tiny().classifier[0].shape);
+    assert_eq!(read(&timms, tiny(), Part::Classifier).unwrap(), expected);
+
+    let (_dir, none) = published(tiny().features.iter().map(torchvision));
+    let message = format!("{:#}", read(&none, tiny(), Part::Classifier).unwrap_err());
+    assert!(
+        message.contains("has none of the 2 tensors, such as classifier.0.weight or head.fc.weight"),
+        "{message}"
+    );
+    let (_dir, broken) = published([("classifier.0.weight", &[5, 4][..])].into_iter());
+    let message = format!("{:#}", read(&broken, tiny(), Part::Classifier).unwrap_err());
+    assert!(message.contains("classifier.0.weight has shape [5, 4], expected [20, 20]\n"), "{message}");
+    assert!(message.contains("classifier.0.bias is missing"), "{message}");
 }

@@ -3,11 +3,27 @@
 use std::fs::OpenOptions;
 use std::io::{Seek, Write};
 
+use data::backbone::HubFile;
 use data::commit;
 
 use super::*;
+use crate::tests::eighths as eighths_of;
 
-const LAYERS: [Layer; 1] = [Layer { position: 0, n_in: 3, n_out: 4, pooled: false }];
+static ONE_LAYER: Backbone = backbone(&[
+    data::backbone::Tensor::new("features.0.weight", &[4, 3, 3, 3]),
+    data::backbone::Tensor::new("features.0.bias", &[4]),
+]);
+
+const fn backbone(features: &'static [data::backbone::Tensor]) -> Backbone {
+    let hub = HubFile { repository: "", revision: "", file: "", sha256: "", tensor_bytes: 0, licence: "" };
+    let presets = &["torchvision"];
+    Backbone { name: "one", hub, features, classifier: &[], n_channels: 4, stride: 1, image_size: 1, presets }
+}
+
+fn features(path: &Path) -> anyhow::Result<Vec<TensorValues>> {
+    read(path, &ONE_LAYER, Part::Features)
+}
+
 const FILES: [(&str, &[u8]); 3] = [
     ("zip.pth", include_bytes!("zip.pth")),
     ("zip-parameters.pth", include_bytes!("zip-parameters.pth")),
@@ -20,18 +36,15 @@ fn eighths(n: usize) -> Vec<f32> {
 }
 
 #[test]
-fn state_dicts_of_all_formats_are_converted() {
+fn state_dicts_of_all_formats_are_read() {
     let dir = tempfile::tempdir().unwrap();
     for (name, bytes) in FILES {
         let path = dir.path().join(name);
         commit::write_bytes(&path, bytes).unwrap();
         assert!(is_pth(&path), "{name}");
-        let slim = convert(&path, &dir.path().join("weights"), &LAYERS).unwrap();
-        assert_eq!(slim.file_stem().unwrap().to_str().unwrap(), name.replace(".pth", "-convolutions"));
-        let weights = Weights::read_layers(&slim, &LAYERS).unwrap();
-        assert_eq!(weights.convolutions[0].weight, eighths(4 * 3 * 9), "{name}");
-        assert_eq!(weights.convolutions[0].bias, eighths(4), "{name}");
-        assert_eq!(Weights::read_layers(&path, &LAYERS).unwrap().sha256, weights.sha256, "read where it is");
+        let expected: Vec<TensorValues> = ONE_LAYER.features.iter().map(eighths_of).collect();
+        assert_eq!(features(&path).unwrap(), expected, "{name}");
+        assert_eq!(crate::published::read(&path, &ONE_LAYER, Part::Features).unwrap(), expected, "{name}");
     }
 }
 
@@ -43,17 +56,20 @@ fn tensors_of_before_pytorch_0_4_are_built_too() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("old.pth");
     commit::write_bytes(&path, &[&legacy[..at], then, &legacy[at + now.len()..]].concat()).unwrap();
-    assert_eq!(read(&path, &LAYERS).unwrap().convolutions[0].bias, eighths(4));
+    assert_eq!(features(&path).unwrap()[1].values, eighths(4));
 }
 
 #[test]
 fn what_lacks_the_convolutions_is_refused_with_the_list() {
     let dir = tempfile::tempdir().unwrap();
-    let other = [Layer { position: 0, n_in: 3, n_out: 5, pooled: false }, Layer { position: 2, ..LAYERS[0] }];
+    static OTHER: Backbone = backbone(&[
+        data::backbone::Tensor::new("features.0.weight", &[5, 3, 3, 3]),
+        data::backbone::Tensor::new("features.2.bias", &[4]),
+    ]);
     for (name, bytes) in FILES {
         let path = dir.path().join(name);
         commit::write_bytes(&path, bytes).unwrap();
-        let message = format!("{:#}", read(&path, &other).unwrap_err());
+        let message = format!("{:#}", read(&path, &OTHER, Part::Features).unwrap_err());
         assert!(
             message.contains("features.0.weight has shape [4, 3, 3, 3], expected [5, 3, 3, 3]"),
             "{message}"
@@ -72,7 +88,7 @@ fn damage_is_an_error_wherever_it_is() {
         let file = OpenOptions::new().write(true).open(&path).unwrap();
         for n in (0..bytes.len()).rev() {
             file.set_len(n as u64).unwrap();
-            assert!(read(&path, &LAYERS).is_err(), "{name} cut to {n} bytes");
+            assert!(features(&path).is_err(), "{name} cut to {n} bytes");
         }
     }
 }
@@ -92,25 +108,10 @@ fn no_flipped_byte_is_a_panic() {
             file.rewind().unwrap();
             file.write_all(&damaged).unwrap();
             // A flipped value is another value; a flipped opcode may be anything but a crash.
-            n_refused += usize::from(read(&path, &LAYERS).is_err());
+            n_refused += usize::from(features(&path).is_err());
         }
     }
     assert!(n_refused > 100, "{n_refused}");
-}
-
-#[test]
-fn a_damaged_result_of_an_earlier_run_is_made_anew() {
-    let dir = tempfile::tempdir().unwrap();
-    let (name, bytes) = FILES[0];
-    let path = dir.path().join(name);
-    commit::write_bytes(&path, bytes).unwrap();
-    let slim = convert(&path, dir.path(), &LAYERS).unwrap();
-    let right = std::fs::read(&slim).unwrap();
-    let mut damaged = right.clone();
-    *damaged.last_mut().unwrap() ^= 1;
-    commit::write_bytes(&slim, &damaged).unwrap();
-    convert(&path, dir.path(), &LAYERS).unwrap();
-    assert!(std::fs::read(&slim).unwrap() == right);
 }
 
 /// A file of the older format with this pickle for the state dict, and these storages of f32.
@@ -166,7 +167,7 @@ fn refusal_of(bytes: &[u8]) -> String {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("it.pth");
     commit::write_bytes(&path, bytes).unwrap();
-    format!("{:#}", read(&path, &LAYERS).unwrap_err())
+    format!("{:#}", features(&path).unwrap_err())
 }
 
 #[test]
@@ -193,10 +194,9 @@ fn prefixes_nesting_and_strides_have_one_meaning() {
         dict(&[("checkpoint", dict(&[("model", network("backbone.vgg."))]))]),
     ] {
         commit::write_bytes(&path, &legacy_of(&pickle, &storages)).unwrap();
-        let weights = read(&path, &LAYERS).unwrap();
-        let [convolution] = &weights.convolutions[..] else { panic!() };
-        assert_eq!(convolution.bias, [0.0, 1.0, 2.0, 3.0]);
-        for (i, &value) in convolution.weight.iter().enumerate() {
+        let [weight, bias] = &features(&path).unwrap()[..] else { panic!() };
+        assert_eq!(bias.values, [0.0, 1.0, 2.0, 3.0]);
+        for (i, &value) in weight.values.iter().enumerate() {
             let (out, channel, pixel) = (i / 27, i / 9 % 3, i % 9);
             assert_eq!(value, (27 * out + 3 * pixel + channel) as f32 / 8.0, "{i}");
         }
@@ -249,7 +249,7 @@ fn a_pickle_that_is_deep_or_doubles_itself_costs_its_own_length() {
 fn what_is_no_state_dict_gets_advice_that_names_the_file() {
     let message = refusal_of(&legacy_of(b"cmodels\nVgg\n)R", &[]));
     assert!(
-        message.contains("such as a whole model") && message.contains("it.pth' vgg16.safetensors"),
+        message.contains("such as a whole model") && message.contains("it.pth' converted.safetensors"),
         "{message}"
     );
 }
@@ -261,8 +261,8 @@ fn checkpoints_of_pytorch_are_read() {
     let path = dir.path().join("it.pth");
     for bytes in [include_bytes!("zip-nested.pth").as_slice(), include_bytes!("legacy-nested.pth")] {
         commit::write_bytes(&path, bytes).unwrap();
-        let weights = read(&path, &LAYERS).unwrap();
-        assert_eq!(weights.convolutions[0].weight, eighths(4 * 3 * 9), "eighths below 16 are exact in bf16");
-        assert_eq!(weights.convolutions[0].bias, eighths(4));
+        let tensors = features(&path).unwrap();
+        assert_eq!(tensors[0].values, eighths(4 * 3 * 9), "eighths below 16 are exact in bf16");
+        assert_eq!(tensors[1].values, eighths(4));
     }
 }

@@ -9,29 +9,31 @@ use anyhow::Context;
 use data::regular;
 use data::stage::usage;
 
-/// What they say.
-#[derive(Clone)]
+/// The values of these variables.
+#[derive(Debug, Clone)]
 pub(super) struct Environment {
     /// `HF_ENDPOINT`, without a slash at its end.
     pub(super) endpoint: String,
     /// The cache that all programs share.
     pub(super) cache: PathBuf,
-    /// Who is asking.
+    /// The token of the user.
     pub(super) token: Option<String>,
-    /// `HF_HUB_OFFLINE`: touch no network.
+    /// `HF_HUB_OFFLINE`: whether to make no request.
     pub(super) offline: bool,
-    /// Not `HF_HUB_DISABLE_PROGRESS_BARS`.
+    /// Whether to show progress bars: `HF_HUB_DISABLE_PROGRESS_BARS` is not set.
     pub(super) bars: bool,
 }
 
 impl Environment {
+    /// Reads the variables of this process.
+    ///
     /// # Errors
     /// A usage error for an endpoint or a token that cannot be one.
     pub(super) fn read() -> anyhow::Result<Self> {
         Self::from(|name| env::var_os(name).filter(|value| !value.is_empty()))
     }
 
-    /// [`Environment::read`] of variables that `get` knows.
+    /// Does the same as [`Environment::read`] with variables that `get` knows.
     pub(super) fn from(get: impl Fn(&str) -> Option<OsString>) -> anyhow::Result<Self> {
         let text = |name: &str| get(name).map(|value| value.to_string_lossy().trim().to_owned());
         let path = |name: &str| get(name).map(|value| from_home(PathBuf::from(value)));
@@ -73,7 +75,7 @@ impl Environment {
     }
 }
 
-/// `~/x` in the home directory, as Python's programs take it.
+/// Expands `~/x`, as Python's programs do.
 fn from_home(path: PathBuf) -> PathBuf {
     match (path.strip_prefix("~"), env::home_dir()) {
         (Ok(rest), Some(home)) => home.join(rest),

@@ -1,23 +1,23 @@
-//! One file on a server of which only parts are read, with everything that can go wrong on the way.
+//! One file on a server of which only parts are read, and everything that can go wrong on the way.
 //!
 //! Every request asks the endpoint anew and follows its redirects here: the digest and the commit come with
-//! the redirect, and the token must not go to the host that it names.
+//! the redirect, and the token must not go to the host that the redirect names.
 
 use std::ops::Range;
 
 use anyhow::Context;
+use data::backbone::HubFile;
 use data::stage::Exit;
 use fetch::http::Uri;
 use fetch::{Agent, Answer, Failure, RetryPolicy, Tries, parse_content_range};
 
-use super::Pin;
 use super::environment::Environment;
 
 const MAX_REDIRECTS: usize = 5;
 
 /// A pinned file at an endpoint.
 pub(super) struct Remote<'a> {
-    pin: &'a Pin,
+    pin: &'a HubFile,
     policy: &'a RetryPolicy,
     agent: Agent,
     url: String,
@@ -26,29 +26,42 @@ pub(super) struct Remote<'a> {
     size: Option<u64>,
     /// What the server that sends the bytes calls them.
     etag: Option<String>,
+    /// Whether an answer came from another host than the endpoint.
+    is_elsewhere: bool,
 }
 
 impl<'a> Remote<'a> {
-    /// The file of `pin`; nothing is asked yet.
-    pub(super) fn new(pin: &'a Pin, environment: &'a Environment, policy: &'a RetryPolicy) -> Self {
+    /// The file `pin` at the address `url`; nothing is asked yet.
+    pub(super) fn new(
+        pin: &'a HubFile,
+        url: String,
+        environment: &'a Environment,
+        policy: &'a RetryPolicy,
+    ) -> Self {
         Self {
             pin,
             policy,
             // Redirects are followed here, see above.
             agent: policy.agent(&environment.endpoint, 0),
-            url: pin.url(&environment.endpoint),
+            url,
             token: environment.token.as_deref(),
             size: None,
             etag: None,
+            is_elsewhere: false,
         }
     }
 
-    /// Where it is asked for.
-    pub(super) fn url(&self) -> String {
-        self.url.clone()
+    /// The address at the endpoint.
+    pub(super) fn url(&self) -> &str {
+        &self.url
     }
 
-    /// Bytes of the whole file.
+    /// Whether the endpoint redirected to another host.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.is_elsewhere
+    }
+
+    /// Gives the number of bytes of the whole file.
     ///
     /// # Errors
     /// If nothing has been read yet.
@@ -78,7 +91,7 @@ impl<'a> Remote<'a> {
         Ok(())
     }
 
-    /// One request for what is left, as far as it goes.
+    /// Asks once for what is left, and reads as far as it goes.
     fn read_once(
         &mut self,
         position: &mut u64,
@@ -103,7 +116,7 @@ impl<'a> Remote<'a> {
         Ok(())
     }
 
-    /// An answer with content, at the end of all redirects.
+    /// Follows all redirects to an answer with content.
     fn get(&mut self, range: Range<u64>, tries: &mut Tries<'_>) -> Result<Answer, Failure> {
         let mut url = self.url.clone();
         let mut pinned = false;
@@ -119,6 +132,7 @@ impl<'a> Remote<'a> {
                 200 | 206 => {
                     answer.ensure_plain(shown(&url))?;
                     self.check_etag(&answer, pinned)?;
+                    self.is_elsewhere |= origin(&url) != origin(&self.url);
                     return Ok(answer);
                 }
                 _ => return Err(self.refusal(&answer, &url)),
@@ -127,7 +141,7 @@ impl<'a> Remote<'a> {
         Err(Failure::Final(anyhow::anyhow!("{} redirects more than {MAX_REDIRECTS} times", self.url)))
     }
 
-    /// Whether the answer says that it is about the pinned content.
+    /// Checks that the answer is about the pinned commit; `true` if it also says that it is about the pinned content.
     fn check_commit(&self, answer: &Answer) -> anyhow::Result<bool> {
         if let Some(commit) = answer.header("x-repo-commit") {
             anyhow::ensure!(
@@ -142,7 +156,7 @@ impl<'a> Remote<'a> {
         Ok(true)
     }
 
-    /// An answer with content must be the pinned content, and the same for all requests.
+    /// Checks that an answer with content has the pinned content, and the same as the answers before.
     fn check_etag(&mut self, answer: &Answer, pinned: bool) -> anyhow::Result<()> {
         let etag = answer.header("etag").map(bare);
         if !pinned {
@@ -171,7 +185,7 @@ impl<'a> Remote<'a> {
         Ok(())
     }
 
-    /// How many bytes of the body come before `start`.
+    /// Gives the number of bytes of the body that come before `start`.
     fn check_content(&mut self, answer: &Answer, start: u64) -> Result<u64, Failure> {
         let (size, to_skip) = if answer.status.as_u16() == 206 {
             let range = answer.header("content-range");
@@ -224,25 +238,26 @@ impl<'a> Remote<'a> {
     }
 }
 
-/// An ETag without its quotation marks.
+/// Gives an ETag without its quotation marks.
 fn bare(etag: &str) -> &str {
     etag.trim().trim_start_matches("W/").trim_matches('"')
 }
 
-/// Scheme, host and port.
+/// Gives scheme, host and port.
 fn origin(url: &str) -> Option<(String, String)> {
     let uri: Uri = url.parse().ok()?;
     Some((uri.scheme_str()?.to_owned(), uri.authority()?.as_str().to_ascii_lowercase()))
 }
 
-/// `url` without its query: a redirect's is a signature of a thousand letters.
+/// Gives `url` without its query: that of a redirect is a signature of a thousand letters.
 fn shown(url: &str) -> &str {
     url.split('?').next().unwrap_or(url)
 }
 
-/// Where the answer of `url` sends us.
+/// Gives the address that the answer of `url` redirects to.
 pub(super) fn redirected(url: &str, location: Option<&str>) -> anyhow::Result<String> {
-    let location = location.with_context(|| format!("{} redirects to nowhere", shown(url)))?;
+    let location =
+        location.with_context(|| format!("{} redirects to nowhere: there is no Location", shown(url)))?;
     let (scheme, host) = origin(url).with_context(|| format!("{url} is no address"))?;
     let next = if location.starts_with("http://") || location.starts_with("https://") {
         location.to_owned()

@@ -1,4 +1,4 @@
-//! What has been fetched of a file so far: pieces on disk, so that whoever is interrupted goes on there.
+//! The pieces of a file that have been fetched so far, on disk, so that the next run goes on after an interruption.
 
 use std::fs;
 use std::io::Write;
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 const DIGEST_BYTES: usize = 32;
 
-/// A directory of pieces. Each is a file of its own, called by its range, its digest before its bytes.
+/// A directory of pieces. Each is a file of its own, named by its range, with its digest before its bytes.
 pub(super) struct Parts {
     pub(super) dir: PathBuf,
 }
@@ -21,7 +21,7 @@ impl Parts {
         self.dir.join(format!("{}-{}", piece.start, piece.end))
     }
 
-    /// The bytes of `piece`, if they stand there undamaged.
+    /// Reads `piece`; `None` if it is not there or damaged.
     pub(super) fn load(&self, piece: &Range<u64>) -> Option<Vec<u8>> {
         let n_bytes = piece.end - piece.start + DIGEST_BYTES as u64;
         let stored = regular::read(&self.path(piece), n_bytes).ok()?;
@@ -30,6 +30,8 @@ impl Parts {
         whole.then(|| bytes.to_vec())
     }
 
+    /// Writes `piece`.
+    ///
     /// # Errors
     /// If it cannot be written.
     pub(super) fn store(&self, piece: &Range<u64>, bytes: &[u8]) -> anyhow::Result<()> {
@@ -39,7 +41,7 @@ impl Parts {
         })
     }
 
-    /// The bytes of `ranges`, one after the other; all pieces must have been stored.
+    /// Gives the bytes of `pieces` to `sink`, one piece after the other; all must have been stored.
     ///
     /// # Errors
     /// If one is missing, or what `sink` says.
@@ -55,8 +57,10 @@ impl Parts {
         Ok(())
     }
 
+    /// Removes the directory with all pieces.
+    ///
     /// # Errors
-    /// If the directory cannot be removed.
+    /// If it cannot be removed.
     pub(super) fn remove(&self) -> anyhow::Result<()> {
         if !self.dir.exists() {
             return Ok(());
@@ -65,13 +69,13 @@ impl Parts {
     }
 }
 
-/// `range` in pieces of `n_bytes`, the last one shorter.
+/// Cuts `range` into pieces of `n_bytes`, the last one shorter.
 pub(super) fn pieces(range: &Range<u64>, n_bytes: u64) -> impl Iterator<Item = Range<u64>> {
     let end = range.end;
     (range.start..end).step_by(n_bytes as usize).map(move |start| start..(start + n_bytes).min(end))
 }
 
-/// `ranges` in order, with those that touch made one.
+/// Sorts `ranges` and joins those that touch.
 pub(super) fn merged(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     ranges.sort_by_key(|range| range.start);
     let mut merged: Vec<Range<u64>> = Vec::new();

@@ -1,15 +1,15 @@
-//! Threads that walk through the same stages together, sharing out the tasks of each.
+//! Threads that go through the same stages together and share the tasks of each stage.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// How often a waiting thread looks before it sleeps: some 50 microseconds, longer than most waits between
+/// How often a waiting thread checks before it sleeps: some 50 microseconds, longer than most waits between
 /// layers and shorter than a scheduler's slice.
 const SPINS: usize = 2000;
 
-/// The meeting point of `n_threads` threads.
+/// A group of `n_threads` threads: a counter of the tasks of the current stage, and a barrier at its end.
 #[derive(Debug)]
-pub(super) struct Team {
+pub(super) struct ThreadGroup {
     n_threads: usize,
     next_task: AtomicUsize,
     n_arrived: AtomicUsize,
@@ -19,7 +19,7 @@ pub(super) struct Team {
     wake: Condvar,
 }
 
-impl Team {
+impl ThreadGroup {
     pub(super) fn new(n_threads: usize) -> Self {
         Self {
             n_threads,
@@ -32,28 +32,28 @@ impl Team {
         }
     }
 
-    /// Runs `work(thread)` on all threads of a new team, the caller's being number 0. A panic in one reaches
+    /// Runs `work(thread)` on all threads of a new group, the caller's being number 0. A panic in one reaches
     /// the caller.
     pub(super) fn run(n_threads: usize, work: impl Fn(&Self, usize) + Sync) {
-        let team = Self::new(n_threads);
-        let member = |thread: usize| {
-            let alarm = Alarm(&team);
-            work(&team, thread);
-            std::mem::forget(alarm);
+        let group = Self::new(n_threads);
+        let worker = |thread: usize| {
+            let guard = FailureGuard(&group);
+            work(&group, thread);
+            std::mem::forget(guard);
         };
         std::thread::scope(|scope| {
             // If the system refuses a thread, those before it are already waiting for it.
-            let alarm = Alarm(&team);
+            let guard = FailureGuard(&group);
             for thread in 1..n_threads {
-                let member = &member;
-                scope.spawn(move || member(thread));
+                let worker = &worker;
+                scope.spawn(move || worker(thread));
             }
-            std::mem::forget(alarm);
-            member(0);
+            std::mem::forget(guard);
+            worker(0);
         });
     }
 
-    /// Threads in the team.
+    /// The number of threads in the group.
     pub(super) fn n_threads(&self) -> usize {
         self.n_threads
     }
@@ -65,10 +65,11 @@ impl Team {
         (task < n_tasks).then_some(task)
     }
 
-    /// Waits for all: what was written in this stage is visible to all in the next, whose tasks start at 0.
+    /// Waits for all threads: what was written in this stage is visible to all of them in the next, whose tasks start
+    /// at 0.
     ///
     /// # Panics
-    /// If another thread of the team panicked.
+    /// If another thread of the group panicked.
     pub(super) fn end_stage(&self) {
         let stage = self.stage.load(Ordering::Relaxed);
         if self.n_arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.n_threads {
@@ -93,17 +94,17 @@ impl Team {
         assert!(!self.failed.load(Ordering::Acquire), "another thread of the convolution panicked");
     }
 
-    /// Taking the lock first: a thread that has looked, and not yet slept, holds it.
+    /// Wakes all waiting threads. It takes the lock first: a thread that has checked, and does not sleep yet, holds it.
     fn wake_all(&self) {
         drop(self.sleepers.lock().unwrap_or_else(PoisonError::into_inner));
         self.wake.notify_all();
     }
 }
 
-/// Dropped only by a panic: the others must not wait for a thread that will never come.
-struct Alarm<'a>(&'a Team);
+/// Dropped only by a panic: tells the other threads not to wait for this one.
+struct FailureGuard<'a>(&'a ThreadGroup);
 
-impl Drop for Alarm<'_> {
+impl Drop for FailureGuard<'_> {
     fn drop(&mut self) {
         self.0.failed.store(true, Ordering::Release);
         self.0.wake_all();

@@ -8,8 +8,8 @@ use super::kernels::Kernels;
 use super::layer::Winograd;
 use super::map::Map;
 use super::memory::Buffer;
-use super::schedule::{Bench, CHUNK, Desk, Pass, Schedule};
-use super::team::Team;
+use super::schedule::{BlockBuffers, CHUNK, Pass, Schedule, Scratch};
+use super::threads::ThreadGroup;
 
 /// Sides of pictures must be multiples of this.
 pub(crate) const STRIDE: usize = 32;
@@ -34,7 +34,7 @@ pub(crate) struct PackedVgg {
     n_first: usize,
     layers: Vec<Winograd>,
     /// Kept from call to call: to make and zero it takes longer than a layer.
-    workshops: Mutex<Vec<Workshop>>,
+    kept_buffers: Mutex<Vec<Buffers>>,
 }
 
 /// Why a stack of layers or a batch cannot be computed here.
@@ -49,34 +49,37 @@ impl std::fmt::Display for Unsupported {
 
 impl std::error::Error for Unsupported {}
 
-/// Everything that is written during a pass.
+/// Everything that is written during a call.
 #[derive(Debug)]
-struct Workshop {
+struct Buffers {
     side: usize,
     groups: Groups,
     /// Output of each layer, the first included.
     maps: Vec<(Map, Buffer)>,
-    shared: Bench,
-    desks: Vec<Desk>,
+    /// For blocks that all threads compute together.
+    shared: BlockBuffers,
+    /// One for each thread.
+    scratch: Vec<Scratch>,
 }
 
-/// The first thread's watch: since all end a stage together, its times are the team's.
-struct Clock(Mutex<(Instant, Vec<Duration>)>);
+/// How long each layer took, measured on the first thread: since all threads end a stage together, its times are
+/// those of the group.
+struct LayerTimes(Mutex<(Instant, Vec<Duration>)>);
 
-impl Clock {
+impl LayerTimes {
     fn new(n_layers: usize) -> Self {
         Self(Mutex::new((Instant::now(), vec![Duration::ZERO; n_layers])))
     }
 
-    /// The time since the last lap was `layer`'s.
-    fn lap(&self, layer: usize) {
-        let mut clock = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (now, last) = (Instant::now(), clock.0);
-        clock.1[layer] += now - last;
-        clock.0 = now;
+    /// Adds the time since the last call to that of `layer`.
+    fn add_to(&self, layer: usize) {
+        let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (now, last) = (Instant::now(), times.0);
+        times.1[layer] += now - last;
+        times.0 = now;
     }
 
-    fn times(self) -> Vec<Duration> {
+    fn into_inner(self) -> Vec<Duration> {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner).1
     }
 }
@@ -134,11 +137,11 @@ impl PackedVgg {
                     Winograd::new(weight, bias, *pooled, kernels.operands, n_threads.max(1))
                 })
                 .collect(),
-            workshops: Mutex::new(Vec::new()),
+            kept_buffers: Mutex::new(Vec::new()),
         })
     }
 
-    /// xs (batch, 3, side, side) -> (batch, channels, side', side'), halved by each pooling. The bits of a
+    /// Computes xs (batch, 3, side, side) -> (batch, channels, side', side'), halved by each pooling. The bits of a
     /// picture's map depend on the picture, the weights and the kernels alone.
     ///
     /// # Errors
@@ -153,7 +156,7 @@ impl PackedVgg {
         self.forward_timed(xs, batch, side, n_threads).map(|(maps, _)| maps)
     }
 
-    /// [`PackedVgg::forward`], and how long each layer took.
+    /// Does the same as [`PackedVgg::forward`], and measures how long each layer took.
     ///
     /// # Errors
     /// As [`PackedVgg::forward`].
@@ -164,7 +167,7 @@ impl PackedVgg {
         side: usize,
         n_threads: usize,
     ) -> Result<(Vec<f32>, Vec<Duration>), Unsupported> {
-        let clock = Clock::new(self.layers.len() + 1);
+        let times = LayerTimes::new(self.layers.len() + 1);
         if side == 0 || !side.is_multiple_of(STRIDE) || xs.len() != batch * COLOURS * side * side {
             return Err(Unsupported(format!(
                 "{} values, expected {batch} x {COLOURS} x {side} x {side} with a side that is a multiple of \
@@ -173,90 +176,27 @@ impl PackedVgg {
             )));
         }
         if batch == 0 {
-            return Ok((Vec::new(), clock.times()));
+            return Ok((Vec::new(), times.into_inner()));
         }
         let n_threads = n_threads.max(1);
         let maps = self.maps(side);
         let groups = self.groups(&maps, batch);
-        let workshop = self.workshop(side, &maps, groups, n_threads);
+        let buffers = self.buffers(side, &maps, groups, n_threads);
         let last = maps[maps.len() - 1];
         let features = Buffer::zeroed(batch * last.channels * last.side * last.side);
-        Team::run(n_threads, |team, thread| {
-            let clock = (thread == 0).then_some(&clock);
-            self.work(&workshop, groups, team, &workshop.desks[thread], xs, batch, &features, clock);
-        });
-        self.workshops.lock().unwrap_or_else(PoisonError::into_inner).push(workshop);
+        let call = Call { stack: self, buffers: &buffers, xs, batch, features: &features, times: &times };
+        ThreadGroup::run(n_threads, |threads, thread| call.run(threads, thread));
+        self.kept_buffers.lock().unwrap_or_else(PoisonError::into_inner).push(buffers);
         // SAFETY: all threads are done, the buffer is this long and every float was written.
         let maps = unsafe { std::slice::from_raw_parts(features.at(0, features.len()), features.len()) };
-        Ok((maps.to_vec(), clock.times()))
-    }
-
-    /// One thread's way through all groups and layers.
-    #[expect(clippy::too_many_arguments, reason = "what the threads share, once")]
-    fn work(
-        &self,
-        workshop: &Workshop,
-        groups: Groups,
-        team: &Team,
-        desk: &Desk,
-        xs: &[f32],
-        batch: usize,
-        features: &Buffer,
-        clock: Option<&Clock>,
-    ) {
-        let lap = |layer: usize| {
-            if let Some(clock) = clock {
-                clock.lap(layer);
-            }
-        };
-        let n_early = self.n_early();
-        let maps = &workshop.maps;
-        let pass = |layer: usize, n_pictures: usize| Pass {
-            kernels: self.kernels,
-            team,
-            n_pictures,
-            from: &maps[layer.saturating_sub(1)].1,
-            from_map: maps[layer.saturating_sub(1)].0,
-            from_picture: 0,
-            to: &maps[layer].1,
-            to_map: maps[layer].0,
-            to_picture: 0,
-        };
-        for late in (0..batch).step_by(groups.late) {
-            let n_late = groups.late.min(batch - late);
-            for early in (0..n_late).step_by(groups.early) {
-                let n = groups.early.min(n_late - early);
-                self.first.run(&Pass { from_picture: late + early, ..pass(0, n) }, xs, desk);
-                lap(0);
-                for layer in 1..n_early {
-                    let to_picture = if layer + 1 == n_early { early } else { 0 };
-                    let pass = Pass { to_picture, ..pass(layer, n) };
-                    self.run(layer, &pass, workshop, desk);
-                    lap(layer);
-                }
-            }
-            for layer in n_early..maps.len() {
-                self.run(layer, &pass(layer, n_late), workshop, desk);
-                lap(layer);
-            }
-            let (map, buffer) = &maps[maps.len() - 1];
-            while let Some(picture) = team.claim(n_late) {
-                unpack(map, buffer, picture, features, late + picture);
-            }
-            team.end_stage();
-        }
-    }
-
-    fn run(&self, layer: usize, pass: &Pass, workshop: &Workshop, desk: &Desk) {
-        let schedule = self.schedule(&pass.from_map, pass.n_pictures);
-        self.layers[layer - 1].run(pass, &schedule, &workshop.shared, desk);
+        Ok((maps.to_vec(), times.into_inner()))
     }
 
     fn schedule(&self, from: &Map, n_pictures: usize) -> Schedule {
         Schedule::new(from.channels, n_pictures * from.n_tiles(), self.kernels)
     }
 
-    /// Layers before the maps are small, the first included; at least two.
+    /// The number of layers before the maps are small, the first included; at least two.
     fn n_early(&self) -> usize {
         let mut halvings = 0;
         for (i, layer) in self.layers.iter().enumerate() {
@@ -268,7 +208,7 @@ impl PackedVgg {
         self.layers.len() + 1
     }
 
-    /// The output of each layer.
+    /// The shape of each layer's output.
     fn maps(&self, side: usize) -> Vec<Map> {
         let mut maps = vec![Map { channels: self.n_first, side }];
         let mut side = side;
@@ -279,7 +219,7 @@ impl PackedVgg {
         maps
     }
 
-    /// Equal groups that have tiles enough to fill the panels and to be worth reading the weights.
+    /// Divides a batch into equal groups with enough tiles to fill the panels and to be worth reading the weights.
     fn groups(&self, maps: &[Map], batch: usize) -> Groups {
         let equal = |n: usize, tiles: usize, wanted: usize| {
             let n_groups = (n * tiles).div_ceil(wanted.max(tiles) * 8 / 7);
@@ -290,11 +230,11 @@ impl PackedVgg {
         Groups { early: equal(late, maps[n_early - 2].n_tiles(), EARLY_TILES), late }
     }
 
-    /// One that was left by an earlier call and fits, or a new one.
-    fn workshop(&self, side: usize, maps: &[Map], groups: Groups, n_threads: usize) -> Workshop {
-        let mut kept = self.workshops.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Takes buffers that an earlier call left and that fit, or makes new ones.
+    fn buffers(&self, side: usize, maps: &[Map], groups: Groups, n_threads: usize) -> Buffers {
+        let mut kept = self.kept_buffers.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(old) = kept.pop() {
-            if old.side == side && old.groups == groups && old.desks.len() >= n_threads {
+            if old.side == side && old.groups == groups && old.scratch.len() >= n_threads {
                 return old;
             }
         }
@@ -318,24 +258,95 @@ impl PackedVgg {
             let n_pictures = if i + 1 < n_early { groups.early } else { groups.late };
             (*map, Buffer::zeroed(n_pictures * map.len()))
         };
-        let bench = |(v, m)| Bench { v: Buffer::zeroed(v), m: Buffer::zeroed(m) };
-        Workshop {
+        let block = |(v, m)| BlockBuffers { v: Buffer::zeroed(v), m: Buffer::zeroed(m) };
+        Buffers {
             side,
             groups,
             maps: maps.iter().enumerate().map(buffer).collect(),
-            shared: bench(shared),
-            desks: (0..n_threads)
-                .map(|_| Desk {
-                    bench: bench(private),
+            shared: block(shared),
+            scratch: (0..n_threads)
+                .map(|_| Scratch {
+                    block: block(private),
                     split: Buffer::zeroed(split),
-                    rows: Buffer::zeroed(First::desk_len(side)),
+                    rows: Buffer::zeroed(First::scratch_len(side)),
                 })
                 .collect(),
         }
     }
 }
 
-/// Picture `from` of blocked maps to picture `to` of plain ones (channels, side, side).
+/// One call of the stack: what its threads share.
+struct Call<'a> {
+    stack: &'a PackedVgg,
+    buffers: &'a Buffers,
+    /// (batch, 3, side, side)
+    xs: &'a [f32],
+    batch: usize,
+    /// (batch, channels, side', side')
+    features: &'a Buffer,
+    times: &'a LayerTimes,
+}
+
+impl Call<'_> {
+    /// Computes one thread's share of all groups and layers.
+    fn run(&self, threads: &ThreadGroup, thread: usize) {
+        let Buffers { groups, maps, scratch, .. } = self.buffers;
+        let scratch = &scratch[thread];
+        let end_layer = |layer: usize| {
+            if thread == 0 {
+                self.times.add_to(layer);
+            }
+        };
+        let n_early = self.stack.n_early();
+        for late in (0..self.batch).step_by(groups.late) {
+            let n_late = groups.late.min(self.batch - late);
+            for early in (0..n_late).step_by(groups.early) {
+                let n = groups.early.min(n_late - early);
+                let first = Pass { from_picture: late + early, ..self.pass(threads, 0, n) };
+                self.stack.first.run(&first, self.xs, scratch);
+                end_layer(0);
+                for layer in 1..n_early {
+                    let to_picture = if layer + 1 == n_early { early } else { 0 };
+                    self.run_layer(layer, &Pass { to_picture, ..self.pass(threads, layer, n) }, scratch);
+                    end_layer(layer);
+                }
+            }
+            for layer in n_early..maps.len() {
+                self.run_layer(layer, &self.pass(threads, layer, n_late), scratch);
+                end_layer(layer);
+            }
+            let (map, buffer) = &maps[maps.len() - 1];
+            while let Some(picture) = threads.claim(n_late) {
+                unpack(map, buffer, picture, self.features, late + picture);
+            }
+            threads.end_stage();
+        }
+    }
+
+    /// The arguments of `layer` for `n_pictures` pictures, from the first picture of its input to that of its output.
+    fn pass<'b>(&'b self, threads: &'b ThreadGroup, layer: usize, n_pictures: usize) -> Pass<'b> {
+        let (from_map, from) = &self.buffers.maps[layer.saturating_sub(1)];
+        let (to_map, to) = &self.buffers.maps[layer];
+        Pass {
+            kernels: self.stack.kernels,
+            threads,
+            n_pictures,
+            from,
+            from_map: *from_map,
+            from_picture: 0,
+            to,
+            to_map: *to_map,
+            to_picture: 0,
+        }
+    }
+
+    fn run_layer(&self, layer: usize, pass: &Pass, scratch: &Scratch) {
+        let schedule = self.stack.schedule(&pass.from_map, pass.n_pictures);
+        self.stack.layers[layer - 1].run(pass, &schedule, &self.buffers.shared, scratch);
+    }
+}
+
+/// Copies picture `from` of blocked maps to picture `to` of plain ones (channels, side, side).
 fn unpack(map: &Map, blocked: &Buffer, from: usize, plain: &Buffer, to: usize) {
     let area = map.side * map.side;
     let blocked = blocked.at(from * map.len(), map.len());

@@ -1,0 +1,67 @@
+//! The validated configuration.
+
+use std::path::PathBuf;
+
+use data::backbone::Backbone;
+use data::current::Inputs;
+use data::stage::usage;
+use data::weights::Part;
+use serde_json::json;
+
+use crate::args::Args;
+use crate::source::Source;
+
+/// The parameters of a run, each checked.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) backbone: &'static Backbone,
+    pub(crate) from: Source,
+    pub(crate) seed: u64,
+    pub(crate) out: PathBuf,
+    pub(crate) full: bool,
+}
+
+impl Config {
+    /// Checks `args`.
+    ///
+    /// # Errors
+    /// A usage error for a network that is not known, or for a classifier of random weights.
+    pub(crate) fn new(args: &Args) -> anyhow::Result<Self> {
+        let backbone = Backbone::find(&args.backbone).map_err(|e| usage(format!("--backbone: {e}")))?;
+        if args.full && args.from == Source::Seed {
+            return Err(usage("--full: random weights have no classifier; give --from hub or a file"));
+        }
+        let Args { from, out, full, common, .. } = args;
+        Ok(Self { backbone, from: from.clone(), seed: common.seed, out: out.clone(), full: *full })
+    }
+
+    /// The parts of the network to write.
+    pub(crate) fn parts(&self) -> &'static [Part] {
+        if self.full { &[Part::Features, Part::Classifier] } else { &[Part::Features] }
+    }
+
+    /// The names of the files to write.
+    pub(crate) fn file_names(&self) -> Vec<String> {
+        self.parts().iter().map(|part| part.file_name(self.backbone)).collect()
+    }
+
+    /// What the weights depend on.
+    ///
+    /// # Errors
+    /// If the parameters are no JSON.
+    pub(crate) fn inputs(&self) -> anyhow::Result<Inputs> {
+        let hub = &self.backbone.hub;
+        let from = match &self.from {
+            Source::Hub => json!({ "hub": hub.repository, "revision": hub.revision, "sha256": hub.sha256 }),
+            Source::Seed => json!({ "seed": self.seed }),
+            // The file's name becomes the origin of the weights; its content is an input.
+            Source::File(path) => json!({ "file": path.file_name().map(|name| name.to_string_lossy()) }),
+        };
+        let parameters = json!({ "backbone": self.backbone.name, "from": from, "full": self.full });
+        let inputs = Inputs::new(&parameters)?;
+        Ok(match &self.from {
+            Source::File(path) => inputs.file("the file", path),
+            Source::Hub | Source::Seed => inputs,
+        })
+    }
+}

@@ -1,0 +1,220 @@
+//! Weights from the Hugging Face hub.
+//!
+//! With `--full` the crate hf-hub fetches the whole file into the cache that all programs share ([`whole`]), and its
+//! sha256 is checked. Without it only the bytes of the layers that make features are fetched ([`ranges`]): of VGG-16 59
+//! of 553 MB. No digest of the whole file can check a part: the hub's ETag must equal the pinned sha256 with every
+//! answer, and the header must describe exactly the file and the tensors that are expected. The digest of these layers is
+//! recorded in the directory of the weights when they are fetched for the first time, and whatever is fetched later must
+//! have the same. So the first time the server is trusted.
+
+mod environment;
+mod parts;
+mod ranges;
+mod remote;
+#[cfg(test)]
+mod tests;
+mod whole;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use data::backbone::HubFile;
+use data::provenance::{from_hex, sha256_file};
+use data::stage::{CommonArgs, Exit};
+use data::weights::{Origin, Weights};
+use data::{commit, regular};
+use fetch::RetryPolicy;
+use hf_hub::{Cache, CacheRepo, Repo, RepoType};
+
+use crate::config::Config;
+use crate::published;
+use environment::Environment;
+use parts::Parts;
+use remote::Remote;
+
+/// How downloads go.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    environment: Environment,
+    policy: RetryPolicy,
+    /// What is kept of an interrupted download is a multiple of this.
+    piece_bytes: u64,
+}
+
+const POLICY: RetryPolicy = RetryPolicy {
+    stall: Duration::from_secs(15),
+    first_pause: Duration::from_secs(1),
+    n_tries: 5,
+    least_bytes: 64 << 10,
+    least_bytes_per_window: 600 << 10,
+    window: Duration::from_secs(60),
+    longest_pause: Duration::from_secs(60),
+};
+
+impl Settings {
+    /// Takes the endpoint, the cache and the token from the environment.
+    ///
+    /// # Errors
+    /// A usage error for a variable that cannot be used.
+    pub(crate) fn from_environment() -> anyhow::Result<Self> {
+        Ok(Self { environment: Environment::read()?, policy: POLICY, piece_bytes: 8 << 20 })
+    }
+}
+
+/// The weights of one network on the hub.
+pub(crate) struct Hub<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) settings: Settings,
+    pub(crate) common: &'a CommonArgs,
+}
+
+impl Hub<'_> {
+    /// Gives the parts of the configuration, fetched where they are not on this machine.
+    ///
+    /// # Errors
+    /// If they cannot be fetched, with the command to run elsewhere.
+    pub(crate) fn provide(&self) -> anyhow::Result<Vec<Weights>> {
+        let mut whole = self.find_whole()?;
+        if whole.is_none() && self.config.full {
+            whole = Some(self.fetch(|remote| whole::fetch(self, remote))?);
+        }
+        let weights = match &whole {
+            Some(path) => published::read_parts(path, self.config.backbone, self.origin(), self.config.full)?,
+            None => {
+                let features = self.fetch(|remote| ranges::fetch_features(self, remote))?;
+                vec![Weights::of_features(self.config.backbone, self.origin(), features)]
+            }
+        };
+        self.check_record(&weights[0].info.weights_sha256, whole.is_some())?;
+        self.parts().remove()?;
+        Ok(weights)
+    }
+
+    fn pin(&self) -> &'static HubFile {
+        &self.config.backbone.hub
+    }
+
+    fn origin(&self) -> Origin {
+        Origin {
+            origin: self.config.backbone.hub_origin(),
+            revision: Some(self.pin().revision.to_owned()),
+            licence: Some(self.pin().licence.to_owned()),
+            trained: true,
+        }
+    }
+
+    fn repo(&self) -> Repo {
+        let HubFile { repository, revision, .. } = self.pin();
+        Repo::with_revision((*repository).to_owned(), RepoType::Model, (*revision).to_owned())
+    }
+
+    /// The address of the file at `endpoint`.
+    fn url(&self, endpoint: &str) -> String {
+        let repo = self.repo();
+        format!("{endpoint}/{}/resolve/{}/{}", repo.url(), repo.url_revision(), self.pin().file)
+    }
+
+    /// The name of the repository without its owner.
+    fn stem(&self) -> &'static str {
+        let repository = self.pin().repository;
+        repository.rsplit('/').next().unwrap_or(repository)
+    }
+
+    // -----------------------------------------------------------------------------------------------
+    // What is on this machine
+
+    /// Where the digest of the fetched layers is recorded.
+    fn record(&self) -> PathBuf {
+        self.config.out.join(format!("{}-features.sha256", self.stem()))
+    }
+
+    /// The directory for pieces of an unfinished download.
+    fn parts(&self) -> Parts {
+        let name = format!(".{}-{}-features.parts", self.stem(), &self.pin().revision[..8]);
+        Parts { dir: self.config.out.join(name) }
+    }
+
+    /// Refuses layers with another digest than was recorded; records that of the first ones. `verified`: they are from
+    /// the whole file, whose digest is known.
+    fn check_record(&self, weights_sha256: &str, verified: bool) -> anyhow::Result<()> {
+        let record = self.record();
+        let recorded = regular::read_to_string(&record).ok().map(|text| text.trim().to_owned());
+        match recorded.filter(|digest| from_hex(digest).is_ok()) {
+            Some(recorded) if recorded == weights_sha256 => return Ok(()),
+            Some(recorded) if !verified => {
+                self.parts().remove()?;
+                anyhow::bail!(
+                    "the layers that {} sent have the sha256 {weights_sha256}, those of the first time had {recorded} \
+                     ({}); one of the two is wrong: --full fetches the whole file, whose sha256 is known",
+                    self.url(&self.settings.environment.endpoint),
+                    record.display()
+                );
+            }
+            Some(recorded) => tracing::warn!(
+                "the layers that were fetched first, with the sha256 {recorded}, were not those of the file"
+            ),
+            None => {}
+        }
+        commit::write_bytes(&record, format!("{weights_sha256}\n").as_bytes())
+    }
+
+    /// Where somebody without a network puts the whole file.
+    fn placed(&self) -> PathBuf {
+        self.config.out.join(format!("{}.safetensors", self.stem()))
+    }
+
+    /// The repository in the cache.
+    fn cache(&self) -> CacheRepo {
+        Cache::new(self.settings.environment.cache.clone()).repo(self.repo())
+    }
+
+    /// Where the cache has the whole file of the pinned commit. (hf-hub's `get` asks for a branch of that name.)
+    fn cached(&self) -> PathBuf {
+        self.cache().pointer_path(self.pin().revision).join(self.pin().file)
+    }
+
+    /// Finds the whole file on this machine and checks its digest.
+    fn find_whole(&self) -> anyhow::Result<Option<PathBuf>> {
+        let Some(path) = [self.placed(), self.cached()].into_iter().find(|path| path.exists()) else {
+            return Ok(None);
+        };
+        let (found, expected) = (sha256_file(&path)?, self.pin().sha256);
+        anyhow::ensure!(
+            found == expected,
+            "{} is damaged or another file: its sha256 is {found}, expected {expected}; remove it and run again",
+            path.display()
+        );
+        Ok(Some(path))
+    }
+
+    // -----------------------------------------------------------------------------------------------
+    // Over the network
+
+    /// Runs `fetch` on the remote file, unless the user wants no network; explains what else can be done.
+    fn fetch<T>(&self, fetch: impl FnOnce(&mut Remote<'_>) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        let (repository, stem) = (self.pin().repository, self.stem());
+        let elsewhere = format!(
+            "where there is a network, run\n  curl -fL -o {stem}.safetensors {}\nand put the file into {}",
+            self.url("https://huggingface.co"),
+            self.config.out.display()
+        );
+        let Settings { environment, policy, .. } = &self.settings;
+        anyhow::ensure!(
+            !environment.offline,
+            "the weights {repository} are not on this machine, and HF_HUB_OFFLINE is set; {elsewhere}"
+        );
+        let url = self.url(&environment.endpoint);
+        fetch(&mut Remote::new(self.pin(), url, environment, policy)).map_err(|error| {
+            if error.is::<Exit>() {
+                return error;
+            }
+            anyhow::anyhow!("cannot fetch the weights {repository}: {error:#}\n{elsewhere}")
+        })
+    }
+
+    /// The arguments for progress bars.
+    fn bar_args(&self) -> CommonArgs {
+        let quiet = self.common.quiet || !self.settings.environment.bars;
+        CommonArgs { quiet, ..self.common.clone() }
+    }
+}
