@@ -1,4 +1,4 @@
-//! Decoding ahead: the next pictures are read and prepared while the network works on the last ones.
+//! Decoding ahead: the next pictures are read and prepared while the network computes the features of the last ones.
 
 use std::sync::mpsc::SyncSender;
 
@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use crate::feature_extractor::FeatureExtractor;
 
-/// Pictures that go through the network together.
+/// Pictures whose features are computed together.
 pub(crate) type Batch = Vec<Prepared>;
 
 /// One picture, ready for the network or rejected.
@@ -22,7 +22,7 @@ pub(crate) struct Prepared {
     pub(crate) input: Result<Vec<f32>, Reject>,
 }
 
-/// Prepares `rows`, `batch_size` at a time, and sends each batch; ends early when nobody listens any more.
+/// Prepares `rows`, `batch_size` at a time, and sends each batch; `false` if the receiver has gone.
 pub(crate) fn prepare_batches(
     manifest: &Manifest,
     extractor: &FeatureExtractor,
@@ -42,7 +42,7 @@ fn prepare(manifest: &Manifest, extractor: &FeatureExtractor, number: u32) -> Pr
     Prepared { row: number, input: photo.and_then(|photo| prepare_photo(extractor, &photo.rgb)) }
 }
 
-/// The network's input, (3, S, S), for a picture's bytes.
+/// Prepares the network's input, (3, S, S), from a picture's bytes.
 pub(crate) fn prepare_bytes(extractor: &FeatureExtractor, bytes: &[u8]) -> Result<Vec<f32>, Reject> {
     prepare_photo(extractor, &photo::decode(bytes, &Limits::STANDARD)?.rgb)
 }

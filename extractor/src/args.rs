@@ -48,7 +48,7 @@ pub struct Args {
     /// Pixels a side of the network's input, a multiple of 32 [default: the preset's, 224 or 64]
     #[arg(long)]
     pub image_size: Option<u32>,
-    /// What is done to the last map: none keeps all 512 x (S/32) x (S/32) values, avg their 512 means
+    /// Pooling of the last map: none keeps all 512 x (S/32) x (S/32) values, avg takes the mean of each channel
     #[arg(long, value_name = "none|avg", default_value_t = Pool::None)]
     pub pool: Pool,
     /// How features are stored: f16 takes half the disk
@@ -57,22 +57,22 @@ pub struct Args {
     /// Pictures that go through the network at a time; more takes more memory
     #[arg(long, default_value_t = 16)]
     pub batch_size: usize,
-    /// Do the i-th of n parts only, i from 0
+    /// Compute only the i-th of n parts, i from 0
     #[arg(long, value_name = "i/n", default_value = "0/1")]
     pub shard: Part,
     /// Where to compute
     #[arg(long, value_enum, default_value_t = DeviceKind::Cpu)]
     pub device: DeviceKind,
-    /// How many rejected pictures to put up with, as a count or a share
+    /// How many rejected pictures to tolerate, as a count or a share
     #[arg(long, default_value = "1%")]
     pub max_bad: MaxBad,
     /// What to do about features that are there already
     #[command(flatten)]
     pub rerun: RerunArgs,
-    /// What it would cost
+    /// The cost of a run
     #[command(flatten)]
     pub plan: PlanArgs,
-    /// What all programs understand
+    /// The flags that every program has
     #[command(flatten)]
     pub common: CommonArgs,
 }

@@ -1,4 +1,4 @@
-//! `--plan`: what an extraction will take, from a measured second of the very work that it will do.
+//! `--plan`: the time and disk space that an extraction will take, measured on a second of the same work.
 
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -20,7 +20,7 @@ use crate::vgg16;
 /// A shard of unpooled features at 224 px has 26 MB; larger ones are not tried in full.
 const MAX_TRIAL_BYTES: u64 = 64 << 20;
 
-/// What the run of `config` would cost; writes nothing.
+/// Forecasts the cost of a run of `config`; writes nothing.
 ///
 /// # Errors
 /// If there is nothing to count, a weights file is there and damaged, or the device fails.
@@ -47,7 +47,7 @@ pub(crate) fn forecast(config: &Config, args: &PlanArgs) -> anyhow::Result<Forec
     }
     let cost = |copies| cost(&pictures, &stored, &layout, copies, &trial);
     let costs = args.copies_and(None).into_iter().map(cost).collect::<anyhow::Result<_>>()?;
-    // While a shard is written its features are in memory as they were computed, side by side, and as bytes.
+    // While a shard is written its features are in memory three times: as computed, concatenated, and as bytes.
     let shard = 3 * (ROWS_PER_SHARD * layout.n_features() * size_of::<f32>()) as u64;
     Ok(Forecast {
         stage: "extractor".to_owned(),
@@ -75,7 +75,7 @@ fn weights(config: &Config, notes: &mut Vec<String>) -> anyhow::Result<Weights> 
     Ok(Weights::seeded(vgg16::BACKBONE, 0))
 }
 
-/// Pictures a second from bytes to features, prepared ahead as [`crate::extraction`] does it.
+/// Measures pictures a second from bytes to features, prepared ahead as [`crate::extraction`] does it.
 fn measure(extractor: &FeatureExtractor, examples: &[Vec<u8>], batch_size: usize) -> anyhow::Result<f64> {
     thread::scope(|scope| {
         let (sender, batches) = sync_channel(N_AHEAD);
@@ -83,7 +83,7 @@ fn measure(extractor: &FeatureExtractor, examples: &[Vec<u8>], batch_size: usize
             let mut endless = examples.iter().cycle();
             loop {
                 let batch: Vec<&Vec<u8>> = endless.by_ref().take(batch_size).collect();
-                // Nobody listens any more once the measurement has ended.
+                // The receiver has gone once the measurement has ended.
                 if sender.send(prepare_all(extractor, &batch)).is_err() {
                     return;
                 }
@@ -103,19 +103,19 @@ fn prepare_all(extractor: &FeatureExtractor, batch: &[&Vec<u8>]) -> Vec<Vec<f32>
     batch.par_iter().filter_map(|bytes| prepare_bytes(extractor, bytes).ok()).collect()
 }
 
-/// What the work was measured to take.
+/// The measured speed of the work.
 struct Trial {
-    /// Pictures.
+    /// Pictures a second.
     per_second: f64,
-    /// Bytes of shards that are made durable.
+    /// Bytes a second of shards written and flushed to the disk.
     bytes_per_second: f64,
     /// Seconds before the first picture.
     start_up: f64,
-    /// Of how many parts this run is one.
+    /// The number of parts that share the work; this run does one of them.
     parts: usize,
 }
 
-/// The cost with so many copies of each train picture.
+/// Computes the cost with `copies` copies of each train picture.
 fn cost(
     pictures: &Pictures,
     stored: &Stored,
@@ -132,7 +132,7 @@ fn cost(
         bytes += split_size(layout, n)?;
     }
     let done_bytes = if n == 0 { 0 } else { bytes * n_done as u64 / n as u64 };
-    // Parts have as many shards each, but for one.
+    // All parts have the same number of shards, give or take one.
     let part = |n: u64| n.div_ceil(trial.parts as u64);
     let (n_to_do, bytes_to_write) = (part(n_to_do as u64), part(bytes.saturating_sub(done_bytes)));
     Ok(Cost {
@@ -149,15 +149,15 @@ fn cost(
     })
 }
 
-/// Bytes of the shards of a split of `n` pictures.
+/// Computes the bytes of the shards of a split of `n` pictures.
 pub(crate) fn split_size(layout: &Layout, n: usize) -> anyhow::Result<u64> {
     let whole = (n / ROWS_PER_SHARD) as u64 * shard_size(layout, ROWS_PER_SHARD)?;
     let rest = n % ROWS_PER_SHARD;
     Ok(whole + if rest > 0 { shard_size(layout, rest)? } else { 0 })
 }
 
-/// Rows that have features and would be among those with so many copies: a copy is the same whatever
-/// their number.
+/// Counts the rows with features among the originals and the first `copies` copies of each: a copy does not depend on
+/// the number of copies.
 fn n_stored(manifest: &Manifest, stored: &Stored, copies: u32) -> usize {
     let is_among = |copy: u32| copy <= copies;
     let rows = manifest.rows.iter().filter(|row| row.augmented.as_ref().is_none_or(|a| is_among(a.copy)));

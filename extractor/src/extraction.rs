@@ -1,4 +1,4 @@
-//! The work itself: shard after shard, reuse what is stored, compute the rest, write.
+//! The extraction: for each shard, reuse the stored features, compute the others, write the file.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,10 +19,10 @@ use crate::feature_extractor::FeatureExtractor;
 use crate::shards::{ShardRows, without_features};
 use crate::stored::Stored;
 
-/// Batches that wait, prepared, for the network; one more is being prepared.
+/// Prepared batches that wait for the network; one more is being prepared.
 pub(crate) const N_AHEAD: usize = 1;
 
-/// A shard of this run's part, and which of its pictures have no features yet.
+/// A shard of this run's part, and those of its pictures that have no features yet.
 #[derive(Debug)]
 pub(crate) struct Task<'a> {
     pub(crate) shard: &'a ShardRows,
@@ -30,7 +30,7 @@ pub(crate) struct Task<'a> {
     pub(crate) to_compute: Vec<u32>,
 }
 
-/// What the work needs beside its tasks.
+/// The inputs of the extraction besides its tasks.
 #[derive(Debug)]
 pub(crate) struct Job<'a> {
     pub(crate) manifest: &'a Manifest,
@@ -42,21 +42,21 @@ pub(crate) struct Job<'a> {
     pub(crate) max_bad: MaxBad,
 }
 
-/// What the work came to.
+/// The result of the extraction.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     /// Pictures in each shard of this run's part, by file name.
     pub(crate) n_by_file: BTreeMap<String, usize>,
     pub(crate) n_computed: usize,
     pub(crate) n_reused: usize,
-    /// Manifest paths and why.
+    /// Rejected pictures: the path, and why.
     pub(crate) rejects: Vec<(String, Reject)>,
     /// From the first picture to the last shard.
     pub(crate) elapsed: Duration,
 }
 
 impl Job<'_> {
-    /// Does `tasks` in order, calling `on_computed` with the number of pictures after each batch.
+    /// Runs `tasks` in order, calling `on_computed` with the number of pictures after each batch.
     ///
     /// # Errors
     /// The first of: an interruption, more rejects than allowed, features that cannot be stored, a file
@@ -70,11 +70,11 @@ impl Job<'_> {
                 })
             });
             // The receiver ends with this call, and with it the thread that sends.
-            self.work_through(tasks, batches, on_computed)
+            self.run_with_batches(tasks, batches, on_computed)
         })
     }
 
-    fn work_through(
+    fn run_with_batches(
         &self,
         tasks: &[Task<'_>],
         batches: Receiver<Batch>,
@@ -113,7 +113,7 @@ impl Job<'_> {
                 }
             }
             if published {
-                // What the index lists is about to change: without an index the set counts as unfinished.
+                // A shard that the index lists is about to change; without an index the set counts as unfinished.
                 commit::remove(&self.out.join(Index::FILE_NAME))?;
                 published = false;
             }
@@ -124,7 +124,7 @@ impl Job<'_> {
         Ok(outcome)
     }
 
-    /// Puts one batch through the network.
+    /// Computes the features of one batch.
     fn compute(
         &self,
         batch: Batch,
@@ -154,7 +154,7 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Refuses features that no trainer could use, naming their picture.
+    /// Refuses features that cannot be trained on; the error names the picture.
     fn check_features(&self, row: u32, features: &[f32]) -> anyhow::Result<()> {
         let picture = || self.manifest.resolve(&self.manifest.rows[row as usize]).display().to_string();
         if let Some(i) = features.iter().position(|x| !x.is_finite()) {

@@ -1,8 +1,7 @@
 //! Bottleneck features: every picture once through the convolutions of VGG-16.
 //!
-//! [`run()`] is the stage: manifest in, sharded features out. [`FeatureExtractor`] is what the stage and
-//! the matcher both look at a picture with, so that a photo is seen exactly as the training pictures
-//! were.
+//! [`run()`] is the stage: manifest in, sharded features out. The stage and the matcher both
+//! use [`FeatureExtractor`], so that a photo is processed exactly as the training pictures were.
 //!
 //! Letters in comments: B pictures of S x S pixels, n pictures in all, D features of one picture.
 

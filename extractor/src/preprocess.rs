@@ -1,6 +1,6 @@
 //! From an upright RGB picture to the network's input.
 //!
-//! Weights are worth nothing under another preprocessing than the one they were trained with, so each
+//! Weights need the preprocessing that they were trained with, so each
 //! known preprocessing is one named [`Preset`], and its name goes into the recipe of every feature.
 
 use anyhow::Context;
@@ -10,7 +10,7 @@ use bilinear::Side;
 
 mod bilinear;
 
-/// Version of the code in this module and of the decoder before it; raised in the same change that moves a pixel.
+/// Version of the code in this module and of the decoder before it; raised by every change that changes a pixel.
 pub const VERSION: u32 = 3; // since 3: more kinds of JPEG are right, more pictures are upright
 
 /// One way to prepare pictures.
@@ -74,7 +74,7 @@ pub const PRESETS: [Preset; 3] = [
         mean: [103.939, 116.779, 123.68],
         std: [1.0, 1.0, 1.0],
     },
-    // What the TinDogr post of 2018 ran: Keras' flow_from_directory(target_size=(64, 64)), whose
+    // The preprocessing of the TinDogr post of 2018: Keras' flow_from_directory(target_size=(64, 64)), whose
     // default interpolation was nearest, with rescale=1/255.
     Preset {
         name: "tindogr-2018",
@@ -88,10 +88,10 @@ pub const PRESETS: [Preset; 3] = [
 ];
 
 impl Preset {
-    /// The preset called `name`.
+    /// Finds the preset called `name`.
     ///
     /// # Errors
-    /// Lists the names there are.
+    /// Lists the known names.
     pub fn find(name: &str) -> anyhow::Result<&'static Self> {
         const { &PRESETS }.iter().find(|p| p.name == name).with_context(|| {
             let names: Vec<&str> = PRESETS.iter().map(|p| p.name).collect();
@@ -114,7 +114,7 @@ pub fn preprocess(photo: &RgbImage, preset: &Preset, image_size: u32) -> anyhow:
     Ok(normalise(&square, preset))
 }
 
-/// The middle of `photo` resized, (S, S, 3).
+/// Resizes `photo` and crops its centre, (S, S, 3).
 ///
 /// As torchvision's `Resize(round(S * 256 / 224))` and `CenterCrop(S)` on a Pillow image, but only the
 /// pixels that the crop keeps are computed: a strip of 1 x 16384 pixels would be gigabytes when resized.
@@ -132,7 +132,7 @@ pub fn centre_crop(photo: &RgbImage, image_size: u32) -> anyhow::Result<RgbImage
     RgbImage::from_raw(image_size, image_size, square).context("the square is S x S x 3")
 }
 
-/// `photo` squashed, (S, S, 3), each pixel taken from under its centre.
+/// Squashes `photo` to (S, S, 3), each output pixel the input pixel under its centre (nearest neighbour).
 pub fn squash_nearest(photo: &RgbImage, image_size: u32) -> anyhow::Result<RgbImage> {
     let (width, height) = size_of(photo)?;
     let columns = nearest(width, image_size);
@@ -142,7 +142,7 @@ pub fn squash_nearest(photo: &RgbImage, image_size: u32) -> anyhow::Result<RgbIm
     }))
 }
 
-/// Which of `n_in` pixels stands under the centre of each of `n_out`. The centres are added up, as Pillow
+/// Finds which of `n_in` pixels lies under the centre of each of `n_out`. The centres are added up, as Pillow
 /// does, because (i + 0.5) * step differs from it in the last bit and so, rarely, by a pixel.
 fn nearest(n_in: u32, n_out: u32) -> Vec<u32> {
     let step = f64::from(n_in) / f64::from(n_out);
@@ -161,7 +161,7 @@ fn size_of(photo: &RgbImage) -> anyhow::Result<(u32, u32)> {
     Ok((width, height))
 }
 
-/// (S, S, 3) levels -> (3, S, S) as `preset` scales them.
+/// Scales (S, S, 3) levels as `preset` says -> (3, S, S).
 fn normalise(square: &RgbImage, preset: &Preset) -> Vec<f32> {
     let pixels = square.as_raw();
     let mut planes = Vec::with_capacity(pixels.len());

@@ -71,7 +71,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     job.plan(outputs())?;
     let n_to_compute: usize = tasks.iter().map(|task| task.to_compute.len()).sum();
     let bar = stage::progress(&args.common, n_to_compute as u64, "pictures");
-    let work = extraction::Job {
+    let extraction = extraction::Job {
         manifest: &manifest,
         extractor: &extractor,
         layout: &layout,
@@ -80,7 +80,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         batch_size: config.batch_size,
         max_bad: config.max_bad,
     };
-    let outcome = work.run(&tasks, |n| bar.inc(n as u64))?;
+    let outcome = extraction.run(&tasks, |n| bar.inc(n as u64))?;
     bar.finish_and_clear();
 
     rejects::write(&config.out.join(rejects::FILE_NAME), &outcome.rejects)?;
@@ -91,7 +91,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     stage::print_summary(&args.common, &summarise(&config.out, &tasks, &layout, &outcome, indexed)?)
 }
 
-/// What this run's part of the shards still needs.
+/// Lists the shards of this run's part and the pictures that each still needs.
 fn tasks<'a>(manifest: &Manifest, shards: &'a [ShardRows], part: Part, stored: &Stored) -> Vec<Task<'a>> {
     let tasks: Vec<Task<'_>> = shards
         .iter()
@@ -112,7 +112,7 @@ fn tasks<'a>(manifest: &Manifest, shards: &'a [ShardRows], part: Part, stored: &
     tasks
 }
 
-/// Bytes of the shards that will be written.
+/// Computes the bytes of the shards that will be written.
 fn n_bytes_to_write(
     manifest: &Manifest,
     tasks: &[Task<'_>],
@@ -126,7 +126,7 @@ fn n_bytes_to_write(
         .sum()
 }
 
-/// Fails now rather than after hours of work.
+/// Refuses a disk without space for the features before any work.
 fn ensure_space(dir: &Path, need: u64) -> anyhow::Result<()> {
     let have = free_space(dir)?;
     anyhow::ensure!(
@@ -185,7 +185,7 @@ fn write_index(
     Ok(true)
 }
 
-/// What the user sees in the end.
+/// The summary of the run.
 #[derive(Debug, Serialize)]
 struct Summary {
     n_in: usize,
@@ -194,7 +194,7 @@ struct Summary {
     n_computed: usize,
     n_reused: usize,
     n_features: usize,
-    /// Of the pictures that were computed; `null` if none was.
+    /// Speed of the pictures that were computed; `null` if none was.
     images_per_second: Option<f64>,
     bytes: u64,
     /// Whether the set is complete.

@@ -1,4 +1,4 @@
-//! What earlier runs have left in the output directory.
+//! The shards that earlier runs have written into the output directory.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,13 +22,13 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// Of a directory that is not there yet.
+    /// The empty set, for a directory that does not exist yet.
     pub(crate) fn none(layout: &Layout) -> Self {
         let (shards, by_sha256, files) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         Self { layout: layout.clone(), shards, by_sha256, files }
     }
 
-    /// Opens and verifies every shard in `dir`. A damaged one is named and counts as absent, and so does
+    /// Opens and verifies every shard in `dir`. A damaged shard is logged and counts as absent, as does
     /// one of another layout.
     ///
     /// # Errors
@@ -83,14 +83,14 @@ impl Stored {
     }
 }
 
-/// The same features, whatever the weights file was called.
+/// Whether two layouts are of the same features; the name of the weights may differ.
 fn same_but_for_names(a: &Layout, b: &Layout) -> bool {
     let mut renamed = a.clone();
     renamed.recipe.weights.clone_from(&b.recipe.weights);
     renamed == *b
 }
 
-/// `<split>-<number>.safetensors`, the names that this stage gives and takes away.
+/// Whether `name` is `<split>-<number>.safetensors`, a name that this stage gives.
 fn is_shard_file_name(name: &str) -> bool {
     let Some((split, number)) = name.strip_suffix(".safetensors").and_then(|stem| stem.split_once('-'))
     else {

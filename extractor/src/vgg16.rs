@@ -123,6 +123,12 @@ impl Vgg16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::preprocess::Preset;
+
+    #[test]
+    fn the_presets_of_its_weights_are_known() {
+        assert!(BACKBONE.presets.iter().all(|name| Preset::find(name).is_ok()));
+    }
 
     #[test]
     fn the_layers_are_those_of_the_weights_file() {

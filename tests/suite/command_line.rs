@@ -3,8 +3,8 @@ use std::process::Stdio;
 
 use crate::harness::{Ran, Work, stages};
 
-const PROGRAMS: [&str; 7] =
-    ["sample", "stanford-dogs", "splitter", "augmenter", "extractor", "trainer", "matcher"];
+const PROGRAMS: [&str; 8] =
+    ["sample", "stanford-dogs", "weights", "splitter", "augmenter", "extractor", "trainer", "matcher"];
 
 #[test]
 fn help_shows_an_example_and_the_common_flags() {

@@ -67,9 +67,16 @@ impl Work {
         let bin = self.path("bin");
         if !bin.exists() {
             std::fs::create_dir(&bin).unwrap();
-            for stage in
-                ["sample", "stanford-dogs", "splitter", "augmenter", "extractor", "trainer", "matcher"]
-            {
+            for stage in [
+                "sample",
+                "stanford-dogs",
+                "weights",
+                "splitter",
+                "augmenter",
+                "extractor",
+                "trainer",
+                "matcher",
+            ] {
                 std::os::unix::fs::symlink(STAGE, bin.join(stage)).unwrap();
             }
         }

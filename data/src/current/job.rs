@@ -1,10 +1,9 @@
 //! A run of a stage: what it may replace, what it will make, and what it has made.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use super::digests::{Content, Digests};
-use super::{Input, Place, stays_inside};
+use super::{Place, stays_inside};
 use crate::commit;
 use crate::provenance::Provenance;
 
@@ -57,16 +56,6 @@ impl Job {
             (found, Some(Some(made))) => found.text() == made,
             _ => false,
         })
-    }
-
-    /// Digests the input `role` again, which this run itself has provided.
-    ///
-    /// # Errors
-    /// If the run is interrupted.
-    pub fn provided(&mut self, role: &'static str, path: &Path) -> anyhow::Result<()> {
-        let digest = self.digests.of_input(role, &Input::File(path.to_owned()))?;
-        self.provenance.inputs.insert(role.to_owned(), digest);
-        Ok(())
     }
 
     /// Whether the file `name` stands there as an earlier run made it, so that it need not be made again. Never

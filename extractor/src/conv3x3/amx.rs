@@ -58,7 +58,7 @@ fn permitted() -> bool {
     false
 }
 
-/// The layout of the tile registers of this thread.
+/// The configuration of the tile registers of this thread.
 #[repr(C, align(64))]
 struct Configuration {
     palette: u8,
@@ -68,7 +68,7 @@ struct Configuration {
     rows: [u8; 16],
 }
 
-/// Lays out the tile registers of this thread: sums and V have `rows` rows, the weights 16, of 64 bytes.
+/// Configures the tile registers of this thread: sums and V have `rows` rows, the weights 16, of 64 bytes.
 ///
 /// # Safety
 /// Only where [`available`] says so.
@@ -82,7 +82,7 @@ pub(super) unsafe fn begin(rows: usize) {
     unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const configuration, options(nostack, readonly)) };
 }
 
-/// Gives the tile registers back, so that the system need not save them.
+/// Releases the tile registers, so that the system need not save them.
 ///
 /// # Safety
 /// Only where [`available`] says so.

@@ -29,7 +29,7 @@ pub(super) struct DirectRow {
     pub(super) n: usize,
 }
 
-/// max(0, bias + sum of taps), `R` pixels and `N` vectors of 16 channels at a time.
+/// Computes max(0, bias + sum of taps), `R` pixels and `N` vectors of 16 channels at a time.
 ///
 /// # Safety
 /// The pointers of `row` are valid for what it describes, `R` divides its length; and as [`Simd`].

@@ -23,7 +23,7 @@ pub(crate) struct Kernels {
     pub(crate) name: &'static str,
     /// Most tiles in a panel.
     pub(super) max_rows: usize,
-    /// What is multiplied.
+    /// The type of the operands.
     pub(super) operands: Operands,
     /// See [`winograd::input`].
     pub(super) input: unsafe fn(&InputRun),
@@ -58,7 +58,7 @@ impl Kernels {
         operations as f64 / fastest / 1e9
     }
 
-    /// Readies this thread to multiply panels of `rows` tiles, until the value is dropped.
+    /// Prepares this thread to multiply panels of `rows` tiles, until the value is dropped.
     pub(super) fn ready(&'static self, rows: usize) -> Ready {
         // SAFETY: the kernels are of a table that this machine can run.
         unsafe { (self.begin)(rows) };
@@ -66,7 +66,7 @@ impl Kernels {
     }
 }
 
-/// A thread that may multiply, and no other one.
+/// Permission of one thread to multiply, which cannot be sent to another.
 pub(super) struct Ready(&'static Kernels, PhantomData<*const ()>);
 
 impl Drop for Ready {
@@ -76,10 +76,10 @@ impl Drop for Ready {
     }
 }
 
-/// What the products multiply.
+/// The type of the operands of the products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operands {
-    /// V and U as they are.
+    /// V and U as f32.
     Floats,
     /// Three bfloat16 to a float ([`split`]).
     #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only AMX wants it"))]
@@ -179,7 +179,7 @@ unsafe fn nothing() {}
 /// None is needed.
 unsafe fn nothing_for(_: usize) {}
 
-/// Floats stay whole.
+/// Floats are not split.
 ///
 /// # Safety
 /// None is needed.

@@ -163,7 +163,7 @@ impl Winograd {
         self.operands.floats(self.n_in * CHUNK)
     }
 
-    /// The weights of one chunk and xi, counted as they lie.
+    /// Gives the weights of one chunk and xi, numbered in the order of their addresses.
     fn weights(&self, number: usize) -> Lines {
         let len = self.u_pitch();
         if (number + 1) * len > self.u.len() {
@@ -200,9 +200,9 @@ impl Winograd {
         }
     }
 
-    /// M of one xi: the first `panels` panels of the block times some chunks of the weights. V of the xi is
-    /// read again for each chunk and stays in the second cache. `next_xi` is what follows, where V and M are
-    /// too large for that cache.
+    /// Computes M of one xi: the first `panels` panels of the block times some chunks of the weights. V of the xi is
+    /// read again for each chunk and stays in the second cache. `next_xi` is the xi that follows, for prefetching where
+    /// V and M are too large for that cache.
     fn multiply(
         &self,
         context: &BlockContext,
@@ -232,7 +232,7 @@ impl Winograd {
         }
     }
 
-    /// What follows the product of `xi` and `chunk` where a thread goes through `chunks`: the next weights;
+    /// Lists what follows the product of `xi` and `chunk` where a thread goes through `chunks`: the next weights;
     /// and if more than those are far away, their part of M, and of the next xi's V a share for each chunk.
     fn ahead(
         &self,
@@ -265,7 +265,7 @@ impl Winograd {
         [weights, Lines { at: m, n: m_pitch / 16 }, v]
     }
 
-    /// The first `panels` panels of V of one xi as the product wants them.
+    /// Gives the first `panels` panels of V of one xi, split if the product takes split operands.
     fn prepare(&self, context: &BlockContext, xi: usize, panels: usize) -> *const f32 {
         let BlockContext { pass, blocks, buffers, scratch, .. } = *context;
         let v = buffers.v.at(xi * self.v_pitch(blocks), panels * blocks.rows * self.n_in);
@@ -282,7 +282,7 @@ impl Winograd {
         }
     }
 
-    /// From M to the pixels of one chunk of channels out.
+    /// Transforms M back into the pixels of one chunk of channels out.
     fn finish(&self, context: &BlockContext, chunk: usize, tiles: (usize, usize)) {
         let BlockContext { pass, blocks, buffers, origin, .. } = *context;
         let (from_map, to_map) = (pass.from_map, pass.to_map);
@@ -330,7 +330,7 @@ fn m_pitch(blocks: &Blocks) -> usize {
     xi_pitch(blocks.tiles() * CHUNK)
 }
 
-/// One channel's row of weights of one chunk, split.
+/// Writes one channel's row of weights of one chunk, split.
 ///
 /// # Safety
 /// `u` is valid for the weights of one chunk and xi.

@@ -1,9 +1,9 @@
-//! Where pixels and tiles lie.
+//! The memory layout of pixels and tiles.
 
 use super::winograd::TILE;
 
 /// Activations of one picture: `[channels / 16][rows][columns][16]`, with a border of zeros around the
-/// pixels and up to whole tiles on the right and below, so that no tile has to look where it is. Border
+/// pixels and up to whole tiles on the right and below, so that no tile is a special case. Border
 /// cells are zero when the buffer is made and no kernel writes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Map {
@@ -65,8 +65,8 @@ pub(super) struct Run {
     pub(super) n: usize,
 }
 
-/// The tiles `start..end` of pictures of `aside` x `aside` tiles, counted row by row and picture by picture,
-/// cut where a row of tiles ends and where a panel of `panel` tiles, counted from `origin`, ends.
+/// Divides the tiles `start..end` of pictures of `aside` x `aside` tiles, counted row by row and picture by picture,
+/// where a row of tiles ends and where a panel of `panel` tiles, counted from `origin`, ends.
 pub(super) fn runs(
     origin: usize,
     start: usize,
@@ -99,7 +99,7 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    /// Blocks of about `wanted` tiles at most, panels of at most `max_rows`.
+    /// Divides the tiles into blocks of about `wanted` tiles at most, of panels of at most `max_rows`.
     pub(super) fn new(n_tiles: usize, wanted: usize, max_rows: usize) -> Self {
         let n_blocks = n_tiles.div_ceil(wanted);
         let block = n_tiles.div_ceil(n_blocks);
@@ -107,7 +107,7 @@ impl Blocks {
         Self { n_tiles, rows: block.div_ceil(panels), panels }
     }
 
-    /// As [`Blocks::new`], with an even number of panels or one.
+    /// Does the same as [`Blocks::new`], with an even number of panels or one.
     pub(super) fn in_pairs(n_tiles: usize, wanted: usize, max_rows: usize) -> Self {
         let n_blocks = n_tiles.div_ceil(wanted);
         let block = n_tiles.div_ceil(n_blocks);
@@ -125,7 +125,7 @@ impl Blocks {
         self.n_tiles.div_ceil(self.tiles())
     }
 
-    /// First and end of the tiles of a block.
+    /// Gives the first tile of a block and the one after its last.
     pub(super) fn range(&self, block: usize) -> (usize, usize) {
         (block * self.tiles(), ((block + 1) * self.tiles()).min(self.n_tiles))
     }

@@ -21,13 +21,13 @@ pub(super) struct Buffer {
 }
 
 // SAFETY: the buffer owns its memory, f32 has no thread affinity, and all access goes through raw pointers
-// whose users promise disjoint writes.
+// whose users guarantee disjoint writes.
 unsafe impl Send for Buffer {}
 // SAFETY: as above; `&Buffer` alone gives no access without `unsafe`.
 unsafe impl Sync for Buffer {}
 
 impl Buffer {
-    /// `len` zeros.
+    /// Allocates `len` zeros.
     pub(super) fn zeroed(len: usize) -> Self {
         let bytes = len.max(1) * size_of::<f32>();
         let align = if bytes >= HUGE / 16 { HUGE } else { LINE };
@@ -45,7 +45,7 @@ impl Buffer {
         Self { start, len, layout }
     }
 
-    /// A copy of `values`.
+    /// Copies `values`.
     pub(super) fn from_slice(values: &[f32]) -> Self {
         let buffer = Self::zeroed(values.len());
         // SAFETY: both are valid for that many floats and the buffer is new, so they do not overlap.
@@ -58,7 +58,7 @@ impl Buffer {
         self.len
     }
 
-    /// Where the `len` floats from `offset` lie.
+    /// Gives the address of the `len` floats from `offset`.
     ///
     /// # Panics
     /// If the buffer ends before them.

@@ -20,7 +20,7 @@ impl Lines {
     pub(super) const NONE: Self = Self { at: std::ptr::null(), n: 0 };
 }
 
-/// What one call multiplies: `n_panels` panels with one chunk of weights.
+/// The arguments of one call: `n_panels` panels times one chunk of weights.
 #[derive(Clone, Copy)]
 pub(super) struct Product {
     /// `[n_panels][c/16][rows][16]`
@@ -35,12 +35,12 @@ pub(super) struct Product {
     pub(super) rows: usize,
     /// Number of panels.
     pub(super) n_panels: usize,
-    /// What the next products will use that is not near yet: U, M and V. Kernels may ask for it.
+    /// What the next products will use that is not in a near cache yet: U, M and V. Kernels may prefetch it.
     #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only AMX reads ahead"))]
     pub(super) ahead: [Lines; 3],
 }
 
-/// All panels, with `N` vectors of 16 columns at a time (1 or 2) and `R` = `product.rows`.
+/// Multiplies all panels, with `N` vectors of 16 columns at a time (1 or 2) and `R` = `product.rows`.
 ///
 /// # Safety
 /// The pointers of `product` are valid for the shapes it states, and its rows are `R`; and as [`Simd`].
@@ -58,7 +58,7 @@ pub(super) unsafe fn multiply<S: Simd, const R: usize, const N: usize>(product: 
     }
 }
 
-/// One panel times 16 `N` columns.
+/// Multiplies one panel by 16 `N` columns.
 ///
 /// # Safety
 /// `v` is valid for R c floats, `u` for rows of 32 floats, c of them, `m` for R rows of 32; and as [`Simd`].
@@ -98,7 +98,7 @@ unsafe fn multiply_panel<S: Simd, const R: usize, const N: usize>(
     }
 }
 
-/// One channel: its weights times its value in each of the `R` tiles.
+/// Adds one channel: its weights times its value in each of the `R` tiles.
 ///
 /// # Safety
 /// As [`multiply_panel`].

@@ -1,8 +1,8 @@
-//! The definition, in f64 and slow: what the kernels are measured against.
+//! The definition of the convolution, in f64 and slow: the reference for the kernels.
 
 use rayon::prelude::*;
 
-/// max(0, bias + 3x3 convolution with a border of zeros), and the maximum of each 2x2 if `pooled`:
+/// Computes max(0, bias + 3x3 convolution with a border of zeros), and the maximum of each 2x2 if `pooled`:
 /// xs (n_in, side, side), weight (n_out, n_in, 3, 3) -> (n_out, side, side) or half of it aside.
 pub(crate) fn convolve(xs: &[f64], side: usize, weight: &[f32], bias: &[f32], pooled: bool) -> Vec<f64> {
     let (n_out, n_in) = (bias.len(), xs.len() / (side * side));

@@ -14,8 +14,8 @@ use super::threads::ThreadGroup;
 /// Sides of pictures must be multiples of this.
 pub(crate) const STRIDE: usize = 32;
 
-/// From this halving of the maps on, pictures go through the layers in large groups: the weights are then
-/// larger than the maps.
+/// After this halving of the maps, layers are computed for large groups of pictures: the weights are then larger than
+/// the maps.
 const HALVINGS_OF_LATE: usize = 3;
 /// Tiles of the last layer that a large group should have.
 const LATE_TILES: usize = 224;
@@ -33,7 +33,7 @@ pub(crate) struct PackedVgg {
     first: First,
     n_first: usize,
     layers: Vec<Winograd>,
-    /// Kept from call to call: to make and zero it takes longer than a layer.
+    /// Kept from call to call: allocating and zeroing them takes longer than a layer.
     kept_buffers: Mutex<Vec<Buffers>>,
 }
 
@@ -84,7 +84,7 @@ impl LayerTimes {
     }
 }
 
-/// Pictures that pass a layer together, in the first and in the last layers.
+/// The number of pictures that are computed together, in the first and in the last layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Groups {
     early: usize,
@@ -95,8 +95,8 @@ impl PackedVgg {
     /// Transforms and packs the weights for `kernels`, one of [`super::available`], on `n_threads` threads.
     ///
     /// # Errors
-    /// Unless the first layer has 3 channels in and no pooling, there is a second, at most five have one, every
-    /// layer's channels in are the channels out of the one before, and all channels out are multiples of 32.
+    /// Unless there are at least two layers; the first has 3 channels in and no pooling; at most five have a pooling;
+    /// each layer's channels in are the channels out of the one before; and all channels out are multiples of 32.
     pub(crate) fn new(
         kernels: &'static Kernels,
         layers: &[LayerWeights],

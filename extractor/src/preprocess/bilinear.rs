@@ -12,7 +12,7 @@ use image::RgbImage;
 /// Bits of a weight after the point: 32, less 8 of the level and 2 to spare.
 const PRECISION: u32 = 32 - 8 - 2;
 
-/// One side of a picture: its pixels, how many it is resized to, and which of those are wanted.
+/// One side of a picture: its pixels, how many it is resized to, and which of those are computed.
 #[derive(Debug, Clone)]
 pub(super) struct Side {
     /// Pixels of the picture.
@@ -23,20 +23,20 @@ pub(super) struct Side {
     pub kept: Range<u64>,
 }
 
-/// The input pixels under one output pixel, and what each counts.
+/// The input pixels under one output pixel, and their weights.
 struct Window {
     start: usize,
     /// In units of 2^-PRECISION; they sum to about one.
     weights: Vec<i32>,
 }
 
-/// The kept part of `photo` resized, as levels (height, width, 3) of the kept part.
+/// Resizes `photo` and gives the kept part as levels (height, width, 3).
 ///
 /// Memory is bounded by one kept side times the photo's other side.
 pub(super) fn resize(photo: &RgbImage, across: &Side, down: &Side) -> Vec<u8> {
     let (columns, rows) = (windows(across), windows(down));
     let stride = 3 * photo.width() as usize;
-    // Which pass is the first shows in the last bit. Pillow 13 begins with the columns where the height
+    // The last bit depends on which pass is the first. Pillow 13 begins with the columns where the height
     // shrinks by more than twice what the width does.
     let shrinks_by = |side: &Side| i64::from(side.n_in) - side.n_out as i64;
     if shrinks_by(down) > 0 && shrinks_by(down) > 2 * shrinks_by(across) {
@@ -52,7 +52,7 @@ pub(super) fn resize(photo: &RgbImage, across: &Side, down: &Side) -> Vec<u8> {
     }
 }
 
-/// Lines of `stride` levels: (n, width, 3) -> (n, kept columns, 3)
+/// Resizes lines of `stride` levels: (n, width, 3) -> (n, kept columns, 3)
 fn shrink_lines(lines: &[u8], stride: usize, columns: &[Window]) -> Vec<u8> {
     let pixel = |pixels: &[[u8; 3]], column: &Window| {
         let mut sums = [HALF; 3];
@@ -71,7 +71,7 @@ fn shrink_lines(lines: &[u8], stride: usize, columns: &[Window]) -> Vec<u8> {
     lines.chunks_exact(stride).flat_map(line).collect()
 }
 
-/// Lines of `stride` levels, the first of them the picture's line `first` -> (kept rows, stride)
+/// Resizes columns: lines of `stride` levels, the first of them the picture's line `first` -> (kept rows, stride)
 fn merge_lines(lines: &[u8], stride: usize, rows: &[Window], first: usize) -> Vec<u8> {
     let mut merged = Vec::with_capacity(rows.len() * stride);
     for row in rows {

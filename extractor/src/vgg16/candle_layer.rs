@@ -1,5 +1,5 @@
 //! One convolution of the network through candle: 3 x 3, border of zeros, bias, ReLU, and where a block ends
-//! the 2 x 2 maximum. The way on every device but the CPU, and what the kernels are compared with.
+//! the 2 x 2 maximum. Used on every device but the CPU, and as the reference for the kernels.
 
 use candle_core::{Result, Tensor};
 use candle_nn::{Conv2d, Conv2dConfig, Module, VarBuilder};

@@ -6,8 +6,8 @@ use data::stage::usage;
 
 use crate::conv3x3::{self, Kernels};
 
-/// Names the engine to use instead of the best; empty is as unset. Other devices than the CPU do not look at
-/// it.
+/// Names the engine to use instead of the best; empty counts as unset. Devices other than the
+/// CPU ignore it.
 pub const VARIABLE: &str = "TINDOGR_CONV3X3";
 
 const CANDLE: &str = "candle";
@@ -20,18 +20,18 @@ const CANDLE: &str = "candle";
 pub struct Engine(Option<&'static Kernels>);
 
 impl Engine {
-    /// Those that this machine can run, the best first: some of `amx`, `avx512`, `avx2` and `neon`; `portable`;
+    /// Lists the engines that this machine can run, the best first: some of `amx`, `avx512`, `avx2` and `neon`; `portable`;
     /// `candle`.
     pub fn available() -> Vec<Self> {
         conv3x3::available().iter().map(|kernels| Self(Some(kernels))).chain([Self(None)]).collect()
     }
 
-    /// The best for this machine.
+    /// Gives the best engine for this machine.
     pub fn best() -> Self {
         Self(conv3x3::available().first().copied())
     }
 
-    /// The one that [`VARIABLE`] names, else the best.
+    /// Gives the engine that [`VARIABLE`] names, else the best.
     ///
     /// # Errors
     /// A usage error if it names none of [`Engine::available`].
@@ -42,7 +42,7 @@ impl Engine {
         Self::named(&name.to_string_lossy())
     }
 
-    /// The one of that name.
+    /// Gives the engine called `name`.
     ///
     /// # Errors
     /// A usage error if it is none of [`Engine::available`].
@@ -54,12 +54,12 @@ impl Engine {
         })
     }
 
-    /// What [`Engine::named`] takes.
+    /// The name that [`Engine::named`] takes.
     pub fn name(&self) -> &'static str {
         self.0.map_or(CANDLE, |kernels| kernels.name)
     }
 
-    /// What one core can multiply with the instruction of these kernels, in 10⁹ multiplications and
+    /// Measures what one core can compute with the instruction of these kernels, in 10⁹ multiplications and
     /// additions a second; `None` for candle. Takes some milliseconds.
     pub fn peak_gflops(&self) -> Option<f64> {
         self.0.map(Kernels::peak_gflops)

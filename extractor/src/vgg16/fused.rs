@@ -62,7 +62,7 @@ impl Fused {
         Ok(timed.map_err(Error::wrap)?.1)
     }
 
-    /// xs (B, 3, S, S) -> (B, 512, S/32, S/32)
+    /// Computes the last map: xs (B, 3, S, S) -> (B, 512, S/32, S/32).
     ///
     /// # Errors
     /// Unless [`Fused::takes`] it.

@@ -12,18 +12,18 @@ use zip::ZipArchive;
 use super::pickle::{Node, Pickle};
 use super::state_dict::{Storage, Tensor, tensors};
 
-/// With which a zip begins.
+/// The first bytes of a zip.
 pub(super) const ZIP_START: [u8; 4] = *b"PK\x03\x04";
-/// The pickle of 0x1950a86a20f9469cfc6c, with which the older format begins (`torch/serialization.py`,
+/// The first bytes of the older format: the pickle of 0x1950a86a20f9469cfc6c (`torch/serialization.py`,
 /// `MAGIC_NUMBER`).
 pub(super) const LEGACY_START: [u8; 15] = *b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
 
-/// A file of PyTorch that is no state dict, but of which PyTorch may make one.
+/// A file of PyTorch that is no state dict, but that PyTorch can convert into one.
 #[derive(Debug, thiserror::Error)]
 #[error("{0:#}")]
 pub(super) struct Foreign(anyhow::Error);
 
-/// A file with storages.
+/// An opened file that holds storages.
 pub(super) enum Container {
     /// The storage `key` is the entry `<folder>/data/<key>`.
     Zip { archive: ZipArchive<BufReader<File>>, folder: String },
@@ -32,7 +32,7 @@ pub(super) enum Container {
 }
 
 impl Container {
-    /// Opens `path` and reads what it says of its tensors; `first` is the name of one that is looked for.
+    /// Opens `path` and reads the descriptions of its tensors; `first` is the name of one of the wanted tensors.
     ///
     /// # Errors
     /// If it is damaged, or [`Foreign`].
@@ -70,8 +70,8 @@ impl Container {
         Ok((Self::Zip { archive, folder }, tensors))
     }
 
-    /// After its start the pickles of a version, of the machine, of the state dict and of the storages' keys, then
-    /// every storage, its number of values (i64) before its data, in the order of the keys.
+    /// Opens the older format: the magic number; the pickles of a version, of the machine, of the state dict and of the
+    /// storages' keys; then, in the order of the keys, each storage's number of values (i64) and its data.
     fn open_legacy(
         mut file: BufReader<File>,
         first: &str,
@@ -90,7 +90,7 @@ impl Container {
         Ok((Self::Legacy { file, starts }, tensors))
     }
 
-    /// The bytes in which the values of `tensor` lie.
+    /// Reads the bytes in which the values of `tensor` lie.
     ///
     /// # Errors
     /// If its storage is missing or has another size than it says.
@@ -118,7 +118,8 @@ impl Container {
     }
 }
 
-/// Where each storage's data begins in a file of the older format that stands before the pickle of their keys.
+/// Finds where each storage's data begins in a file of the older format; `file` is positioned at the pickle of their
+/// keys.
 fn storage_starts(
     file: &mut BufReader<File>,
     storages: &BTreeMap<String, Storage>,

@@ -28,11 +28,11 @@ pub(super) enum Node {
     List(Vec<Id>),
     /// Keys and values; an `OrderedDict` as well.
     Dict(Vec<(Id, Id)>),
-    /// What the file has elsewhere: a storage.
+    /// A reference to data elsewhere in the file: a storage.
     Persistent(Id),
     /// The result of a call: function and arguments.
     Call(Id, Id),
-    /// Of no interest: None, True, a float, bytes.
+    /// A value that is not needed: None, True, a float, bytes.
     Other,
 }
 
@@ -45,10 +45,10 @@ pub(super) struct Pickle {
 }
 
 impl Pickle {
-    /// Reads one pickle from where `file` stands, to its end.
+    /// Reads one pickle from the current position of `file`.
     ///
     /// # Errors
-    /// If it is cut off, too long, or does what no state dict needs.
+    /// If it is cut off, too long, or holds an operation that no state dict needs.
     pub(super) fn read(file: &mut impl BufRead) -> anyhow::Result<Self> {
         let mut machine = Machine::default();
         let mut input = file.take(MAX_BYTES);
@@ -88,7 +88,7 @@ impl Pickle {
 struct Machine {
     nodes: Vec<Node>,
     stack: Vec<Id>,
-    /// Heights of the stack.
+    /// Heights of the stack at the marks.
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
 }
@@ -140,7 +140,7 @@ impl Machine {
         Ok(())
     }
 
-    /// A call; that of an `OrderedDict` gives an empty dict.
+    /// Replaces a function and its arguments by a call; that of an `OrderedDict` becomes an empty dict.
     fn call(&mut self) -> anyhow::Result<()> {
         let (arguments, function) = (self.pop()?, self.pop()?);
         let is_dict = matches!(&self.nodes[function as usize], Node::Global(module, name)
@@ -308,7 +308,7 @@ fn bytes<const N: usize>(input: &mut impl Read) -> anyhow::Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// `n` bytes; memory is taken as they come.
+/// Reads `n` bytes; memory is allocated as they come.
 fn sized(input: &mut impl Read, n: u64) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     input.take(n).read_to_end(&mut bytes)?;
@@ -323,7 +323,7 @@ fn line(input: &mut impl BufRead) -> anyhow::Result<String> {
     Ok(String::from_utf8(line)?)
 }
 
-/// A whole number in two's complement, least byte first; `None` beyond 64 bits.
+/// Decodes a whole number in two's complement, least byte first; `None` beyond 64 bits.
 fn long(digits: &[u8]) -> Option<i64> {
     let sign = if digits.last().is_some_and(|&b| b >= 0x80) { 0xff } else { 0 };
     let mut all = [sign; 8];

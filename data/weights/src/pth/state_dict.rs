@@ -1,4 +1,4 @@
-//! What a pickle says of tensors.
+//! The tensors that a pickle describes.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
@@ -7,11 +7,11 @@ use half::{bf16, f16};
 
 use super::pickle::{Id, Node, Pickle};
 
-/// Below the dict of a checkpoint, `{"state_dict": {...}}`, no network lies deeper.
+/// How deep dicts are searched for a network: that of a checkpoint is `{"state_dict": {...}}`.
 const MAX_DEPTH: usize = 3;
 /// No tensor of a network has more dimensions.
 const MAX_DIMENSIONS: usize = 8;
-/// Values of the storage for each one of the tensor; a channels_last tensor has 1.
+/// The most values of a storage for each value of a tensor; a channels_last tensor has 1.
 const MAX_SPREAD: u64 = 64;
 
 /// How values are stored.
@@ -21,7 +21,7 @@ pub(super) enum Kind {
     Bf16,
     F32,
     F64,
-    /// No floats; bytes of one of them.
+    /// Not floats; the bytes of one value.
     Other(u64),
 }
 
@@ -66,7 +66,7 @@ impl Kind {
     }
 }
 
-/// Values that lie together in the file; tensors are views of them.
+/// Values that are stored together in the file; tensors are views of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Storage {
     pub(super) key: String,
@@ -88,12 +88,12 @@ pub(super) struct Tensor {
     pub(super) shape: Vec<usize>,
     /// The first value.
     offset: u64,
-    /// From one value to the next in each dimension.
+    /// The distance from one value to the next in each dimension.
     strides: Vec<u64>,
 }
 
 impl Tensor {
-    /// Where in its storage its values lie: first byte, bytes.
+    /// Gives the position of its values in its storage: first byte, number of bytes.
     ///
     /// # Errors
     /// If they do not lie in it, or so far apart that reading them makes no sense.
@@ -115,7 +115,7 @@ impl Tensor {
         Ok((self.offset * size, span * size))
     }
 
-    /// Its values in the order of the dimensions, from the bytes of [`Tensor::span`].
+    /// Decodes its values in the order of the dimensions, from the bytes of [`Tensor::span`].
     ///
     /// # Errors
     /// If they are no floats.
@@ -140,8 +140,8 @@ impl Tensor {
     }
 }
 
-/// The tensors of the network whose weights are called `first` and the like, under these names: the dict may lie
-/// in that of a checkpoint, and the names may have a prefix, if there is only one such.
+/// Collects the tensors of the network that has a tensor called `first`, by name. Its dict may lie in that of a
+/// checkpoint, and its names may have a prefix, if there is only one such network.
 ///
 /// # Errors
 /// If there is no dict, more than one network, or a tensor makes no sense.
@@ -170,7 +170,7 @@ pub(super) fn tensors(pickle: &Pickle, first: &str) -> anyhow::Result<BTreeMap<S
             }
             (*entries, *prefix)
         }
-        // None: for the message the dict with the most entries.
+        // The error message lists the names of the dict with the most entries.
         None => (dicts.iter().map(|(_, entries)| *entries).max_by_key(|e| e.len()).unwrap_or_default(), ""),
     };
     let mut tensors = BTreeMap::new();
@@ -183,7 +183,7 @@ pub(super) fn tensors(pickle: &Pickle, first: &str) -> anyhow::Result<BTreeMap<S
     Ok(tensors)
 }
 
-/// All storages by their keys, of whatever they are a part.
+/// Collects all storages by their keys, whatever they are a part of.
 ///
 /// # Errors
 /// If one makes no sense, or two have one key.
@@ -201,7 +201,7 @@ pub(super) fn storages(pickle: &Pickle) -> anyhow::Result<BTreeMap<String, Stora
 
 type Entries<'a> = &'a [(Id, Id)];
 
-/// The dict that was pickled and those in it, each with the keys that lead there.
+/// Lists the dict that was pickled and the dicts in it, each with the path of keys to it.
 fn dicts(pickle: &Pickle) -> anyhow::Result<Vec<(String, Entries<'_>)>> {
     ensure!(
         matches!(pickle.node(pickle.root), Node::Dict(_)),
@@ -224,7 +224,7 @@ fn dicts(pickle: &Pickle) -> anyhow::Result<Vec<(String, Entries<'_>)>> {
     Ok(found)
 }
 
-/// The tensor `id`; `None` if it is something else.
+/// Decodes the tensor `id`; `None` if it is something else.
 fn tensor(pickle: &Pickle, mut id: Id) -> anyhow::Result<Option<Tensor>> {
     // A parameter wraps a tensor; nothing wraps a parameter.
     for _ in 0..2 {
@@ -240,7 +240,7 @@ fn tensor(pickle: &Pickle, mut id: Id) -> anyhow::Result<Option<Tensor>> {
         match (name.as_str(), arguments) {
             ("_rebuild_parameter" | "_rebuild_parameter_with_state", [data, ..]) => id = *data,
             ("_rebuild_tensor" | "_rebuild_tensor_v2", [storage, offset, shape, strides, rest @ ..]) => {
-                // The seventh of all: a view that is negated or conjugated.
+                // The seventh argument marks a view that is negated or conjugated.
                 let is_plain = rest.get(2).is_none_or(|&extra| {
                     *pickle.node(extra) == Node::Other || {
                         matches!(pickle.node(extra), Node::Dict(entries) if entries.is_empty())
