@@ -51,7 +51,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         (1..=n).map(move |copy| paths::of_drawn(config, row, copy))
     });
     job.discard_changed()?;
-    job.plan(TABLES.map(str::to_owned).into_iter().chain([CONTACT_SHEET.to_owned()]).chain(planned))?;
+    job.declare(TABLES.map(str::to_owned).into_iter().chain([CONTACT_SHEET.to_owned()]).chain(planned))?;
     let outcomes = make_copies(&config, &split, &sources, &n_copies, &job)?;
     let result = collect(&split, sources, outcomes);
     rejects::write(&config.out.join(rejects::FILE_NAME), &result.rejects)?;

@@ -68,7 +68,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let lists = [Index::FILE_NAME, rejects::FILE_NAME].map(str::to_owned);
         lists.into_iter().chain(shards.iter().map(|shard| shard.file.clone()))
     };
-    job.plan(outputs())?;
+    job.declare(outputs())?;
     let n_to_compute: usize = tasks.iter().map(|task| task.to_compute.len()).sum();
     let bar = stage::progress(&args.common, n_to_compute as u64, "pictures");
     let extraction = extraction::Job {

@@ -96,7 +96,7 @@ pub fn decide(config: &Config, common: &CommonArgs) -> anyhow::Result<Option<Sum
     let my_dog = config.my_dog.as_ref().map(|d| MyDog::find(d, &model, config.model.min_dog)).transpose()?;
     let wish = my_dog.as_ref().map_or(Ok(Wish::AnyDog), |dog| dog.wish(config.rule, &model))?;
     let _lock = commit::lock(&config.out, "matcher")?;
-    job.plan(OUTPUTS.map(str::to_owned))?;
+    job.declare(OUTPUTS.map(str::to_owned))?;
 
     let mut run = Run {
         config,

@@ -102,7 +102,7 @@ pub(crate) fn write(
     job.remove_old(|name| {
         Split::ALL.iter().any(|split| name.starts_with(&format!("{split}/"))) && !placed.contains(name)
     })?;
-    job.plan(outputs())?;
+    job.declare(outputs())?;
     rejects::write(&out.join(rejects::FILE_NAME), rejects)?;
     tree::write(out, rows, config.tree)?;
     manifest::write(&out.join(manifest::FILE_NAME), rows, false)?;

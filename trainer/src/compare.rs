@@ -73,7 +73,7 @@ pub fn compare(args: &CompareArgs, common: &CommonArgs) -> anyhow::Result<Option
     let dir = args.out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let place = Place::new(dir, &format!(".{name}.json"), "trainer compare");
     let Some(mut job) = place.start(&args.rerun, common, || asked(args))? else { return Ok(None) };
-    job.plan([name.clone()])?;
+    job.declare([name.clone()])?;
     let runs = args.run.iter().map(Run::open).collect::<anyhow::Result<Vec<_>>>()?;
     let Some((first, others)) = runs.split_first().filter(|(_, others)| !others.is_empty()) else {
         return Err(usage("--run is given once, expected two runs or more"));

@@ -60,7 +60,7 @@ pub fn evaluate(args: &EvaluateArgs, common: &CommonArgs) -> anyhow::Result<Opti
     let place = Place::new(&args.model, "provenance-evaluate.json", "trainer evaluate");
     let Some(mut job) = place.start(&args.rerun, common, || asked(args))? else { return Ok(None) };
     let _lock = commit::lock(&args.model, "trainer")?;
-    job.plan(OUTPUTS.map(str::to_owned))?;
+    job.declare(OUTPUTS.map(str::to_owned))?;
     let features = Features::open(&args.features)?;
     let manifest = manifest_of(&args.manifest, &features.index)?;
     let classifier = Classifier::open(&args.model)?;

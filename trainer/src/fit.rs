@@ -54,7 +54,7 @@ pub fn fit(config: &Config, common: &CommonArgs) -> anyhow::Result<Option<Summar
     let Some(mut job) = job else { return Ok(None) };
     let _lock = commit::lock(&config.out, "trainer")?;
     let splits = Splits::open(config)?;
-    job.plan(OUTPUTS.map(str::to_owned))?;
+    job.declare(OUTPUTS.map(str::to_owned))?;
     let mut run = Run::start_or_resume(config, &splits, job.from_scratch())?;
     let objective = splits.objective(&config.parameters);
     let bar = stage::progress(common, (config.epochs * splits.train.len()) as u64, "samples");

@@ -62,7 +62,7 @@ pub fn report(args: &ReportArgs, common: &CommonArgs) -> anyhow::Result<Option<S
         return Ok(None);
     };
     let _lock = commit::lock(&args.model, "trainer")?;
-    job.plan([FILE_NAME.to_owned()])?;
+    job.declare([FILE_NAME.to_owned()])?;
     let material = Material::gather(args)?;
     let examples = Examples::choose(&material);
     let pictures = Pictures::load(&material.manifest, &examples.paths());

@@ -67,7 +67,7 @@ fn paint_into(
             ours.push(name);
         }
     }
-    job.plan(ours)?;
+    job.declare(ours)?;
     let output = Output::new(dir, &job);
     let bar = stage::progress(&args.common, (classes().len() * config.per_class) as u64, "pictures");
     let n = paint(config, &output, &|| bar.inc(1))?;

@@ -73,7 +73,7 @@ impl Job {
     }
 
     /// Removes the files that an earlier run made and that were changed since: they would not be made again
-    /// by a stage that keeps what [`Job::is_intact`]. To be called before [`Job::plan`].
+    /// by a stage that keeps what [`Job::is_intact`]. To be called before [`Job::declare`].
     ///
     /// # Errors
     /// If one cannot be removed.
@@ -104,12 +104,12 @@ impl Job {
         Ok(())
     }
 
-    /// Says what will be made, before any of it is; the record lists it from now on, whenever the run ends.
+    /// Declares the outputs before any of them is made: the record lists them from now on, also if the run is killed.
     /// To be called under the lock of the directory.
     ///
     /// # Errors
     /// If the record cannot be written.
-    pub fn plan(&mut self, names: impl IntoIterator<Item = String>) -> anyhow::Result<()> {
+    pub fn declare(&mut self, names: impl IntoIterator<Item = String>) -> anyhow::Result<()> {
         for name in names {
             self.made_before.insert(name, None);
         }

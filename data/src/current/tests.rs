@@ -58,7 +58,7 @@ impl Work {
         let Some(mut job) = job else { return Ok(false) };
         let _lock = commit::lock(&self.out(""), "copier")?;
         let made = || self.names().into_iter().map(|name| format!("deep/{name}.copy"));
-        job.plan(made())?;
+        job.declare(made())?;
         for name in self.names() {
             let text = fs::read(self.input(&name))?;
             commit::write_bytes(&self.out(&format!("deep/{name}.copy")), &text)?;
@@ -191,7 +191,7 @@ fn a_run_that_did_not_end_is_not_current_and_its_files_are_known() {
     let place = Place::new(&work.out(""), "provenance.json", "copier");
     let args = Args::parse_from(["copier", "--quiet", "--force"]);
     let job = place.start(&args.rerun, &args.common, || Inputs::new(&json!({}))).unwrap();
-    job.unwrap().plan(["deep/new.copy".to_owned()]).unwrap();
+    job.unwrap().declare(["deep/new.copy".to_owned()]).unwrap();
     put(&work.out("deep/new.copy"), "half of a run");
     assert_eq!(work.reasons(1), ["an earlier run did not end"]);
     work.run(1, &["--clean"]).unwrap();

@@ -30,7 +30,7 @@ pub(crate) fn write_as_text(out: &Path, names: &[String], job: &mut Job) -> anyh
             tracing::warn!("{} is not of this program, and stays as it is", out.join(&text_name).display());
             continue;
         }
-        job.plan([text_name.clone()])?;
+        job.declare([text_name.clone()])?;
         commit::write_bytes(&out.join(&text_name), (entries.join("\n") + "\n").as_bytes())?;
         made.push(text_name);
     }

@@ -46,7 +46,7 @@ pub(crate) fn unpack(args: &Args, archive: &Archive, file: &Path, job: &mut Job)
         }
         Ok(())
     })?;
-    job.plan(planned)?;
+    job.declare(planned)?;
 
     let (mut names, mut folders, mut n_files) = (Vec::new(), BTreeSet::new(), 0);
     for_each_file(args, archive, file, |name, entry| {

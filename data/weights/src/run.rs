@@ -44,7 +44,7 @@ pub(crate) fn make(
     let _lock = commit::lock(&config.out, STAGE)?;
     let names = config.file_names();
     job.refuse_foreign(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
-    job.plan(names.clone())?;
+    job.declare(names.clone())?;
     let weights = provide(config, &args.common, settings)?;
     for (part, name) in weights.iter().zip(&names) {
         part.write(&config.out.join(name))?;
