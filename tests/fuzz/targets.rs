@@ -5,10 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
+use data::backbone::{Backbone, HubFile, Tensor};
 use data::head::Head;
 use data::manifest::{self, Manifest};
 use data::photo::{self, Limits};
 use data::profiles::{self, Profile, Profiles};
+use data::weights::Part;
 
 /// A picture: the header and the decoder agree, and decoding again gives the same pixels.
 pub(crate) fn photo(bytes: &[u8]) -> bool {
@@ -71,6 +73,26 @@ pub(crate) fn head(bytes: &[u8]) -> bool {
     let copy = dir.path.with_file_name("copy.safetensors");
     read.write(&copy).expect("what was read is right");
     assert_eq!(Head::read(&copy).expect("what was written is right"), read);
+    true
+}
+
+/// A published weights file, a state dict of PyTorch or safetensors: every tensor has the values that its shape asks
+/// for, all of them finite.
+pub(crate) fn pth(bytes: &[u8]) -> bool {
+    static ONE_LAYER: Backbone = Backbone {
+        name: "one",
+        hub: HubFile { repository: "", revision: "", file: "", sha256: "", tensor_bytes: 0, licence: "" },
+        features: &[Tensor::new("features.0.weight", &[4, 3, 3, 3]), Tensor::new("features.0.bias", &[4])],
+        classifier: &[],
+        n_channels: 4,
+        stride: 1,
+        image_size: 1,
+        presets: &["torchvision"],
+    };
+    let dir = InFile::new("weights.pth", bytes);
+    let Ok(tensors) = weights::published::read(&dir.path, &ONE_LAYER, Part::Features) else { return false };
+    assert_eq!(tensors.iter().map(|tensor| tensor.values.len()).collect::<Vec<_>>(), [108, 4]);
+    assert!(tensors.iter().all(|tensor| tensor.values.iter().all(|value| value.is_finite())));
     true
 }
 

@@ -52,6 +52,11 @@ fn heads() {
     check("head", targets::head);
 }
 
+#[test]
+fn published_weights() {
+    check("pth", targets::pth);
+}
+
 /// Writes the seeds of the corpora. A new format version makes the old good ones bad.
 #[test]
 #[ignore = "rewrites tests/fuzz/corpus"]

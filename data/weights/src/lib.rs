@@ -11,7 +11,7 @@ mod config;
 mod hub;
 mod names;
 mod pth;
-mod published;
+pub mod published;
 mod run;
 mod source;
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub(crate) fn read_parts(
 ///
 /// # Errors
 /// Names the file, and lists everything that is wrong with its tensors at once.
-pub(crate) fn read(path: &Path, backbone: &Backbone, part: Part) -> anyhow::Result<Vec<TensorValues>> {
+pub fn read(path: &Path, backbone: &Backbone, part: Part) -> anyhow::Result<Vec<TensorValues>> {
     if pth::is_pth(path) {
         return pth::read(path, backbone, part);
     }

@@ -1,0 +1,8 @@
+//! See targets.rs.
+#![no_main]
+
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    targets::pth(bytes);
+});
