@@ -427,7 +427,7 @@ fn plain_tools_are_enough() {
 #[test]
 fn an_interrupted_training_goes_on_with_the_same_command() {
     let work = Work::new();
-    let args = ["train", "EPOCHS=40", "RETRY_POLICY=0", "TRAIN_FLAGS=--checkpoint-every 0"];
+    let args = ["train", "EPOCHS=40", "PATIENCE=0", "TRAIN_FLAGS=--checkpoint-every 0"];
     work.make_ok(&["features"]);
     let mut make = work.make_command(&args);
     let child = std::os::unix::process::CommandExt::process_group(&mut make, 0).spawn().unwrap();
@@ -460,9 +460,10 @@ fn an_interrupted_training_goes_on_with_the_same_command() {
 fn help_lists_every_stage() {
     let work = Work::new();
     let help = work.make_ok(&["help"]).stdout;
-    for target in
-        ["all", "split", "augment", "features", "train", "evaluate", "match", "status", "test", "clean"]
-    {
+    for target in [
+        "all", "split", "augment", "weights", "features", "train", "evaluate", "match", "status", "test",
+        "clean",
+    ] {
         assert!(help.lines().any(|l| l.starts_with(&format!("{target} "))), "{target}:\n{help}");
     }
 }
