@@ -1,7 +1,7 @@
 //! The safetensors files of this program: their header, their one metadata key, and the digest of their content.
 //!
 //! Shards, heads, checkpoints and weights are such files; each of their modules gives its tensors and its metadata,
-//! an object, to [`serialize`]. The index of the features carries the same digest as plain JSON.
+//! an object, to `serialize`. The index of the features carries the same digest as plain JSON.
 //!
 //! The digest is the sha256 of the whole file with zeros in place of the digest's 64 digits, so that it covers every
 //! byte. It finds damage and careless edits, not an attacker: whoever changes a file on purpose can compute it anew.

@@ -47,6 +47,7 @@ fn a_locked_directory_is_exit_code_75() {
         let out = match stage {
             "splitter" => "split",
             "augmenter" => "augmented",
+            "weights" => "weights",
             "extractor" => "features",
             "trainer" => "model",
             _ => "matches",

@@ -460,9 +460,10 @@ fn an_interrupted_training_goes_on_with_the_same_command() {
 fn help_lists_every_stage() {
     let work = Work::new();
     let help = work.make_ok(&["help"]).stdout;
-    for target in
-        ["all", "split", "augment", "features", "train", "evaluate", "match", "status", "test", "clean"]
-    {
+    for target in [
+        "all", "split", "augment", "weights", "features", "train", "evaluate", "match", "status", "test",
+        "clean",
+    ] {
         assert!(help.lines().any(|l| l.starts_with(&format!("{target} "))), "{target}:\n{help}");
     }
 }

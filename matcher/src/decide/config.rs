@@ -22,7 +22,7 @@ use data::profiles::{Location, Profiles};
                   never the end.\n\nWrites decisions.csv (a row a profile, in the order of the profiles; a text \
                   cell that a spreadsheet would take for a formula gets a ' in front), rejected-profiles.csv \
                   (rows that are no profiles), provenance.json and, last, matches.html.",
-    after_help = "Example:\n  matcher decide --model W/model --weights W/weights --profiles \
+    after_help = "Example:\n  matcher decide --model W/model --weights W/weights/vgg16.safetensors --profiles \
                   W/profiles/profiles.csv --my-dog golden_retriever --rule same-size --max-age 40 --out W/matches"
 )]
 pub struct DecideArgs {
