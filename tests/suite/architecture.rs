@@ -39,10 +39,15 @@ fn dependencies() -> BTreeMap<String, Vec<String>> {
     members.collect()
 }
 
+/// The sources of the programs.
 fn sources() -> Vec<PathBuf> {
+    below(IMPORTS.iter().map(|(name, _)| repository().join(name).join("src")))
+}
+
+/// All Rust files in these folders.
+fn below(folders: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
     let mut sources = Vec::new();
-    let mut pending: Vec<PathBuf> =
-        IMPORTS.iter().map(|(name, _)| repository().join(name).join("src")).collect();
+    let mut pending: Vec<PathBuf> = folders.filter(|folder| folder.exists()).collect();
     while let Some(dir) = pending.pop() {
         for entry in fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
