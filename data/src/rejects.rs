@@ -43,7 +43,7 @@ pub struct RejectedPicture {
     pub detail: String,
 }
 
-/// Reads what [`write`] wrote; `None` if there is no such file.
+/// Reads what [`write()`] wrote; `None` if there is no such file.
 ///
 /// # Errors
 /// If the file is there and is no list of rejected pictures.
