@@ -8,7 +8,6 @@
 //! This crate knows no tensors library and no network.
 
 pub mod breeds;
-pub mod checkpoint;
 pub mod commit;
 pub mod current;
 pub mod disk;
@@ -17,14 +16,14 @@ pub mod features;
 pub mod forecast;
 pub mod head;
 pub mod manifest;
+pub mod metrics;
 pub mod photo;
 pub mod profiles;
 pub mod provenance;
 pub mod recipe;
 pub mod regular;
 pub mod rejects;
+pub mod sealed;
 pub mod stage;
 pub mod table;
 pub mod weights;
-
-mod sealed;
