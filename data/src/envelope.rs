@@ -59,7 +59,7 @@ pub(crate) fn from_json<T: for<'de> Deserialize<'de>>(path: &Path, bytes: &[u8])
 ///
 /// # Errors
 /// If safetensors refuses the tensors.
-pub(crate) fn serialize<'a>(
+pub fn serialize<'a>(
     tensors: impl IntoIterator<Item = (&'a str, impl View)>,
     metadata: &impl Serialize,
 ) -> anyhow::Result<Vec<u8>> {
@@ -255,10 +255,7 @@ impl Header {
 ///
 /// # Errors
 /// If it cannot be read, has more than `max_bytes`, is damaged, changed or of another format version.
-pub(crate) fn read<T: for<'de> Deserialize<'de>>(
-    path: &Path,
-    max_bytes: u64,
-) -> anyhow::Result<(T, Vec<u8>)> {
+pub fn read<T: for<'de> Deserialize<'de>>(path: &Path, max_bytes: u64) -> anyhow::Result<(T, Vec<u8>)> {
     let mut file = crate::regular::open(path)?;
     let header = Header::read(&mut file)?;
     let metadata = header.metadata(path)?;

@@ -13,6 +13,7 @@
 //! Rejected pictures leave no row, so n may be less than 256.
 
 mod index;
+mod matrix;
 mod reader;
 mod shard;
 mod stored;
@@ -22,6 +23,7 @@ mod tests;
 use anyhow::Context;
 
 pub use index::{Index, ShardEntry};
+pub use matrix::FeatureMatrix;
 pub use reader::{Features, SplitFeatures};
 pub use shard::{Dtype, Layout, Shard, shard_file_name, shard_size, write_shard};
 pub use stored::StoredRows;

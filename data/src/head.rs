@@ -1,8 +1,9 @@
 //! `head.safetensors`: the trained head with all that is needed to use it.
 //!
 //! Tensors `dense_1.weight` (out, in), `dense_1.bias` (out), `dense_2.weight`, ... in f32, in the order
-//! of the forward pass; a ReLU between two of them and a softmax after the last. The metadata carries
-//! classes, recipe, feature shape and training parameters, and a digest of all of the file.
+//! of the forward pass; a ReLU between two of them and a softmax after the last. The metadata holds
+//! the classes, the recipe, the shape of the features, how the head was trained ([`TrainingRecord`]) and a digest of
+//! the whole file.
 
 use std::path::Path;
 
@@ -10,7 +11,6 @@ use anyhow::Context;
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::commit;
 use crate::envelope;
@@ -18,10 +18,14 @@ use crate::features::n_values;
 use crate::provenance::FORMAT_VERSION;
 use crate::recipe::Recipe;
 
+pub use training::{ClassWeights, Device, Hidden, Hyperparameters, Keep, Optimizer, TrainingRecord};
+
+mod training;
+
 /// Name of the head in a model directory.
 pub const FILE_NAME: &str = "head.safetensors";
-/// Bytes of a head or a checkpoint; the post's head has 212 MB.
-pub(crate) const MAX_BYTES: u64 = 8 << 30;
+/// The largest head or checkpoint that is read, in bytes; the post's head has 212 MB.
+pub const MAX_BYTES: u64 = 8 << 30;
 
 /// One fully connected layer, `y = W x + b`.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,13 +59,18 @@ pub struct HeadInfo {
     pub recipe: Recipe,
     /// Shape of one picture's features.
     pub feature_shape: Vec<usize>,
-    /// Training parameters by flag name, and anything else that the trainer records.
-    pub training: Value,
+    /// How it was trained.
+    pub training: TrainingRecord,
 }
 
 impl HeadInfo {
     /// Information of [`FORMAT_VERSION`].
-    pub fn new(classes: Vec<String>, recipe: Recipe, feature_shape: Vec<usize>, training: Value) -> Self {
+    pub fn new(
+        classes: Vec<String>,
+        recipe: Recipe,
+        feature_shape: Vec<usize>,
+        training: TrainingRecord,
+    ) -> Self {
         Self { format_version: FORMAT_VERSION, classes, recipe, feature_shape, training }
     }
 }
@@ -132,11 +141,11 @@ impl Head {
     }
 }
 
-/// The tensors of `layers` under the names `<prefix>dense_1.weight`, `<prefix>dense_1.bias`, ...
-pub(crate) fn layer_views<'a>(
-    prefix: &str,
-    layers: &'a [Dense],
-) -> anyhow::Result<Vec<(String, TensorView<'a>)>> {
+/// Names the tensors of `layers`: `<prefix>dense_1.weight` (out, in), `<prefix>dense_1.bias` (out), ...
+///
+/// # Errors
+/// If a layer does not have as many values as its shape says.
+pub fn layer_views<'a>(prefix: &str, layers: &'a [Dense]) -> anyhow::Result<Vec<(String, TensorView<'a>)>> {
     let float = safetensors::Dtype::F32;
     let mut views = Vec::new();
     for (i, layer) in layers.iter().enumerate() {
@@ -148,8 +157,11 @@ pub(crate) fn layer_views<'a>(
     Ok(views)
 }
 
-/// What [`layer_views`] named, as many layers as there are.
-pub(crate) fn read_layers(prefix: &str, tensors: &SafeTensors) -> anyhow::Result<Vec<Dense>> {
+/// Reads the layers that [`layer_views`] named with `prefix`, as many as there are.
+///
+/// # Errors
+/// If a layer has no weight or no bias, or they are not f32 tensors of shapes that fit each other.
+pub fn read_layers(prefix: &str, tensors: &SafeTensors) -> anyhow::Result<Vec<Dense>> {
     let n_tensors = tensors.names().into_iter().filter(|name| name.starts_with(prefix)).count();
     anyhow::ensure!(n_tensors % 2 == 0, "a layer has no weight or no bias");
     let mut layers = Vec::new();
@@ -191,7 +203,12 @@ mod tests {
             pool: Pool::None,
         };
         let classes = vec!["a".to_owned(), "b".to_owned()];
-        let info = HeadInfo::new(classes, recipe, vec![4, 1, 1], serde_json::json!({"epochs": 3}));
+        let info = HeadInfo::new(
+            classes,
+            recipe,
+            vec![4, 1, 1],
+            TrainingRecord { epochs: 3, ..TrainingRecord::default() },
+        );
         let dense = |n_out: usize, n_in: usize| Dense {
             n_out,
             n_in,

@@ -9,7 +9,6 @@
 
 pub mod backbone;
 pub mod breeds;
-pub mod checkpoint;
 pub mod commit;
 pub mod current;
 pub mod disk;
@@ -19,6 +18,7 @@ pub mod features;
 pub mod forecast;
 pub mod head;
 pub mod manifest;
+pub mod metrics;
 pub mod photo;
 pub mod profiles;
 pub mod provenance;

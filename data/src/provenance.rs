@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::{commit, regular};
 
 /// Version of every format in this crate; raised when a reader of an older version would be wrong.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// What made an artefact, with what, from what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

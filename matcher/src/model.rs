@@ -6,6 +6,7 @@ use anyhow::Context;
 use candle_core::Device;
 use data::breeds::SizeThresholds;
 use data::current::Inputs;
+use data::features::FeatureMatrix;
 use data::head::{self, HeadInfo};
 use data::photo::{self, Limits, Reject};
 use data::provenance::sha256_file;
@@ -174,8 +175,11 @@ impl Model {
                 batch.par_iter().map(|p| self.prepare(&read(p)?)).collect::<Vec<_>>();
             let inputs: Vec<&[f32]> = prepared.iter().flatten().map(|p| p.input.as_slice()).collect(); // (B, 3 * S * S)
             let features = self.extractor.features_of_prepared(&inputs)?; // (B, D)
-            let features: Vec<&[f32]> = features.iter().map(Vec::as_slice).collect();
-            let mut probabilities = self.classifier.probabilities_of(&features)?.into_iter(); // (B, K)
+            let probabilities = match features.is_empty() {
+                true => Vec::new(),
+                false => self.classifier.probabilities(&FeatureMatrix::from_rows(&features)?)?, // (B, K)
+            };
+            let mut probabilities = probabilities.into_iter();
             for photo in prepared {
                 all.push(match photo {
                     Err(reject) => Seen { looked: Err(reject), thumbnail: None },

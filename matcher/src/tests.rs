@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, Weak};
 use clap::Parser;
 use data::commit::write_bytes;
 use data::draw;
-use data::head::{self, Dense, Head, HeadInfo};
+use data::head::{self, Dense, Head, HeadInfo, TrainingRecord};
 use data::recipe::{Pool, Recipe};
 use data::stage::Exit;
 use image::{Rgb, RgbImage};
@@ -79,7 +79,7 @@ impl Work {
             bias: classes.iter().map(|(_, p)| p.ln()).collect(),
         };
         let names = classes.iter().map(|(name, _)| (*name).to_owned()).collect();
-        let info = HeadInfo::new(names, recipe, vec![N_FEATURES], serde_json::Value::Null);
+        let info = HeadInfo::new(names, recipe, vec![N_FEATURES], TrainingRecord::default());
         Head { layers: vec![layer], info }.write(&work.path("model").join(head::FILE_NAME)).unwrap();
         work
     }

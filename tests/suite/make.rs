@@ -210,7 +210,7 @@ fn an_interrupted_training_goes_on_with_the_same_command() {
     let again = work.make_ok(&args);
     // Where it had ended before the signal came there is nothing to go on with.
     assert!(
-        ran.code == Some(0) || again.stderr.contains("going on after epoch"),
+        ran.code == Some(0) || again.stderr.contains("resuming after epoch"),
         "{}{}",
         ran.stderr,
         again.stderr
@@ -237,21 +237,21 @@ fn the_posts_recipe_stands_beside_the_default_one() {
     let open = format!("open  {}", page.display());
     assert!(first.stdout.contains(&open), "{}", first.stdout);
     let text = std::fs::read_to_string(&page).unwrap();
-    assert!(text.contains("The test figures of default and tindogr-2018 cannot be compared"), "{text}");
+    assert!(text.contains("The test metrics of default and tindogr-2018 cannot be compared"), "{text}");
     assert!(
-        text.contains("default and tindogr-2018-same-test were judged on the same 12 pictures"),
+        text.contains("default and tindogr-2018-same-test were evaluated on the same 12 original pictures"),
         "{text}"
     );
     let report = work.path("W/recipes/tindogr-2018/model/report.html");
     let report = std::fs::read_to_string(report).unwrap();
     for flaw in [
         "only divided by 255",
-        "squashed",
-        "The network sees 32 pixels",
+        "resized to a square",
+        "The image size is 32 pixels",
         "in the order of their names",
         "There are no valid pictures",
         "The test pictures are augmented",
-        "one distorted copy of itself",
+        "replaced by one augmented copy",
         "that of the last epoch",
     ] {
         assert!(report.contains(flaw), "{flaw}");

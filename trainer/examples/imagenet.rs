@@ -23,10 +23,10 @@ fn main() -> anyhow::Result<()> {
     let head = ImagenetHead::open(Path::new(weights), &features.index.layout.recipe)?;
     let load_s = start.elapsed().as_secs_f64();
     let pictures = features.open_split(Split::Train)?;
-    let rows = (0..pictures.len()).map(|i| pictures.row(i)).collect::<anyhow::Result<Vec<_>>>()?;
-    let rows: Vec<&[f32]> = rows.iter().map(Vec::as_slice).collect();
+    let all: Vec<usize> = (0..pictures.len()).collect();
+    let features = pictures.read(&all)?; // (n,512*7*7)
     let start = Instant::now();
-    let logits = head.logits(&rows)?; // (n,512*7*7) -> (n,1000)
+    let logits = head.logits(&features)?; // (n,512*7*7) -> (n,1000)
     print_line(&format!("{load_s:.3} {:.3}", start.elapsed().as_secs_f64()))?;
     let bytes: Vec<u8> = logits.into_iter().flatten().flat_map(f32::to_le_bytes).collect();
     commit::write_bytes(Path::new(out), &bytes)

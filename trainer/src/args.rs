@@ -9,16 +9,16 @@ use crate::{compare, evaluate, fit, report};
 #[command(
     name = "trainer",
     version,
-    about = "Train, evaluate and report on a classifier of cached features",
-    long_about = "Trains a small network (the head) on features that the extractor cached, evaluates it, and \
-                  writes a report. The defaults are the post's head: Dense 2056 with ReLU, dropout 0.2, Dense \
-                  1028 with ReLU, softmax; SGD at 0.01.",
+    about = "Trains a classifier (the head) on extracted features, evaluates it and writes a report",
+    long_about = "Trains a classifier (the head) on the features that the extractor wrote, evaluates it and writes a \
+                  report. The default head is Dense 2056 with ReLU, dropout 0.2, Dense 1028 with ReLU, Dense with \
+                  softmax, trained by SGD with learning rate 0.01.",
     after_help = "Example:\n  trainer fit --features W/features --out W/model --epochs 20\n  \
                   trainer evaluate --features W/features --model W/model --manifest W/augmented/manifest.csv\n  \
                   trainer report --features W/features --model W/model --manifest W/augmented/manifest.csv"
 )]
 pub struct Args {
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
     /// The flags that every program has.
@@ -26,15 +26,15 @@ pub struct Args {
     pub common: CommonArgs,
 }
 
-/// What to do.
+/// The subcommands.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Command {
-    /// Train a head on the features of train; valid chooses the best epoch
-    Fit(fit::FitArgs),
-    /// Measure a head on valid and test
-    Evaluate(evaluate::EvaluateArgs),
-    /// Write report.html: curves, confusion, mistakes, and what they were made of
-    Report(report::ReportArgs),
-    /// Put finished runs side by side, and say whether their figures may be compared
-    Compare(compare::CompareArgs),
+    /// Train a head on the train split; the epoch with the highest accuracy on valid is kept
+    Fit(fit::Args),
+    /// Evaluate a head on valid and test: accuracy, loss, F1, calibration
+    Evaluate(evaluate::Args),
+    /// Write report.html: learning curves, confusion matrix, example pictures, hyperparameters
+    Report(report::Args),
+    /// Compare the test metrics of finished runs, where they can be compared
+    Compare(compare::Args),
 }

@@ -1,4 +1,4 @@
-//! From features on disk to batches: which rows, in which order, in which units.
+//! Batches of features, in the seeded order of an epoch, and the dropout masks of its steps.
 //!
 //! Letters: B rows in a batch, D features.
 
@@ -8,57 +8,51 @@ use data::features::SplitFeatures;
 
 use crate::scaling::Scaling;
 
-/// The rows of one split, scaled where the run standardises them. Rows are read from the shards
-/// batch by batch, so memory is bounded by the batch.
+/// The rows of one split, standardized where that is asked for. They are read from the shards batch by batch, so that
+/// memory is bounded by the batch.
 #[derive(Debug)]
 pub(crate) struct Rows<'a> {
-    /// Where they come from.
     pub(crate) split: &'a SplitFeatures,
-    /// How they are scaled.
+    /// `None` for features as they are on disk.
     pub(crate) scaling: Option<&'a Scaling>,
 }
 
-/// Some rows, ready for the head.
+/// The input of a training step.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    /// (B, D)
+    /// (B,D)
     pub(crate) features: Tensor,
-    /// Labels, one a row.
+    /// (B)
     pub(crate) labels: Vec<u32>,
 }
 
 impl Rows<'_> {
-    /// The rows `indices` as one batch.
+    /// Reads the rows `indices` as one batch.
     ///
     /// # Errors
     /// If a row cannot be read, or candle refuses the shape.
     pub(crate) fn batch(&self, indices: &[usize]) -> anyhow::Result<Batch> {
-        let n_features = self.split.n_features();
-        let mut features = Vec::with_capacity(indices.len() * n_features);
-        for &i in indices {
-            let start = features.len();
-            self.split.read_row(i, &mut features)?;
-            if let Some(scaling) = self.scaling {
-                scaling.apply(&mut features[start..]);
-            }
+        let mut features = self.split.read(indices)?;
+        if let Some(scaling) = self.scaling {
+            features.rows_mut().for_each(|row| scaling.apply(row));
         }
-        let shape = (indices.len(), n_features);
+        let shape = (features.n(), features.d());
         Ok(Batch {
-            features: Tensor::from_vec(features, shape, &Device::Cpu)?, // (B,D)
+            features: Tensor::from_vec(features.into_values(), shape, &Device::Cpu)?, // (B,D)
             labels: indices.iter().map(|&i| self.split.labels()[i]).collect(),
         })
     }
 }
 
-/// The order in which `epoch` sees the `n` rows of the train split.
+/// Draws the order in which `epoch` goes through the `n` rows of the train split.
 pub(crate) fn order(seed: u64, epoch: usize, n: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..n).collect();
     draw::stream(seed, "batches", &epoch.to_string()).shuffle(&mut order);
     order
 }
 
-/// Inverted dropout: `n` factors that are 0 with probability `rate` and 1 / (1 - rate) otherwise, for
-/// one step of one epoch.
+/// Draws the mask of inverted dropout for one step of one epoch: `n` factors that are 0 with probability `rate` and
+/// 1 / (1 - rate) otherwise.
 pub(crate) fn dropout_mask(seed: u64, epoch: usize, step: usize, rate: f64, n: usize) -> Vec<f32> {
     let mut stream = draw::stream(seed, "dropout", &format!("{epoch}/{step}"));
     let kept = (1.0 / (1.0 - rate)) as f32;
@@ -70,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_epoch_sees_every_row_once_in_its_own_order() {
+    fn every_epoch_has_every_row_once_in_its_own_order() {
         let mut first = order(1, 1, 100);
         assert_ne!(first, order(1, 2, 100));
         assert_ne!(first, order(2, 1, 100));

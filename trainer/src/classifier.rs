@@ -1,20 +1,19 @@
-//! A trained head in use: features in, probabilities out, always by the same arithmetic.
+//! Prediction with a trained head: features in, probabilities out, always by the same arithmetic.
 
 use std::path::Path;
 
-use anyhow::Context;
 use candle_core::{Device, Tensor};
+use data::features::FeatureMatrix;
 use data::head::{FILE_NAME, Head, HeadInfo};
 
 use crate::loss::log_softmax;
 use crate::mlp::Mlp;
 
-/// Rows that go through the head together, always: a batch is filled up with zeros, because matrix
-/// products of another height may sum in another order, and a picture's probabilities must not depend
-/// on the company it comes in.
+/// Rows of every batch: a smaller batch is padded with zeros, because a matrix product of another height may sum in
+/// another order, and a picture's probabilities must not depend on the other pictures of its batch.
 pub(crate) const BATCH_SIZE: usize = 32;
 
-/// A head, loaded.
+/// A trained head, loaded.
 #[derive(Debug)]
 pub struct Classifier {
     info: HeadInfo,
@@ -31,67 +30,56 @@ impl Classifier {
         Ok(Self { info, mlp: Mlp::new(layers, Vec::new())? })
     }
 
-    /// Classes, recipe, shape of the features and training parameters.
+    /// Classes, recipe, shape of the features, and how the head was trained.
     pub fn info(&self) -> &HeadInfo {
         &self.info
     }
 
-    /// The probability of each class (K), from the features of one picture (D).
+    /// Computes the probability of each class, (K) for each of the pictures (n, D).
     ///
     /// # Errors
-    /// If there are not as many features as the head takes.
-    pub fn probabilities(&self, features: &[f32]) -> anyhow::Result<Vec<f32>> {
-        let mut one = self.probabilities_of(&[features])?;
-        one.pop().context("one picture went in and none came out")
-    }
-
-    /// [`Classifier::probabilities`] of several pictures: the same values to the last bit, sooner.
-    ///
-    /// # Errors
-    /// As [`Classifier::probabilities`].
-    pub fn probabilities_of(&self, pictures: &[&[f32]]) -> anyhow::Result<Vec<Vec<f32>>> {
+    /// If there are not as many features as the head takes, or a logit is not finite.
+    pub fn probabilities(&self, pictures: &FeatureMatrix) -> anyhow::Result<Vec<Vec<f32>>> {
         let rows = self.log_probabilities(pictures)?;
         Ok(rows.into_iter().map(|row| row.into_iter().map(|p| p.exp() as f32).collect()).collect())
     }
 
-    /// Natural logarithms of the probabilities, (K) for each picture.
+    /// Computes the natural logarithms of the probabilities, (K) for each of the pictures (n, D).
     ///
     /// # Errors
     /// As [`Classifier::probabilities`].
-    pub fn log_probabilities(&self, pictures: &[&[f32]]) -> anyhow::Result<Vec<Vec<f64>>> {
+    pub fn log_probabilities(&self, pictures: &FeatureMatrix) -> anyhow::Result<Vec<Vec<f64>>> {
         let n_features = self.info.feature_shape.iter().product();
         let rows = logits_of(&self.mlp, n_features, pictures)?;
         Ok(rows.iter().map(|logits| log_softmax(logits)).collect())
     }
 }
 
-/// The logits (K) of each picture, always in batches of [`BATCH_SIZE`].
+/// Computes the logits, (K) for each of the pictures (n, D), always in batches of [`BATCH_SIZE`].
 ///
 /// # Errors
-/// If a picture has not as many features as the network takes, or a logit is not finite.
-pub(crate) fn logits_of(mlp: &Mlp, n_features: usize, pictures: &[&[f32]]) -> anyhow::Result<Vec<Vec<f32>>> {
-    let mut rows = Vec::with_capacity(pictures.len());
-    for pictures in pictures.chunks(BATCH_SIZE) {
-        let mut features = Vec::with_capacity(BATCH_SIZE * n_features);
-        for picture in pictures {
-            anyhow::ensure!(
-                picture.len() == n_features,
-                "the head takes {n_features} features, got {}",
-                picture.len()
-            );
-            features.extend_from_slice(picture);
-        }
-        features.resize(BATCH_SIZE * n_features, 0.0);
-        let features = Tensor::from_vec(features, (BATCH_SIZE, n_features), &Device::Cpu)?; // (32,D)
-        let logits = mlp.logits(&features)?; // (32,D) -> (32,K)
+/// If the pictures do not have as many features as the network takes, or a logit is not finite.
+pub(crate) fn logits_of(
+    mlp: &Mlp,
+    n_features: usize,
+    pictures: &FeatureMatrix,
+) -> anyhow::Result<Vec<Vec<f32>>> {
+    anyhow::ensure!(pictures.d() == n_features, "the head takes {n_features} features, got {}", pictures.d());
+    let mut rows = Vec::with_capacity(pictures.n());
+    for features in pictures.values().chunks(BATCH_SIZE * n_features) {
+        let n_pictures = features.len() / n_features;
+        let mut padded = features.to_vec();
+        padded.resize(BATCH_SIZE * n_features, 0.0);
+        let padded = Tensor::from_vec(padded, (BATCH_SIZE, n_features), &Device::Cpu)?; // (32,D)
+        let logits = mlp.logits(&padded)?; // (32,D) -> (32,K)
         let n_classes = logits.len() / BATCH_SIZE;
-        let of_pictures = logits.iter().take(pictures.len() * n_classes);
+        let logits = &logits[..n_pictures * n_classes];
         anyhow::ensure!(
-            of_pictures.into_iter().all(|z| z.is_finite()),
+            logits.iter().all(|z| z.is_finite()),
             "the head gives a value that is not a finite number: its weights, or the features, are too large; \
              run trainer fit again with a lower --learning-rate, or the extractor with other weights"
         );
-        rows.extend(logits.chunks_exact(n_classes).take(pictures.len()).map(<[f32]>::to_vec));
+        rows.extend(logits.chunks_exact(n_classes).map(<[f32]>::to_vec));
     }
     Ok(rows)
 }

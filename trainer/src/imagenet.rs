@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use data::backbone::Backbone;
+use data::features::FeatureMatrix;
 use data::head::Dense;
 use data::recipe::{Pool, Recipe};
 use data::weights::{Part, Weights};
@@ -75,7 +76,7 @@ impl ImagenetHead {
     ///
     /// # Errors
     /// If there are not as many features as the first layer takes.
-    pub fn logits(&self, pictures: &[&[f32]]) -> anyhow::Result<Vec<Vec<f32>>> {
+    pub fn logits(&self, pictures: &FeatureMatrix) -> anyhow::Result<Vec<Vec<f32>>> {
         logits_of(&self.mlp, self.n_features, pictures)
     }
 }

@@ -1,11 +1,11 @@
-//! Initial weights: what Keras gives a `Dense` layer, from a seed.
+//! Initial weights: those of a `Dense` layer of Keras, from a seed.
 
 use data::draw;
 use data::head::Dense;
 
-/// Layers of the given sizes, from D features to K classes, with Glorot uniform weights and zero biases.
+/// Draws layers of the given sizes, from D features to K classes: Glorot uniform weights and zero biases.
 ///
-/// Those are the defaults of Keras' `Dense`, and so the post's: limit sqrt(6 / (n_in + n_out)) (Glorot
+/// These are the defaults of Keras' `Dense`, which the post used: limit sqrt(6 / (n_in + n_out)) (Glorot
 /// and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010). Each
 /// layer has its own stream, so its weights do not depend on the other layers' sizes.
 pub(crate) fn glorot_uniform(seed: u64, sizes: &[usize]) -> Vec<Dense> {

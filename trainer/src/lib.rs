@@ -1,20 +1,22 @@
-//! The head: trained and evaluated on cached bottleneck features.
+//! The head: a classifier trained and evaluated on extracted features.
 //!
-//! `trainer fit` makes `head.safetensors` from the features of train and valid; `trainer evaluate` opens
-//! valid and test and writes `metrics.json`, `predictions.csv` and `confusion.csv`; `trainer report` puts
-//! all of that, with the pictures, into one page; `trainer compare` puts runs side by side. [`Classifier`] is the head in use, for other programs.
+//! `trainer fit` trains `head.safetensors` on the features of train and valid; `trainer evaluate` reads the features of
+//! valid and test and writes `metrics.json`, `predictions.csv` and `confusion.csv`; `trainer report` writes a page with
+//! all of these and with example pictures; `trainer compare` compares finished runs. [`Classifier`] predicts with a
+//! trained head, also for other programs.
 //!
-//! This crate knows features, not networks; only the report looks at pictures, to show them.
+//! This crate reads features, not networks; only the report decodes pictures, to show them.
 
 use std::process::ExitCode;
 
 pub mod classifier;
 pub mod compare;
+pub mod confusion;
 pub mod evaluate;
 pub mod fit;
 pub mod history;
 pub mod imagenet;
-pub mod metrics;
+pub mod prediction;
 pub mod predictions;
 pub mod report;
 
@@ -22,6 +24,8 @@ mod args;
 mod batches;
 mod init;
 mod loss;
+mod manifest;
+mod metrics;
 mod mlp;
 mod run;
 mod scaling;

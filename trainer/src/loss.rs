@@ -4,20 +4,20 @@
 
 use std::ops::AddAssign;
 
-/// What the loss is, beside the labels.
+/// The parameters of the loss that training minimizes.
 #[derive(Debug, Clone)]
 pub(crate) struct Objective {
-    /// Share of a target that is spread evenly over all classes, 0 to 1.
+    /// Share of each one-hot target that is spread evenly over all classes, 0 to 1.
     pub(crate) label_smoothing: f64,
-    /// Weight of a picture by its class; 1 where classes count alike.
+    /// (K) Weight of a picture by its class; 1 without class weights.
     pub(crate) class_weights: Vec<f64>,
 }
 
-/// The loss of a batch.
+/// The loss and the numbers of correct predictions of some rows.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Loss {
-    /// Sum over the rows of -ln p(label), unweighted and unsmoothed, so that figures of train and valid
-    /// and of runs with other objectives compare.
+    /// Sum over the rows of -ln p(label), without class weights and label smoothing, so that it can be compared
+    /// between train and valid and between training runs.
     pub(crate) cross_entropy: f64,
     /// Rows whose largest logit is the label's.
     pub(crate) n_top1: usize,
@@ -26,7 +26,7 @@ pub(crate) struct Loss {
 }
 
 impl Loss {
-    /// Adds what `logits` (B, K) give for `labels` (B).
+    /// Adds rows with these `logits` (B,K) and `labels` (B).
     pub(crate) fn add(&mut self, logits: &[f32], labels: &[u32]) {
         for (logits, &label) in logits.chunks_exact(logits.len() / labels.len()).zip(labels) {
             let label = label as usize;
@@ -46,8 +46,8 @@ impl AddAssign for Loss {
     }
 }
 
-/// Gradient (B, K) of the objective's mean over the batch with respect to the logits: weight of the row
-/// * (softmax - target) / B. The mean is over B, as in Keras, whatever the weights add up to.
+/// Computes the gradient (B,K) of the mean loss of the batch with respect to the logits: class weight of the row
+/// * (softmax - target) / B. The mean divides by B, as in Keras, not by the sum of the class weights.
 pub(crate) fn gradient(logits: &[f32], labels: &[u32], objective: &Objective) -> Vec<f32> {
     let n_classes = logits.len() / labels.len();
     let everywhere = objective.label_smoothing / n_classes as f64;
@@ -62,7 +62,23 @@ pub(crate) fn gradient(logits: &[f32], labels: &[u32], objective: &Objective) ->
     gradient
 }
 
-/// ln softmax of one row, with the maximum taken out before anything is raised to a power.
+/// Computes the targets (B,K) of the labels (B), each times the class weight of its row, so that the mean loss is
+/// -sum(targets * log_softmax(logits)) / B.
+pub(crate) fn weighted_targets(labels: &[u32], objective: &Objective) -> Vec<f32> {
+    let Objective { label_smoothing, class_weights } = objective;
+    let n_classes = class_weights.len();
+    let mut targets = Vec::with_capacity(labels.len() * n_classes);
+    for &label in labels {
+        let weight = class_weights[label as usize];
+        targets.extend((0..n_classes).map(|class| {
+            let one_hot = if class == label as usize { 1.0 - label_smoothing } else { 0.0 };
+            (weight * (one_hot + label_smoothing / n_classes as f64)) as f32
+        }));
+    }
+    targets
+}
+
+/// Computes ln softmax of one row; the maximum is subtracted first, so that nothing overflows.
 pub(crate) fn log_softmax(logits: &[f32]) -> Vec<f64> {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let shifted = logits.iter().map(|&z| f64::from(z) - f64::from(max));
@@ -70,8 +86,8 @@ pub(crate) fn log_softmax(logits: &[f32]) -> Vec<f64> {
     shifted.map(|z| z - log_sum).collect()
 }
 
-/// How many classes stand before `class`: those with a larger value, and those with the same value and
-/// a lower index. A value that is not a number stands before all.
+/// Counts the classes that rank before `class`: those with a larger value, and those with the same value and a lower
+/// index. NaN ranks before every number.
 fn rank_of(values: &[f32], class: usize) -> usize {
     let before =
         |(i, v): (usize, &f32)| i != class && !(*v < values[class] || (*v == values[class] && i > class));

@@ -1,8 +1,7 @@
-//! The head: forward, backward and update, written out.
+//! The multilayer perceptron on the processor, with forward, backward and update written out.
 //!
-//! This is the whole of training as arithmetic; `fit` decides what is trained on and when to stop.
-//! candle multiplies the matrices. Its autograd serves the tests alone: it would compute a gradient for
-//! the features, and keep a gradient of the size of the weights, which we do not need.
+//! candle multiplies the matrices. Its autograd is not used here: it would compute the gradient of the features, and
+//! store gradients as large as the weights. [`crate::fit`] has the same step by autograd, which the tests compare.
 //!
 //! Letters: B rows in a batch, D features, H units of a layer, K classes. Weights are (out, in).
 
@@ -13,18 +12,17 @@ use rayon::prelude::*;
 use crate::batches::Batch;
 use crate::loss::{Loss, Objective, gradient};
 
-/// How weights move.
+/// The hyperparameters of stochastic gradient descent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sgd {
-    /// Step length.
     pub(crate) learning_rate: f64,
-    /// Share of the last step that is taken again, 0 to 1.
+    /// 0 to 1; 0 is without momentum.
     pub(crate) momentum: f64,
-    /// L2 penalty on weights, not on biases, as PyTorch has it: it is a part of the gradient.
+    /// L2 penalty on weights, not on biases; as in PyTorch it is added to the gradient.
     pub(crate) weight_decay: f64,
 }
 
-/// A multilayer perceptron: a ReLU between two layers; after the first ReLU, in training, dropout.
+/// A multilayer perceptron: ReLU between two layers; in training, dropout after the first ReLU.
 #[derive(Debug)]
 pub(crate) struct Mlp {
     layers: Vec<Layer>,
@@ -34,26 +32,26 @@ pub(crate) struct Mlp {
 struct Layer {
     weight: Tensor, // (H_out,H_in)
     bias: Tensor,   // (H_out)
-    /// Of weight and bias, where there is momentum.
+    /// Momentum buffers of weight and bias, where there is momentum.
     velocity: Option<(Tensor, Tensor)>,
 }
 
-/// What the forward pass leaves for the backward pass.
-struct Trace {
-    /// What went into each layer: (B,D), (B,H), ...
+/// The activations that the backward pass needs.
+struct Activations {
+    /// The input of each layer: (B,D), (B,H), ...
     inputs: Vec<Tensor>,
     logits: Tensor, // (B,K)
 }
 
-/// The gradient of one layer as the product that it is: of the weight, `delta`ᵀ `input` (H_out,H_in); of
-/// the bias, the sum of `delta` over the rows (H_out). The product is formed piece by piece in the update.
+/// The factors of the gradient of one layer: that of the weight is `delta`ᵀ `input` (H_out,H_in), that of the bias
+/// the sum of `delta` over the rows (H_out). The update computes the product piece by piece.
 struct LayerGradient {
     input: Tensor, // (B,H_in)
     delta: Tensor, // (B,H_out)
 }
 
 impl Mlp {
-    /// A head of these layers, and, for momentum, of these velocities (no layers: there is none).
+    /// A network with these weights and, for momentum, these momentum buffers (no layers without momentum).
     ///
     /// # Errors
     /// If candle refuses a shape.
@@ -70,12 +68,7 @@ impl Mlp {
         Ok(Self { layers })
     }
 
-    /// Units of the first hidden layer: the width of a dropout mask; 0 without a hidden layer.
-    pub(crate) fn dropout_width(&self) -> usize {
-        if self.layers.len() > 1 { self.layers[0].bias.elem_count() } else { 0 }
-    }
-
-    /// (B,D) -> logits (B,K), row-major, without dropout.
+    /// Computes the logits (B,K), row-major, of features (B,D), without dropout.
     ///
     /// # Errors
     /// If candle refuses the shape.
@@ -83,9 +76,8 @@ impl Mlp {
         Ok(self.forward(features, None)?.logits.flatten_all()?.to_vec1()?)
     }
 
-    /// One step of training on `batch`: forward, backward, update. `mask` (B * H of the first hidden
-    /// layer) are dropout's factors. Returns the loss before the step; where that is not finite, no
-    /// weight has moved.
+    /// Trains on one batch: forward, backward, update. `mask` has the dropout factors of the first hidden layer,
+    /// (B * H). Returns the loss before the update; where it is not finite, no weight has changed.
     ///
     /// # Errors
     /// If candle refuses a shape.
@@ -97,22 +89,25 @@ impl Mlp {
         sgd: &Sgd,
     ) -> anyhow::Result<Loss> {
         let n_rows = batch.labels.len();
-        let mask = mask.map(|mask| Tensor::from_vec(mask, (n_rows, self.dropout_width()), &Device::Cpu));
+        let mask = mask.map(|mask| {
+            let n_units = mask.len() / n_rows;
+            Tensor::from_vec(mask, (n_rows, n_units), &Device::Cpu)
+        });
         let mask = mask.transpose()?; // (B,H)
-        let trace = self.forward(&batch.features, mask.as_ref())?;
-        let logits: Vec<f32> = trace.logits.flatten_all()?.to_vec1()?;
+        let activations = self.forward(&batch.features, mask.as_ref())?;
+        let logits: Vec<f32> = activations.logits.flatten_all()?.to_vec1()?;
         let mut loss = Loss::default();
         loss.add(&logits, &batch.labels);
         if loss.cross_entropy.is_finite() {
             let d_logits = gradient(&logits, &batch.labels, objective);
-            let d_logits = Tensor::from_vec(d_logits, trace.logits.shape(), &Device::Cpu)?; // (B,K)
-            let gradients = self.backward(trace, mask.as_ref(), d_logits)?;
+            let d_logits = Tensor::from_vec(d_logits, activations.logits.shape(), &Device::Cpu)?; // (B,K)
+            let gradients = self.backward(activations, mask.as_ref(), d_logits)?;
             self.update(gradients, sgd)?;
         }
         Ok(loss)
     }
 
-    fn forward(&self, features: &Tensor, mask: Option<&Tensor>) -> anyhow::Result<Trace> {
+    fn forward(&self, features: &Tensor, mask: Option<&Tensor>) -> anyhow::Result<Activations> {
         let mut inputs = Vec::with_capacity(self.layers.len());
         let mut x = features.clone(); // (B,D)
         for (i, layer) in self.layers.iter().enumerate() {
@@ -125,24 +120,24 @@ impl Mlp {
                 _ => z.relu()?,
             };
         }
-        Ok(Trace { inputs, logits: x })
+        Ok(Activations { inputs, logits: x })
     }
 
-    /// From the gradient of the logits (B,K) back to that of every layer. There is none for the features.
+    /// Computes the gradient of every layer from that of the logits (B,K). The features need none.
     fn backward(
         &self,
-        trace: Trace,
+        activations: Activations,
         mask: Option<&Tensor>,
         d_logits: Tensor,
     ) -> anyhow::Result<Vec<LayerGradient>> {
         let mut delta = d_logits;
         let mut gradients = Vec::with_capacity(self.layers.len());
-        for (i, input) in trace.inputs.into_iter().enumerate().rev() {
+        for (i, input) in activations.inputs.into_iter().enumerate().rev() {
             let next = match i {
                 0 => None,
                 _ => {
                     let d_input = delta.matmul(&self.layers[i].weight)?; // (B,H_out) -> (B,H_in)
-                    // What is 0 after ReLU and dropout was cut by the one or the other.
+                    // Where the activation is 0, ReLU or dropout has a gradient of 0.
                     let passed = input.gt(0f32)?.to_dtype(delta.dtype())?; // (B,H_in)
                     let d_input = d_input.mul(&passed)?;
                     Some(match mask {
@@ -178,7 +173,7 @@ impl Mlp {
         Ok(())
     }
 
-    /// The layers as they are.
+    /// Copies the weights.
     ///
     /// # Errors
     /// If candle refuses to give its values.
@@ -186,7 +181,7 @@ impl Mlp {
         self.layers.iter().map(|layer| to_dense(&layer.weight, &layer.bias)).collect()
     }
 
-    /// The velocities as they are; none without momentum.
+    /// Copies the momentum buffers; no layers without momentum.
     ///
     /// # Errors
     /// If candle refuses to give its values.
@@ -195,11 +190,11 @@ impl Mlp {
     }
 }
 
-/// A gradient is formed in pieces of 8 MiB: they stay in the cache until they are added, and memory of
-/// their size is used again and again instead of being taken from the system, cleared, at each step.
+/// The gradient of a weight is computed in pieces of 8 MiB: a piece is still in the cache when it is added, and the
+/// allocator reuses memory of this size, where the system would have to clear larger blocks at each step.
 const VALUES_PER_PIECE: usize = 2 << 20;
 
-/// Moves `weight` in place: v <- momentum * v + g + decay * w, w <- w - rate * v.
+/// Updates `weight` in place: v <- momentum * v + g + decay * w, w <- w - rate * v.
 fn descend(weight: &Tensor, velocity: Option<Tensor>, gradient: &Tensor, sgd: &Sgd) -> anyhow::Result<()> {
     let Sgd { learning_rate, momentum, weight_decay } = *sgd;
     match velocity {
@@ -217,7 +212,7 @@ fn descend(weight: &Tensor, velocity: Option<Tensor>, gradient: &Tensor, sgd: &S
     Ok(())
 }
 
-/// a <- .0 * a + .1 * b, in place.
+/// Computes a <- .0 * a + .1 * b in place.
 struct Combine(f64, f64);
 
 impl InplaceOp2 for Combine {
@@ -239,7 +234,7 @@ impl InplaceOp2 for Combine {
         };
         let (a, b) = (&mut a[a_start..a_end], &b.as_slice::<f32>()?[b_start..b_end]);
         let (p, q) = (self.0 as f32, self.1 as f32);
-        // Elements do not meet, so the split between threads can not change a bit.
+        // Elements are independent, so that the number of threads does not change the result.
         const PER_TASK: usize = 1 << 16;
         a.par_chunks_mut(PER_TASK).zip(b.par_chunks(PER_TASK)).for_each(|(a, b)| {
             a.iter_mut().zip(b).for_each(|(a, b)| *a = p * *a + q * b);

@@ -1,4 +1,4 @@
-//! `predictions.csv` and `confusion.csv`: what the head says about each picture that it was not trained on.
+//! `predictions.csv`: the most probable classes of each picture of valid and test.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,26 +6,25 @@ use std::path::Path;
 use anyhow::Context;
 use data::commit;
 use data::manifest::{Manifest, Split};
+use data::metrics::TOP_K;
 use data::regular;
 use data::table::{inert, plain};
 
-use crate::metrics::{Prediction, TOP_K, confusion};
+use crate::prediction::Prediction;
 
 /// Name of the predictions in a model directory.
 pub const FILE_NAME: &str = "predictions.csv";
-/// Name of the confusion counts in a model directory.
-pub const CONFUSION_FILE_NAME: &str = "confusion.csv";
 
-/// One line of `predictions.csv`.
+/// One row of `predictions.csv`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PredictionRow {
-    /// The part of the data.
+    /// The split of the picture.
     pub split: Split,
-    /// The picture, as the manifest has it.
+    /// The path of the picture in the manifest.
     pub path: String,
     /// Its class.
     pub actual: String,
-    /// The most probable classes, most probable first.
+    /// The most probable classes with their probabilities, most probable first.
     pub ranked: Vec<(String, f64)>,
 }
 
@@ -41,7 +40,7 @@ impl PredictionRow {
     }
 
     /// Whether the most probable class is the picture's.
-    pub fn is_right(&self) -> bool {
+    pub fn is_correct(&self) -> bool {
         self.predicted() == self.actual
     }
 }
@@ -54,8 +53,8 @@ fn header() -> Vec<String> {
     header
 }
 
-/// Writes the predictions as `path`, split after split, in the order of the features. With fewer than five
-/// classes the last columns are empty. No cell is a formula to a spreadsheet ([`data::table::inert`]).
+/// Writes the predictions as `path`, by split and in the order of the features. With fewer than five classes the last
+/// columns are empty. No cell is a formula to a spreadsheet ([`data::table::inert`]).
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -88,7 +87,7 @@ pub fn write(
     })
 }
 
-/// Reads what [`write()`] wrote.
+/// Reads the predictions at `path`.
 ///
 /// # Errors
 /// Names the file and the line that is not as expected.
@@ -109,7 +108,7 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<PredictionRow>> {
                 ranked.push((plain(class).to_owned(), probability));
             }
         }
-        anyhow::ensure!(!ranked.is_empty(), "{}: a row predicts nothing", named());
+        anyhow::ensure!(!ranked.is_empty(), "{}: a row has no predicted class", named());
         rows.push(PredictionRow {
             split: record[0].parse().with_context(named)?,
             path: plain(&record[1]).to_owned(),
@@ -120,40 +119,15 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<PredictionRow>> {
     Ok(rows)
 }
 
-/// Writes how often each actual class was called each other one as `path`: `split,actual,predicted,n`,
-/// without the pairs that never came up.
-///
-/// # Errors
-/// If the file cannot be written.
-pub fn write_confusion(
-    path: &Path,
-    predictions: &BTreeMap<Split, Vec<Prediction>>,
-    classes: &[String],
-) -> anyhow::Result<()> {
-    commit::write(path, |file| {
-        let mut table = csv::Writer::from_writer(file);
-        table.write_record(["split", "actual", "predicted", "n"])?;
-        for (split, predictions) in predictions {
-            for (actual, counts) in confusion(predictions, classes.len()).iter().enumerate() {
-                for (predicted, &n) in counts.iter().enumerate().filter(|&(_, &n)| n > 0) {
-                    let [actual, predicted] = [actual, predicted].map(|class| inert(&classes[class]));
-                    table.write_record([split.name(), &actual, &predicted, &n.to_string()])?;
-                }
-            }
-        }
-        Ok(table.flush()?)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use data::manifest::Row;
 
     #[test]
-    fn a_class_that_is_a_formula_is_none_in_the_files_and_comes_back() {
+    fn a_class_that_looks_like_a_formula_is_escaped_and_read_back() {
         let dir = tempfile::tempdir().unwrap();
-        let (path, confusion) = (dir.path().join(FILE_NAME), dir.path().join(CONFUSION_FILE_NAME));
+        let path = dir.path().join(FILE_NAME);
         let classes = ["=HYPERLINK(\"http://x\")", "'=b"].map(str::to_owned);
         let row = |i: usize| Row {
             path: format!("=1+{i}.jpg"),
@@ -180,12 +154,9 @@ mod tests {
         };
         let predictions = [(Split::Test, vec![predict(0), predict(1)])].into();
         write(&path, &predictions, &manifest, &classes).unwrap();
-        write_confusion(&confusion, &predictions, &classes).unwrap();
-        for path in [&path, &confusion] {
-            let mut table = csv::Reader::from_path(path).unwrap();
-            for record in table.records().map(Result::unwrap) {
-                assert!(!record.iter().any(|cell| cell.starts_with('=')), "{record:?}");
-            }
+        let mut table = csv::Reader::from_path(&path).unwrap();
+        for record in table.records().map(Result::unwrap) {
+            assert!(!record.iter().any(|cell| cell.starts_with('=')), "{record:?}");
         }
         let read = read(&path).unwrap();
         assert_eq!([&read[0].actual, &read[1].actual], [&classes[0], &classes[1]]);

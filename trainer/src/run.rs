@@ -8,21 +8,21 @@ use serde::Serialize;
 use crate::args::{Args, Command};
 use crate::{compare, evaluate, fit, report};
 
-/// Does what the arguments say.
+/// Runs the subcommand.
 ///
 /// # Errors
-/// See [`fit::fit`], [`evaluate::evaluate`], [`report::report`] and [`compare::compare`].
+/// See [`fit::run`], [`evaluate::run`], [`report::run`] and [`compare::run`].
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let common = &args.common;
     match &args.command {
-        Command::Fit(args) => print_if_made(common, fit::fit(&fit::Config::new(args, common.seed)?, common)?),
-        Command::Evaluate(args) => print_if_made(common, evaluate::evaluate(args, common)?),
-        Command::Report(args) => print_if_made(common, report::report(args, common)?),
-        Command::Compare(args) => print_if_made(common, compare::compare(args, common)?),
+        Command::Fit(args) => print(common, fit::run(&fit::Config::new(args, common)?)?),
+        Command::Evaluate(args) => print(common, evaluate::run(&evaluate::Config::new(args, common)?)?),
+        Command::Report(args) => print(common, report::run(&report::Config::new(args, common))?),
+        Command::Compare(args) => print(common, compare::run(&compare::Config::new(args, common)?)?),
     }
 }
 
-/// Nothing was made where everything is current; that has been said.
-fn print_if_made<S: Serialize + fmt::Display>(common: &CommonArgs, summary: Option<S>) -> anyhow::Result<()> {
+/// Prints the summary; without one everything is up to date, and [`data::current`] has said so.
+fn print<S: Serialize + fmt::Display>(common: &CommonArgs, summary: Option<S>) -> anyhow::Result<()> {
     summary.map_or(Ok(()), |summary| print_summary(common, &summary))
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::index::{Index, ShardEntry};
+use super::matrix::FeatureMatrix;
 use super::stored::StoredRows;
 use crate::manifest::Split;
 
@@ -122,28 +123,35 @@ impl SplitFeatures {
         &self.rows
     }
 
-    /// Appends the D features of picture `i` to `features`.
+    /// Reads the features of the pictures `indices`, (n, D).
     ///
     /// # Errors
-    /// If its shard cannot be read, or was written into since it was verified.
+    /// If a shard cannot be read, or was changed since it was verified.
     ///
     /// # Panics
-    /// If `i` is not below [`SplitFeatures::len`].
-    pub fn read_row(&self, i: usize, features: &mut Vec<f32>) -> anyhow::Result<()> {
-        let shard = self.starts.partition_point(|&start| start <= i) - 1;
-        self.shards[shard].read_row(i - self.starts[shard], features)
+    /// If an index is not below [`SplitFeatures::len`].
+    pub fn read(&self, indices: &[usize]) -> anyhow::Result<FeatureMatrix> {
+        let mut values = Vec::with_capacity(indices.len() * self.n_features);
+        for &i in indices {
+            self.read_row(i, &mut values)?;
+        }
+        FeatureMatrix::new(values, self.n_features)
     }
 
-    /// The D features of picture `i`.
+    /// Reads the features of picture `i`, (D).
     ///
     /// # Errors
-    /// As [`SplitFeatures::read_row`].
+    /// As [`SplitFeatures::read`].
     ///
     /// # Panics
-    /// As [`SplitFeatures::read_row`].
+    /// As [`SplitFeatures::read`].
     pub fn row(&self, i: usize) -> anyhow::Result<Vec<f32>> {
-        let mut features = Vec::with_capacity(self.n_features);
-        self.read_row(i, &mut features)?;
-        Ok(features)
+        Ok(self.read(&[i])?.into_values())
+    }
+
+    /// Appends the D features of picture `i` to `features`.
+    fn read_row(&self, i: usize, features: &mut Vec<f32>) -> anyhow::Result<()> {
+        let shard = self.starts.partition_point(|&start| start <= i) - 1;
+        self.shards[shard].read_row(i - self.starts[shard], features)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use data::head::{Dense, Head, HeadInfo};
+use data::head::{Dense, Head, HeadInfo, TrainingRecord};
 use data::manifest::{self, Augmented, Row, Split};
 use data::recipe::{Pool, Recipe};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
@@ -106,7 +106,12 @@ pub(super) fn heads() -> Files {
     };
     let of = |layers: Vec<Dense>| {
         let classes = vec!["a".to_owned(), "b".to_owned()];
-        let info = HeadInfo::new(classes, recipe.clone(), vec![4], serde_json::json!({"epochs": 3}));
+        let info = HeadInfo::new(
+            classes,
+            recipe.clone(),
+            vec![4],
+            TrainingRecord { epochs: 3, ..TrainingRecord::default() },
+        );
         written(|path| Head { layers, info }.write(path).unwrap())
     };
     let good = of(vec![dense(2, 4)]);

@@ -1,14 +1,16 @@
-//! The page: figures, what they mean beside each other, and what differs.
+//! The page: test metrics, their comparison, and the parameters that differ.
 
+use data::metrics::is_top5_informative;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{Run, RunSummary, Summary};
-use crate::metrics::top5_tells;
+use super::finished_run::FinishedRun;
+use super::summary::{RunSummary, Summary};
 use crate::report::flaws;
-use crate::report::page::{STYLE, percent};
+use crate::report::format::percent;
+use crate::report::style::STYLE;
 
 /// The comparison as HTML.
-pub(super) fn render(summary: &Summary, runs: &[Run]) -> String {
+pub(super) fn render(summary: &Summary, runs: &[FinishedRun]) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -16,32 +18,32 @@ pub(super) fn render(summary: &Summary, runs: &[Run]) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { "tindogr: runs side by side" }
+                title { "tindogr: comparison of runs" }
                 style { (PreEscaped(STYLE)) }
             }
             body {
                 main {
                     header {
-                        p.kicker { "tindogr · " (runs.len()) " runs side by side" }
-                        h1 { "Which recipe is better, and can one tell?" }
+                        p.kicker { "tindogr · " (runs.len()) " runs compared" }
+                        h1 { "Comparison on the test pictures" }
                         @for verdict in &summary.verdicts {
                             p class=[(!verdict.comparable).then_some("warning")] { (verdict.text) }
                         }
-                        (honesty(runs))
+                        (random_weights(runs))
                     }
-                    section #figures {
-                        h2 { "On the test pictures" }
-                        (figures(&summary.runs))
+                    section #metrics {
+                        h2 { "Test metrics" }
+                        (metrics(&summary.runs))
                     }
                     section #differences {
-                        h2 { "What differs" }
+                        h2 { "Parameters that differ" }
                         (differences(summary))
                     }
                     @for run in runs {
-                        @let found = flaws::flaws(&run.material);
+                        @let found = flaws::flaws(&run.results);
                         section {
-                            h2 { "What is wrong with " (run.name) }
-                            @if found.is_empty() { p.note { "Nothing that its files show." } } @else { (flaws::table(&found)) }
+                            h2 { "Flaws of " (run.name) }
+                            @if found.is_empty() { p.note { "None found." } } @else { (flaws::table(&found)) }
                         }
                     }
                 }
@@ -51,24 +53,24 @@ pub(super) fn render(summary: &Summary, runs: &[Run]) -> String {
     page.into_string()
 }
 
-/// What the weights are, where a reader could take the figures for more than they are.
-fn honesty(runs: &[Run]) -> Markup {
+/// A warning where the network of a run has random weights.
+fn random_weights(runs: &[FinishedRun]) -> Markup {
     let random: Vec<&str> = runs
         .iter()
-        .filter(|run| run.material.head.recipe.weights.starts_with("seeded:"))
+        .filter(|run| run.results.head_info.recipe.weights.starts_with("seeded:"))
         .map(|run| run.name.as_str())
         .collect();
     html! {
         @if !random.is_empty() {
             p.warning {
-                strong { "Random weights: " } (random.join(", ")) ". Under these the network is not trained on anything, so the figures do not "
-                "show what a preprocessing that suits trained weights is worth: that takes WEIGHTS=vgg16.safetensors."
+                strong { "Random weights: " } (random.join(", ")) ". The network is not trained on anything, so the metrics do not show the effect of "
+                "preprocessing on trained weights; for that, run make with WEIGHTS=vgg16.safetensors."
             }
         }
     }
 }
 
-fn figures(runs: &[RunSummary]) -> Markup {
+fn metrics(runs: &[RunSummary]) -> Markup {
     let share = |share: f64, [low, high]: [f64; 2]| {
         html! { td.number { strong { (percent(share)) } br; small { (percent(low)) " to " (percent(high)) } } }
     };
@@ -83,13 +85,13 @@ fn figures(runs: &[RunSummary]) -> Markup {
                     tr {
                         th scope="row" { (run.name) }
                         (share(run.top1, run.top1_interval))
-                        @if top5_tells(run.n_classes) { (share(run.top5, run.top5_interval)) } @else { td.number { "-" } }
+                        @if is_top5_informative(run.n_classes) { (share(run.top5, run.top5_interval)) } @else { td.number { "-" } }
                         @for n in [run.n_train, run.n_valid, run.n_test, run.flaws.len()] { td.number { (n) } }
                     }
                 }
             }
         }
-        p.note { "The second line is the interval at 95 % confidence; train counts pictures and their copies." }
+        p.note { "The second line is the 95 % confidence interval; train includes augmented copies." }
     }
 }
 

@@ -1,7 +1,7 @@
-//! The exact sign test on two heads that looked at the same pictures (McNemar's, without approximation).
+//! The exact sign test for two heads on the same pictures (the exact form of McNemar's test).
 
-/// How likely it is that two equally good heads differ at least so much: `only_a` pictures that the one alone
-/// names right, `only_b` that the other alone does. From 0 to 1; 1 where they never differ.
+/// Computes the two-sided p-value, the probability that two equally good heads differ as much or more: `only_a` pictures
+/// are classified correctly by the first head only, `only_b` by the second only. From 0 to 1; 1 where both are 0.
 pub(super) fn two_sided(only_a: usize, only_b: usize) -> f64 {
     let n = only_a + only_b;
     // Logarithm of C(n, k) / 2^n, from k = 0 on: the terms themselves may be too small for a float.

@@ -42,7 +42,7 @@ fn heads_on_the_same_pictures_are_compared_picture_by_picture() {
     let a = run(&root.path().join("a"), &set, "");
     other_head(&a, &root.path().join("b"), "--hidden none --keep last");
     let page = compare(root.path(), &["a", "b"]).unwrap();
-    assert!(page.contains("a and b were judged on the same 21 pictures, as they are"), "{page}");
+    assert!(page.contains("a and b were evaluated on the same 21 original pictures"), "{page}");
     for (parameter, values) in [("trainer keep", ["best", "last"]), ("trainer hidden", ["16,8", "none"])] {
         let row = format!("<th scope=\"row\">{parameter}</th><td>{}</td><td>{}</td>", values[0], values[1]);
         assert!(page.contains(&row), "{parameter}: {page}");
@@ -58,10 +58,8 @@ fn figures_of_other_or_of_distorted_pictures_are_called_incomparable() {
     let distorted = Synthetic { replaced: Split::ALL.to_vec(), per_class: [20, 6, 4], ..Synthetic::small() };
     run(&root.path().join("b"), &distorted, "");
     let page = compare(root.path(), &["a", "b"]).unwrap();
-    assert!(
-        page.contains("cannot be compared: they are of other test pictures (21 and 12, 0 of them in both)")
-    );
-    assert!(page.contains("the test pictures of b are distorted copies"), "{page}");
+    assert!(page.contains("cannot be compared: their test pictures differ (21 and 12, 0 of them in both)"));
+    assert!(page.contains("the test pictures of b are augmented copies"), "{page}");
     assert!(page.contains("Random weights: </strong>a, b"), "{page}");
 }
 
@@ -73,5 +71,5 @@ fn runs_that_cannot_be_compared_are_refused_by_name() {
     assert!(refusal(&["a"]).contains("expected two runs or more"));
     assert!(refusal(&["a", "absent"]).contains("the run absent: there is no complete feature set"));
     a.evaluate("--split valid").unwrap();
-    assert!(refusal(&["a", "a"]).contains("has no figures on test; run trainer evaluate"));
+    assert!(refusal(&["a", "a"]).contains("was not evaluated on test; run trainer evaluate"));
 }

@@ -1,4 +1,9 @@
-use super::*;
+use data::features::Index;
+use data::head;
+use data::manifest::Split;
+use data::metrics::{self, Metrics};
+
+use crate::predictions;
 use crate::synthetic::{Synthetic, Workspace, message, write_constant_imagenet_head};
 
 fn fitted() -> (tempfile::TempDir, Workspace) {
@@ -18,7 +23,7 @@ fn every_picture_is_predicted_under_its_own_path() {
     assert!(rows.iter().all(|r| r.ranked.len() == 3), "three classes have three ranks");
     let metrics = Metrics::read(&workspace.model().join(metrics::FILE_NAME)).unwrap();
     for (split, m) in &metrics.splits {
-        let n_right = rows.iter().filter(|r| r.split == *split && r.is_right()).count();
+        let n_right = rows.iter().filter(|r| r.split == *split && r.is_correct()).count();
         assert!((m.top1 - n_right as f64 / m.n as f64).abs() < 1e-6);
         assert_eq!((m.top5, m.n_classes), (1.0, 3));
     }
@@ -35,7 +40,10 @@ fn one_split_can_be_asked_for() {
     workspace.evaluate("--split test").unwrap();
     let metrics = Metrics::read(&workspace.model().join(metrics::FILE_NAME)).unwrap();
     assert_eq!(metrics.splits.keys().copied().collect::<Vec<_>>(), [Split::Test]);
-    assert!(message(workspace.evaluate("--split train")).contains("not measured on what it was trained on"));
+    assert!(
+        message(workspace.evaluate("--split train"))
+            .contains("not evaluated on the pictures that it was trained on")
+    );
 }
 
 #[test]
@@ -70,7 +78,7 @@ fn without_test_pictures_it_says_so() {
     let dir = tempfile::tempdir().unwrap();
     let workspace = Synthetic { per_class: [20, 6, 0], ..Synthetic::small() }.write(dir.path());
     workspace.fit("--epochs 1").unwrap();
-    assert!(message(workspace.evaluate("")).contains("there are no test pictures to measure on"));
+    assert!(message(workspace.evaluate("")).contains("there are no test pictures to evaluate on"));
     workspace.evaluate("--split valid").unwrap();
 }
 
@@ -101,7 +109,7 @@ fn imagenets_own_head_is_measured_beside() {
     assert_eq!(baseline.splits[&Split::Valid].n, 2);
     let rows = predictions::read(&workspace.model().join(predictions::FILE_NAME)).unwrap();
     let judged = rows.iter().filter(|r| r.split == Split::Test && r.actual != "not_a_dog");
-    let n_right = judged.filter(|r| r.is_right()).count();
+    let n_right = judged.filter(|r| r.is_correct()).count();
     assert!((test.head.top1 - n_right as f64 / 8.0).abs() < 1e-6);
     workspace.evaluate("").unwrap();
     assert_eq!(Metrics::read(&workspace.model().join(metrics::FILE_NAME)).unwrap().imagenet, None);

@@ -1,12 +1,15 @@
 use std::path::Path;
 
-use data::checkpoint;
+use data::features::FeatureMatrix;
 use data::head::Head;
 use data::stage::Exit;
 
 use super::*;
+use crate::batches::Rows;
+use crate::classifier::Classifier;
+use crate::history;
+use crate::mlp::Mlp;
 use crate::synthetic::{Synthetic, Workspace, damage, message};
-use crate::{Classifier, history};
 
 fn small() -> (tempfile::TempDir, Workspace) {
     let dir = tempfile::tempdir().unwrap();
@@ -21,14 +24,14 @@ const OPTIMIZERS: [&str; 3] = [
 ];
 
 #[test]
-fn it_learns_what_can_be_learned() {
+fn separable_classes_are_learned() {
     for flags in OPTIMIZERS {
         let dir = tempfile::tempdir().unwrap();
         // The clouds overlap: 20 pictures a class are too few to tell the valid ones apart in every case.
         let workspace = Synthetic { per_class: [40, 6, 7], ..Synthetic::small() }.write(dir.path());
         workspace.fit(&format!("--epochs 10 --hidden none {flags}")).unwrap();
         let history = history::read(&workspace.model().join(history::FILE_NAME)).unwrap();
-        assert!(history[9][3] > 0.9, "{flags}: {history:?}");
+        assert!(history[9].valid.unwrap().top1 > 0.9, "{flags}: {history:?}");
         assert_eq!(
             workspace.model_file_names(),
             ["checkpoint-0010.safetensors", "head.safetensors", "history.csv", "provenance-fit.json"]
@@ -37,7 +40,7 @@ fn it_learns_what_can_be_learned() {
 }
 
 #[test]
-fn a_resumed_run_ends_with_the_bytes_of_an_uninterrupted_one() {
+fn a_resumed_training_ends_with_the_bytes_of_an_uninterrupted_one() {
     for flags in OPTIMIZERS {
         let (_dir, whole) = small();
         whole.fit(&format!("--epochs 5 {flags}")).unwrap();
@@ -51,7 +54,7 @@ fn a_resumed_run_ends_with_the_bytes_of_an_uninterrupted_one() {
 
 /// As after a kill between the two: the newer checkpoint of the older run is the last that was written.
 #[test]
-fn a_killed_run_goes_on_from_its_last_checkpoint() {
+fn a_killed_training_resumes_from_its_last_checkpoint() {
     let (_dir, whole) = small();
     whole.fit("--epochs 6").unwrap();
     let (_dir, killed) = small();
@@ -65,7 +68,7 @@ fn a_killed_run_goes_on_from_its_last_checkpoint() {
 }
 
 #[test]
-fn a_damaged_checkpoint_gives_way_to_the_one_before() {
+fn a_damaged_checkpoint_is_replaced_by_the_one_before() {
     let (_dir, workspace) = small();
     workspace.fit("--epochs 2").unwrap();
     let before = checkpoint::path(&workspace.model(), 2);
@@ -87,7 +90,7 @@ fn a_damaged_checkpoint_gives_way_to_the_one_before() {
 }
 
 #[test]
-fn resuming_a_finished_run_touches_nothing() {
+fn running_a_finished_training_again_changes_nothing() {
     let (_dir, workspace) = small();
     workspace.fit("--epochs 2").unwrap();
     let times = |dir: &Path| -> Vec<_> {
@@ -103,7 +106,7 @@ fn resuming_a_finished_run_touches_nothing() {
 }
 
 #[test]
-fn a_checkpoint_of_another_run_is_not_gone_on_from() {
+fn a_checkpoint_with_another_configuration_is_not_resumed() {
     let (dir, workspace) = small();
     for flags in ["--learning-rate 0.2", "--hidden 16", "--seed 7", "--momentum 0.5", "--epochs 1"] {
         workspace.fit("--epochs 2").unwrap();
@@ -127,7 +130,7 @@ fn a_checkpoint_of_another_run_is_not_gone_on_from() {
 }
 
 #[test]
-fn a_loss_that_runs_away_stops_the_run_and_keeps_what_is_good() {
+fn a_diverging_loss_stops_training_and_keeps_the_head_and_checkpoint() {
     let (_dir, workspace) = small();
     workspace.fit("--epochs 2").unwrap();
     let head = std::fs::read(workspace.model().join("head.safetensors")).unwrap();
@@ -138,7 +141,7 @@ fn a_loss_that_runs_away_stops_the_run_and_keeps_what_is_good() {
 }
 
 #[test]
-fn the_last_epoch_is_kept_where_that_is_asked_for() {
+fn keep_last_keeps_the_last_epoch() {
     let run = |keep: &str| {
         let dir = tempfile::tempdir().unwrap();
         let workspace = Synthetic { noise: 4.0, ..Synthetic::small() }.write(dir.path());
@@ -150,8 +153,8 @@ fn the_last_epoch_is_kept_where_that_is_asked_for() {
     assert_eq!(history, same_history);
     let best_epoch = history::best_epoch(&history).unwrap();
     assert!(best_epoch < 12, "the run must get worse in the end: {history:?}");
-    assert_eq!(best.info.training["best_epoch"], best_epoch);
-    assert_eq!(last.info.training["best_epoch"], 12);
+    assert_eq!(best.info.training.kept_epoch, best_epoch);
+    assert_eq!(last.info.training.kept_epoch, 12);
     assert!(best.layers != last.layers);
 }
 
@@ -168,12 +171,14 @@ fn without_valid_pictures_the_last_epoch_can_be_kept_and_resumed() {
     }
     assert!(whole.model_files() == pieces.model_files());
     let history = history::read(&whole.model().join(history::FILE_NAME)).unwrap();
-    assert!(history.len() == 4 && history.iter().all(|figures| figures[3].is_nan() && figures[1] > 0.0));
+    assert!(
+        history.len() == 4 && history.iter().all(|epoch| epoch.valid.is_none() && epoch.train_top1 > 0.0)
+    );
     whole.evaluate("").unwrap();
 }
 
 #[test]
-fn patience_ends_a_run_that_no_longer_gets_better() {
+fn early_stopping_ends_training_when_the_valid_loss_no_longer_decreases() {
     let dir = tempfile::tempdir().unwrap();
     let workspace = Synthetic { noise: 4.0, ..Synthetic::small() }.write(dir.path());
     workspace.fit("--epochs 200 --patience 3 --dropout 0").unwrap();
@@ -197,7 +202,7 @@ fn the_scaling_is_folded_into_the_head() {
     let train = Features::open(&dir.path().join("features")).unwrap().open_split(Split::Train).unwrap();
     let scaling = Scaling::measure(&train).unwrap();
     let (scaled, raw) =
-        (Mlp::new(state.best, Vec::new()).unwrap(), Mlp::new(folded.layers, Vec::new()).unwrap());
+        (Mlp::new(state.kept, Vec::new()).unwrap(), Mlp::new(folded.layers, Vec::new()).unwrap());
     let all: Vec<usize> = (0..train.len()).collect();
     let logits = |mlp: &Mlp, scaling: Option<&Scaling>| {
         mlp.logits(&Rows { split: &train, scaling }.batch(&all).unwrap().features).unwrap()
@@ -217,7 +222,7 @@ fn test_features_are_not_opened() {
 }
 
 #[test]
-fn data_that_can_not_be_trained_on_is_refused_by_name() {
+fn data_without_the_pictures_that_training_needs_is_refused() {
     let small = Synthetic::small;
     let cases: [(Synthetic, &str); 3] = [
         (Synthetic { per_class: [20, 0, 7], ..small() }, "the stages after it; or pass --keep last"),
@@ -232,7 +237,7 @@ fn data_that_can_not_be_trained_on_is_refused_by_name() {
 }
 
 #[test]
-fn a_class_that_valid_has_and_train_has_not_is_refused() {
+fn a_class_in_valid_but_not_in_train_is_refused() {
     use data::features::{Features, Index, ShardEntry};
     use data::manifest::Split;
     let (dir, workspace) = small();
@@ -270,7 +275,7 @@ fn flags_out_of_range_are_usage_errors_before_anything_is_read() {
 }
 
 #[test]
-fn two_runs_do_not_share_a_directory() {
+fn two_trainings_in_one_directory_are_refused() {
     let (_dir, workspace) = small();
     let _held = data::commit::lock(&workspace.model(), "trainer").unwrap();
     let error = workspace.fit("--epochs 1").unwrap_err();
@@ -278,21 +283,19 @@ fn two_runs_do_not_share_a_directory() {
 }
 
 #[test]
-fn a_picture_has_the_same_probabilities_alone_and_in_company() {
+fn a_picture_has_the_same_probabilities_in_every_batch() {
     let dir = tempfile::tempdir().unwrap();
     let workspace = Synthetic { n_features: 700, ..Synthetic::small() }.write(dir.path());
     workspace.fit("--epochs 1").unwrap();
     let classifier = Classifier::open(&workspace.model()).unwrap();
     let mut draws = data::draw::stream(1, "test", "");
-    let pictures: Vec<Vec<f32>> =
-        (0..70).map(|_| (0..700).map(|_| draws.normal() as f32).collect()).collect();
-    let rows: Vec<&[f32]> = pictures.iter().map(Vec::as_slice).collect();
-    let together = classifier.probabilities_of(&rows).unwrap();
+    let mut values = || (0..700).map(|_| draws.normal() as f32).collect::<Vec<f32>>();
+    let rows: Vec<Vec<f32>> = (0..70).map(|_| values()).collect();
+    let together = classifier.probabilities(&FeatureMatrix::from_rows(&rows).unwrap()).unwrap();
+    let alone = |row: &[f32]| classifier.probabilities(&FeatureMatrix::from_rows(&[row]).unwrap());
     for (row, expected) in rows.iter().zip(&together) {
-        assert_eq!(&classifier.probabilities(row).unwrap(), expected);
+        assert_eq!(&alone(row).unwrap()[0], expected);
         assert!((expected.iter().sum::<f32>() - 1.0).abs() < 1e-6);
     }
-    assert!(
-        message(classifier.probabilities(&rows[0][1..]).map(drop)).contains("takes 700 features, got 699")
-    );
+    assert!(message(alone(&rows[0][1..]).map(drop)).contains("takes 700 features, got 699"));
 }

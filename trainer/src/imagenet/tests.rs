@@ -5,9 +5,9 @@ use data::draw;
 use data::weights::{Origin, collect};
 use tempfile::TempDir;
 
-use super::baseline::{BaselineSplit, Mask};
+use super::baseline::{Mask, baseline_split};
 use super::*;
-use crate::metrics::Prediction;
+use crate::prediction::Prediction;
 use crate::synthetic::{Synthetic, message};
 
 /// A network with maps of 2 x 3 x 3, 5 hidden units and 4 classes.
@@ -80,7 +80,7 @@ fn logits_are_those_of_the_definition() {
     let mut n_negative = 0;
     let (_dir, path) = classifier(|tensor| drawn(tensor.name, tensor.shape));
     let head = ImagenetHead::open_of(&path, &recipe(), &SMALL).unwrap();
-    let logits = head.logits(&pictures).unwrap();
+    let logits = head.logits(&FeatureMatrix::from_rows(&pictures).unwrap()).unwrap();
     assert_eq!(logits.len(), pictures.len());
     for (picture, logits) in pictures.iter().zip(&logits) {
         for (&got, expected) in logits.iter().zip(defined_logits(picture)) {
@@ -88,7 +88,7 @@ fn logits_are_those_of_the_definition() {
             n_negative += usize::from(got < -0.1);
         }
     }
-    assert!(head.logits(&[&pictures[0][1..]]).is_err());
+    assert!(head.logits(&FeatureMatrix::from_rows(&[&pictures[0][1..]]).unwrap()).is_err());
     assert!(n_negative > 10, "there is no ReLU behind the last layer");
 }
 
@@ -109,7 +109,7 @@ fn features_are_flattened_channel_by_channel() {
     // The features as PyTorch flattens (C, H, W): all different.
     let features: Vec<f32> = (0..18).map(|i| 100.0 + i as f32).collect();
     let at = 100.0 + ((c * 3 + y) * 3 + x) as f32;
-    assert_eq!(head.logits(&[&features]).unwrap(), [[at, 0.0, 0.0, 0.0]]);
+    assert_eq!(head.logits(&FeatureMatrix::from_rows(&[features]).unwrap()).unwrap(), [[at, 0.0, 0.0, 0.0]]);
 }
 
 fn refusal(path: &Path, recipe: &Recipe) -> String {
@@ -173,8 +173,8 @@ fn both_heads_are_measured_on_the_same_pictures() {
     // Row 11 is of a class that ImageNet does not have; the head is right about it and about row 12.
     let head = [said(10, 0, 2), said(11, 2, 2), said(12, 1, 1), said(13, 1, 0)];
     let imagenet = [said(10, 0, 0), said(12, 1, 1), said(13, 1, 1)];
-    let figures = BaselineSplit::of(&imagenet, &head).unwrap();
+    let figures = baseline_split(&imagenet, &head).unwrap();
     assert_eq!((figures.n, figures.n_left_out), (3, 1));
     assert_eq!((figures.imagenet.top1, figures.head.top1), (1.0, 0.333333));
-    assert_eq!(BaselineSplit::of(&[], &head), None);
+    assert_eq!(baseline_split(&[], &head), None);
 }

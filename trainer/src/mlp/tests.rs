@@ -76,10 +76,10 @@ fn gradients_are_those_of_autograd() {
         let expected = objective_in_candle(&weights, &batch, &mask, &objective).backward().unwrap();
 
         let mlp = Mlp::new(dense, Vec::new()).unwrap();
-        let trace = mlp.forward(&batch.features, Some(&mask)).unwrap();
-        let logits: Vec<f32> = trace.logits.flatten_all().unwrap().to_vec1().unwrap();
+        let activations = mlp.forward(&batch.features, Some(&mask)).unwrap();
+        let logits: Vec<f32> = activations.logits.flatten_all().unwrap().to_vec1().unwrap();
         let d_logits = tensor(gradient(&logits, &batch.labels, &objective), 7, 5);
-        let found = mlp.backward(trace, Some(&mask), d_logits).unwrap();
+        let found = mlp.backward(activations, Some(&mask), d_logits).unwrap();
         assert_eq!(found.len(), weights.len());
         for (i, (found, (weight, bias))) in found.iter().zip(&weights).enumerate() {
             let d_weight = found.delta.t().unwrap().matmul(&found.input).unwrap();

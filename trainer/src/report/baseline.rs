@@ -1,64 +1,63 @@
-//! The trained head beside the one that VGG-16 was published with.
+//! The trained head compared with the classifier that VGG-16 was published with.
 
+use data::metrics::{Accuracy, is_top5_informative};
 use maud::{Markup, html};
 
-use super::material::Material;
-use super::page::percent;
-use crate::metrics::{Hits, top5_tells};
+use super::format::percent;
+use super::results::Results;
 
-/// The section of the page; nothing where ImageNet's head was not measured.
-pub(super) fn section(material: &Material) -> Markup {
-    let Some(baseline) = &material.metrics.imagenet else { return html! {} };
-    let Some(figures) = baseline.splits.get(&material.split) else { return html! {} };
-    let top5 = top5_tells(baseline.n_classes);
+/// The section of the page; empty where ImageNet's classifier was not evaluated.
+pub(super) fn section(results: &Results) -> Markup {
+    let Some(baseline) = &results.metrics.imagenet else { return html! {} };
+    let Some(metrics) = baseline.splits.get(&results.split) else { return html! {} };
+    let top5 = is_top5_informative(baseline.n_classes);
     html! {
         section #baseline {
-            h2 { "Beside ImageNet's own head" }
+            h2 { "ImageNet's own classifier as a baseline" }
             p {
-                "VGG-16 was published with a head for the 1000 classes of ImageNet; " (baseline.n_classes) " of them are "
-                "classes of this data. Here it stands beside the trained head, restricted to those and with no training at "
-                "all. On the same " (figures.n) " " (material.split) " pictures "
-                (verdict(&figures.head, &figures.imagenet))
+                "VGG-16 was published with a classifier for the 1000 classes of ImageNet; " (baseline.n_classes) " of them are "
+                "classes of this data. Here it is restricted to these classes, without any further training. On the same " (metrics.n) " " (results.split) " pictures "
+                (verdict(&metrics.head, &metrics.imagenet))
             }
             table.plain {
                 thead { tr { th { "head" } th.number { "top-1" } th.number { "95 %" } @if top5 { th.number { "top-5" } } } }
                 tbody {
-                    (row("trained here", &figures.head, top5))
-                    (row("ImageNet's, restricted", &figures.imagenet, top5))
+                    (row("trained here", &metrics.head, top5))
+                    (row("ImageNet's, restricted", &metrics.imagenet, top5))
                 }
             }
-            @if figures.n_left_out > 0 {
+            @if metrics.n_left_out > 0 {
                 p.note {
-                    "Left out: " (figures.n_left_out) " pictures of classes that ImageNet does not have ("
-                    (baseline.left_out.join(", ")) "). The trained head may answer with these classes too."
+                    "Left out: " (metrics.n_left_out) " pictures of classes that ImageNet does not have ("
+                    (baseline.left_out.join(", ")) "). The trained head may predict these classes too."
                 }
             }
             p.note {
                 "Stanford Dogs was put together from ImageNet, so that VGG-16 has seen part of its test pictures, with their "
-                "names, in its own training. On that data both figures are higher than new photos would give."
+                "names, in its own training. On that data both metrics are higher than new photos would give."
             }
         }
     }
 }
 
-fn row(name: &str, hits: &Hits, top5: bool) -> Markup {
-    let [low, high] = hits.top1_interval;
+fn row(name: &str, accuracy: &Accuracy, top5: bool) -> Markup {
+    let [low, high] = accuracy.top1_interval;
     html! {
         tr {
             th scope="row" { (name) }
-            td.number { (percent(hits.top1)) }
+            td.number { (percent(accuracy.top1)) }
             td.number { (percent(low)) " to " (percent(high)) }
-            @if top5 { td.number { (percent(hits.top5)) } }
+            @if top5 { td.number { (percent(accuracy.top5)) } }
         }
     }
 }
 
-fn verdict(head: &Hits, imagenet: &Hits) -> &'static str {
+fn verdict(head: &Accuracy, imagenet: &Accuracy) -> &'static str {
     if head.top1_interval[0] > imagenet.top1_interval[1] {
-        "the trained head is better: the training was worth it."
+        "the trained head is better."
     } else if head.top1_interval[1] < imagenet.top1_interval[0] {
-        "the trained head is behind: something in its making wants mending."
+        "the trained head is worse: look for a mistake in its data or hyperparameters."
     } else {
-        "the two are too close for so few pictures to tell them apart."
+        "the difference is within the confidence intervals."
     }
 }

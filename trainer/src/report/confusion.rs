@@ -1,21 +1,21 @@
-//! The confusion matrix as a heat map: a row is what the pictures are, a column what they were called.
+//! The confusion matrix as a heat map: a row is an actual class, a column a predicted one.
 
 use std::collections::BTreeMap;
 
 use data::breeds::readable;
 use maud::{Markup, html};
 
-use super::material::Material;
+use super::results::Results;
 
-/// The matrix, in the order of the head's outputs. Colour is the share of the row; the figures, where there
+/// The matrix, in the order of the head's outputs. The colour is the share of the row; the numbers, where there
 /// is room, are counts.
-pub(super) fn matrix(material: &Material) -> Markup {
-    let classes = &material.head.classes;
+pub(super) fn matrix(results: &Results) -> Markup {
+    let classes = &results.head_info.classes;
     let n = classes.len();
     let position: BTreeMap<&str, usize> = classes.iter().map(String::as_str).zip(0..).collect();
     let mut counts: BTreeMap<(usize, usize), usize> = BTreeMap::new();
     let mut of_row = vec![0usize; n];
-    for p in &material.predictions {
+    for p in &results.predictions {
         let (row, column) = (position[p.actual.as_str()], position[p.predicted()]);
         *counts.entry((row, column)).or_default() += 1;
         of_row[row] += 1;
@@ -42,7 +42,7 @@ pub(super) fn matrix(material: &Material) -> Markup {
                     @let (x, y) = (margin + column * cell, margin + row * cell);
                     g {
                         title {
-                            (readable(&classes[*row])) " called " (readable(&classes[*column])) ": " (count) " of "
+                            (readable(&classes[*row])) " predicted as " (readable(&classes[*column])) ": " (count) " of "
                             (of_row[*row]) " (" (format!("{:.0} %", 100.0 * share)) ")"
                         }
                         rect.right[row == column].wrong[row != column] x=(x) y=(y) width=(cell - 1)

@@ -1,9 +1,9 @@
 //! Loss and top-1 by epoch, drawn as SVG.
 
-use data::checkpoint::EpochFigures;
+use data::head::Keep;
 use maud::{Markup, html};
 
-use crate::fit::Keep;
+use crate::history::{Epoch, Valid};
 
 const WIDTH: f64 = 520.0;
 const HEIGHT: f64 = 260.0;
@@ -12,18 +12,24 @@ const RIGHT: f64 = 14.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 34.0;
 
-/// Loss of train and, where it has pictures, valid by epoch; `kept` is the head's.
-pub(super) fn loss(history: &[EpochFigures], kept: (usize, Keep)) -> Markup {
-    let highest = history.iter().flat_map(|[train, _, valid, ..]| [*train, *valid]).fold(0.0, f64::max);
-    let axis = Axis::up_to(highest);
-    chart("loss", &axis, "", history.iter().map(|f| (f[0], f[2])).collect(), kept)
+/// Loss of train and, where it has pictures, valid by epoch; `kept` is the epoch whose weights became the head.
+pub(super) fn loss(history: &[Epoch], kept: (usize, Keep)) -> Markup {
+    let valid = |valid: &Valid| valid.loss;
+    let points: Vec<_> = history.iter().map(|e| (e.train_loss, e.valid.as_ref().map(valid))).collect();
+    let highest = points.iter().flat_map(|(train, valid)| [*train, valid.unwrap_or(0.0)]).fold(0.0, f64::max);
+    chart("loss", &Axis::up_to(highest), "", &points, kept)
 }
 
-/// Top-1 of train and valid by epoch, in percent.
-pub(super) fn top1(history: &[EpochFigures], kept: (usize, Keep)) -> Markup {
-    let percent = history.iter().map(|f| (100.0 * f[1], 100.0 * f[3])).collect();
-    chart("top-1", &Axis { end: 100.0, step: 20.0, digits: 0 }, " %", percent, kept)
+/// Top-1 accuracy of train and valid by epoch, in percent.
+pub(super) fn top1(history: &[Epoch], kept: (usize, Keep)) -> Markup {
+    let valid = |valid: &Valid| 100.0 * valid.top1;
+    let points: Vec<_> =
+        history.iter().map(|e| (100.0 * e.train_top1, e.valid.as_ref().map(valid))).collect();
+    chart("top-1 accuracy", &Axis { end: 100.0, step: 20.0, digits: 0 }, " %", &points, kept)
 }
+
+/// Train and, where it has pictures, valid of one epoch.
+type Point = (f64, Option<f64>);
 
 /// An axis from 0 to `end`.
 struct Axis {
@@ -48,9 +54,10 @@ impl Axis {
     }
 }
 
-fn chart(name: &str, axis: &Axis, unit: &str, points: Vec<(f64, f64)>, kept: (usize, Keep)) -> Markup {
+fn chart(name: &str, axis: &Axis, unit: &str, points: &[Point], kept: (usize, Keep)) -> Markup {
     let n = points.len();
-    let has_valid = points.iter().any(|(_, valid)| !valid.is_nan());
+    let valid: Vec<f64> = points.iter().filter_map(|(_, valid)| *valid).collect();
+    let has_valid = !valid.is_empty();
     let (kept_epoch, keep) = kept;
     let x = |epoch: usize| LEFT + (WIDTH - LEFT - RIGHT) * (epoch as f64 - 1.0) / (n.max(2) as f64 - 1.0);
     let y = |value: f64| TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - value / axis.end);
@@ -76,12 +83,12 @@ fn chart(name: &str, axis: &Axis, unit: &str, points: Vec<(f64, f64)>, kept: (us
                     line.best x1=(x(kept_epoch)) x2=(x(kept_epoch)) y1=(TOP) y2=(HEIGHT - BOTTOM) {}
                 }
                 polyline.train points=(line(points.iter().map(|p| p.0).collect())) {}
-                @if has_valid { polyline.valid points=(line(points.iter().map(|p| p.1).collect())) {} }
-                @for (epoch, (train, valid)) in (1..).zip(&points) {
+                @if has_valid { polyline.valid points=(line(valid)) {} }
+                @for (epoch, (train, valid)) in (1..).zip(points) {
                     circle.train cx=(format!("{:.1}", x(epoch))) cy=(format!("{:.1}", y(*train))) r="2.2" {
                         title { "epoch " (epoch) ", train: " (format!("{train:.3}")) (unit) }
                     }
-                    @if has_valid {
+                    @if let Some(valid) = valid {
                         circle.valid cx=(format!("{:.1}", x(epoch))) cy=(format!("{:.1}", y(*valid))) r="2.2" {
                             title { "epoch " (epoch) ", valid: " (format!("{valid:.3}")) (unit) }
                         }

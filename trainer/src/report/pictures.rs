@@ -1,4 +1,4 @@
-//! Small copies of the pictures, as text that stands in the page.
+//! Small copies of the pictures, embedded in the page as data URIs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +35,7 @@ impl Pictures {
         self.0.len() - self.n_read()
     }
 
-    /// The picture, or words in its place.
+    /// The picture, or the reason why it cannot be shown.
     pub(super) fn show(&self, path: &str) -> Markup {
         match self.0.get(path) {
             Some(Ok(uri)) => html! { img src=(uri) alt=(path) title=(path) loading="lazy"; },
@@ -51,14 +51,14 @@ fn of_row(manifest: &Manifest, row: &Row) -> Result<String, Reject> {
     data_uri(&small(&row.decode(&row.read(&manifest.resolve(row))?)?.rgb))
 }
 
-/// A picture as the page shows it.
+/// Reduces a picture to the size that the page shows.
 pub(super) fn small(rgb: &RgbImage) -> RgbImage {
     let scale = (LONGER_SIDE / f64::from(rgb.width().max(rgb.height()))).min(1.0);
     let side = |n: u32| ((f64::from(n) * scale).round() as u32).max(1);
     imageops::resize(rgb, side(rgb.width()), side(rgb.height()), imageops::FilterType::Triangle)
 }
 
-/// A picture as text.
+/// Encodes a picture as a data URI.
 pub(super) fn data_uri(small: &RgbImage) -> Result<String, Reject> {
     let mut jpeg = Vec::new();
     JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY)

@@ -1,4 +1,4 @@
-//! The pictures that the splitter left out: what they are called, why, and, where it can be read, the picture.
+//! The pictures that the splitter rejected: path, reason and, where it can be read, the picture.
 
 use std::path::Path;
 
@@ -6,16 +6,15 @@ use data::photo::{self, Limits};
 use maud::{Markup, html};
 use rayon::prelude::*;
 
-use super::material::Material;
 use super::pictures::{data_uri, small};
+use super::results::Results;
 
-/// So many are shown; all are in `rejects.csv`.
+/// Number of pictures shown; all are in `rejects.csv`.
 const N_SHOWN: usize = 60;
 
-/// Nothing where nothing was left out, or where that is not known.
-pub(super) fn section(material: &Material) -> Markup {
-    let Some(rejected) = material.rejected_by_splitter.as_ref().filter(|rejected| !rejected.is_empty())
-    else {
+/// The section of the page; empty where nothing was rejected, or where that is not known.
+pub(super) fn section(results: &Results) -> Markup {
+    let Some(rejected) = results.rejected_by_splitter.as_ref().filter(|rejected| !rejected.is_empty()) else {
         return html! {};
     };
     let shown = &rejected[..rejected.len().min(N_SHOWN)];
@@ -24,9 +23,9 @@ pub(super) fn section(material: &Material) -> Markup {
         shown.par_iter().map(|reject| thumbnail(Path::new(&reject.path))).collect();
     html! {
         section #rejected {
-            h2 { "Pictures that were left out" }
+            h2 { "Rejected pictures" }
             table.plain {
-                thead { tr { th { "picture" } th { "file" } th { "reason" } th { "more" } } }
+                thead { tr { th { "picture" } th { "file" } th { "reason" } th { "detail" } } }
                 tbody {
                     @for (reject, thumbnail) in shown.iter().zip(thumbnails) {
                         tr {
@@ -41,7 +40,7 @@ pub(super) fn section(material: &Material) -> Markup {
                 }
             }
             @if rejected.len() > shown.len() {
-                p.note { "And " (rejected.len() - shown.len()) " more, in the splitter's rejects.csv." }
+                p.note { "And " (rejected.len() - shown.len()) " more in the splitter's rejects.csv." }
             }
         }
     }

@@ -63,9 +63,7 @@ fn files_that_do_not_belong_together_are_refused() {
     let workspace = evaluated(dir.path());
     let model = workspace.model();
     let cases: [(&str, &str, fn(&mut Vec<u8>)); 4] = [
-        ("metrics.json", "was measured on another head", |b| {
-            replace(b, "head_sha256\":\"", "head_sha256\":\"0")
-        }),
+        ("metrics.json", "belongs to another head", |b| replace(b, "head_sha256\":\"", "head_sha256\":\"0")),
         ("history.csv", "is not the history of head.safetensors", |b| {
             b.truncate(b.iter().position(|&c| c == b'\n').unwrap() + 1);
         }),
@@ -118,8 +116,8 @@ fn each_flaw_is_named_where_the_artefacts_show_it_and_nowhere_else() {
     let all_replaced = Synthetic { replaced: all.clone(), ..good.clone() };
     let cases: [(&Synthetic, _, &str, &[&str]); 8] = [
         (&good, &shuffled, "", &[]),
-        (&preset, &shuffled, "", &["Levels are only divided", "Pictures are squashed"]),
-        (&small, &shuffled, "", &["The network sees 64 pixels"]),
+        (&preset, &shuffled, "", &["Pixel values are only divided", "Pictures are resized to a square"]),
+        (&small, &shuffled, "", &["The image size is 64 pixels"]),
         (&good, &unshuffled, "", &["The pictures were split in the order"]),
         (
             &no_valid,
@@ -128,12 +126,12 @@ fn each_flaw_is_named_where_the_artefacts_show_it_and_nowhere_else() {
             &["There are no valid", "The head is that of the last epoch, 2"],
         ),
         (&good, &shuffled, "--keep last", &["The head is that of the last epoch, 2"]),
-        (&train_replaced, &shuffled, "", &["Every train picture is one distorted"]),
+        (&train_replaced, &shuffled, "", &["Every train picture was replaced"]),
         (
             &all_replaced,
             &shuffled,
             "",
-            &["The valid and test pictures are augmented", "Every train picture is"],
+            &["The valid and test pictures are augmented", "Every train picture was"],
         ),
     ];
     for (set, parameters, flags, expected) in cases {
@@ -158,7 +156,7 @@ fn imagenets_own_head_stands_beside_the_trained_one() {
     workspace.fit("--epochs 1").unwrap();
     workspace.evaluate("").unwrap();
     workspace.report("").unwrap();
-    assert!(!page(&workspace).contains("ImageNet's own head"));
+    assert!(!page(&workspace).contains("ImageNet's own classifier"));
     let file = dir.path().join("full.safetensors");
     write_constant_imagenet_head(&file, &[0.0; 1000]);
     workspace.evaluate(&format!("--imagenet {}", file.display())).unwrap();
@@ -186,7 +184,7 @@ fn classes_that_are_easily_told_apart_have_a_report() {
     workspace.fit("--epochs 400 --patience 0 --hidden none --learning-rate 2").unwrap();
     let history = crate::history::read(&workspace.model().join(crate::history::FILE_NAME)).unwrap();
     let head = data::head::Head::read(&workspace.model().join(data::head::FILE_NAME)).unwrap();
-    let kept = head.info.training["best_epoch"].as_u64().unwrap() as usize;
+    let kept = head.info.training.kept_epoch;
     assert_ne!(crate::history::best_epoch(&history), Some(kept), "the test shows nothing: no tie");
     workspace.evaluate("").unwrap();
     workspace.report("").unwrap();
@@ -209,7 +207,7 @@ fn rejected_pictures_are_named_and_shown_where_they_can_be() {
     data::rejects::write(&table, &rejects).unwrap();
     workspace.report(&format!("--split-dir {}", split_dir.display())).unwrap();
     let page = page(&workspace);
-    let section = &page[page.find("Pictures that were left out").unwrap()..];
+    let section = &page[page.find("Rejected pictures").unwrap()..];
     assert!(page.contains("duplicate 1, truncated 1"), "no counts");
     for expected in ["my/&lt;broken&gt;.jpg", "ends after 7 bytes", "same as another", &readable] {
         assert!(section.contains(expected), "{expected}");
@@ -217,5 +215,5 @@ fn rejected_pictures_are_named_and_shown_where_they_can_be() {
     assert_eq!(section.matches("<img src=\"data:image/jpeg;base64,").count(), 1);
     data::rejects::write(&table, &[]).unwrap();
     workspace.report(&format!("--split-dir {}", split_dir.display())).unwrap();
-    assert!(!self::page(&workspace).contains("left out"), "nothing is left out now");
+    assert!(!self::page(&workspace).contains("Rejected pictures"), "nothing is left out now");
 }

@@ -1,60 +1,73 @@
-//! What a run trains on and looks at, refused here where it makes no sense.
+//! The splits that training reads, and what follows from them alone; data that cannot be trained on is refused here.
 
 use std::path::Path;
 
 use data::features::{Features, Index, SplitFeatures};
+use data::head::{ClassWeights, Keep};
 use data::manifest::Split;
 use data::provenance::sha256_file;
 
-use super::config::{ClassWeights, Config, Keep, Parameters};
+use super::config::Config;
 use crate::loss::Objective;
 use crate::scaling::Scaling;
 
-/// The splits of a feature directory that training sees.
+/// The train and valid splits of a feature directory.
 #[derive(Debug)]
-pub(super) struct Splits {
+pub(super) struct Dataset {
     pub(super) index: Index,
-    /// Digest of the index, and through it of every shard.
+    /// sha256 of the index, and through it of every shard.
     pub(super) index_sha256: String,
     pub(super) train: SplitFeatures,
     pub(super) valid: SplitFeatures,
+    /// `None` without `--standardize`.
     pub(super) scaling: Option<Scaling>,
-    n_train_of: Vec<usize>,
+    /// The loss that is minimized.
+    pub(super) objective: Objective,
 }
 
-impl Splits {
+impl Dataset {
     /// Opens train and valid.
+    ///
+    /// # Errors
+    /// If the features are damaged, or cannot be trained on.
     pub(super) fn open(config: &Config) -> anyhow::Result<Self> {
-        let dir = &config.features;
+        let (dir, hyperparameters) = (&config.features, &config.hyperparameters);
         let features = Features::open(dir)?;
         let index_sha256 = sha256_file(&dir.join(Index::FILE_NAME))?;
         let train = features.open_split(Split::Train)?;
         let valid = features.open_split(Split::Valid)?;
         let classes = &features.index.classes;
-        let n_train_of = count(train.labels(), classes.len());
-        check(dir, classes, &n_train_of, &count(valid.labels(), classes.len()), config.parameters.keep)?;
-        let scaling = config.parameters.standardize.then(|| Scaling::measure(&train)).transpose()?;
-        Ok(Self { index: features.index, index_sha256, train, valid, scaling, n_train_of })
-    }
-
-    /// What is minimised.
-    pub(super) fn objective(&self, parameters: &Parameters) -> Objective {
-        let share = self.train.len() as f64 / self.n_train_of.iter().filter(|&&n| n > 0).count() as f64;
-        let weight = |&n: &usize| match parameters.class_weights {
-            ClassWeights::Balanced if n > 0 => share / n as f64,
-            _ => 1.0,
+        let n_train = count(train.labels(), classes.len());
+        check(dir, classes, &n_train, &count(valid.labels(), classes.len()), hyperparameters.keep)?;
+        let scaling = hyperparameters.standardize.then(|| Scaling::measure(&train)).transpose()?;
+        let objective = Objective {
+            label_smoothing: hyperparameters.label_smoothing,
+            class_weights: class_weights(hyperparameters.class_weights, &n_train),
         };
-        let class_weights = self.n_train_of.iter().map(weight).collect();
-        Objective { label_smoothing: parameters.label_smoothing, class_weights }
+        Ok(Self { index: features.index, index_sha256, train, valid, scaling, objective })
     }
 }
 
+/// Computes the weight of each class from the number of its pictures. Balanced weights are those of scikit-learn's
+/// `compute_class_weight("balanced")`, over the classes that have pictures.
+fn class_weights(kind: ClassWeights, n_train: &[usize]) -> Vec<f64> {
+    let n_classes = n_train.iter().filter(|&&n| n > 0).count();
+    let mean = n_train.iter().sum::<usize>() as f64 / n_classes as f64;
+    let weight = |&n: &usize| match kind {
+        ClassWeights::Balanced if n > 0 => mean / n as f64,
+        _ => 1.0,
+    };
+    n_train.iter().map(weight).collect()
+}
+
+/// Counts the pictures of each class.
 fn count(labels: &[u32], n_classes: usize) -> Vec<usize> {
     let mut counts = vec![0; n_classes];
     labels.iter().for_each(|&label| counts[label as usize] += 1);
     counts
 }
 
+/// Refuses data without the pictures that training needs.
 fn check(
     dir: &Path,
     classes: &[String],
@@ -77,7 +90,7 @@ fn check(
     let trained = named(&|c| n_train[c] > 0);
     anyhow::ensure!(
         trained.len() > 1,
-        "all train pictures of {} are of class {}: there is nothing to tell apart",
+        "all train pictures of {} are of class {}: a classifier needs two classes or more",
         dir.display(),
         trained.join("")
     );
@@ -89,7 +102,7 @@ fn check(
         untrained.join(", ")
     );
     for class in named(&|c| n_train[c] == 0 && n_valid[c] == 0) {
-        tracing::warn!("class {class} has no train pictures: the head will never learn it");
+        tracing::warn!("class {class} has no train pictures: the head will never predict it reliably");
     }
     Ok(())
 }

@@ -1,61 +1,79 @@
-//! `checkpoint-NNNN.safetensors`: the whole state of a training run after epoch NNNN, from which the
-//! run goes on as if it had never stopped.
+//! `checkpoint-NNNN.safetensors`: the whole state of a training run after epoch NNNN. A training run that is resumed
+//! from it ends with the same bytes as one that was never interrupted.
 //!
-//! Tensors, for layers k = 1, 2, ...: `layers.dense_k.weight` (out, in) and `.bias` (out), the head as
-//! it is; `best.dense_k.*`, the best head so far, left out where it is the head as it is;
-//! `velocity.dense_k.*`, the optimizer's, where it has one; `history` (epochs, 6) in f64, so that no
-//! figure passes through text. A digest of all of the file tells damage from a checkpoint.
+//! Tensors, for layers k = 1, 2, ...: `layers.dense_k.weight` (out, in) and `.bias` (out), the current weights;
+//! `kept.dense_k.*`, the weights of the epoch that is kept so far, left out where they are the current ones;
+//! `velocity.dense_k.*`, the momentum buffers, where there is momentum; `history` (epochs, 6) in f64, so that no
+//! number is rounded. A digest of the whole file finds damage.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use data::commit;
+use data::head::{Dense, Hyperparameters, MAX_BYTES, layer_views, read_layers};
+use data::provenance::FORMAT_VERSION;
+use data::envelope;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
-use crate::commit;
-use crate::envelope;
-use crate::head::{Dense, MAX_BYTES, layer_views, read_layers};
-use crate::provenance::FORMAT_VERSION;
+use crate::history::{Epoch, Valid};
 
 const PREFIX: &str = "checkpoint-";
 const SUFFIX: &str = ".safetensors";
-/// How many checkpoints are kept while a run goes on: the second serves where the newest is damaged.
-pub const N_KEPT: usize = 2;
+/// Checkpoints that are kept during training: the second serves where the newest is damaged.
+const N_KEPT: usize = 2;
+/// Numbers of one epoch in the tensor `history`.
+const N_COLUMNS: usize = 6;
 
-/// Figures of one epoch: train loss, train top-1, valid loss, valid top-1, valid top-5, learning rate; those
-/// of valid are NaN where it has no pictures.
-pub type EpochFigures = [f64; 6];
+/// What tells training runs apart: a checkpoint is resumed only where it is the same.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Identity {
+    pub(super) hyperparameters: Hyperparameters,
+    /// sha256 of the index of the features, and through it of every shard.
+    pub(super) features_sha256: String,
+}
 
 /// The state of a training run between two epochs.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Checkpoint {
-    /// What the run is: its parameters by flag name and the digests of its inputs.
-    pub run: Map<String, Value>,
-    /// The head as it is.
-    pub layers: Vec<Dense>,
-    /// Velocity of each layer's weight and bias; no layers without momentum.
-    pub velocity: Vec<Dense>,
-    /// The epoch of the best head so far, from 1; 0 before the first.
-    pub best_epoch: usize,
-    /// The best head so far; no layers before the first epoch.
-    pub best: Vec<Dense>,
-    /// One row for each epoch that has ended.
-    pub history: Vec<EpochFigures>,
+pub(super) struct Checkpoint {
+    pub(super) identity: Identity,
+    /// The current weights.
+    pub(super) layers: Vec<Dense>,
+    /// Momentum buffers of each layer's weight and bias; no layers without momentum.
+    pub(super) velocity: Vec<Dense>,
+    /// The epoch that is kept so far, from 1; 0 before the first.
+    pub(super) kept_epoch: usize,
+    /// Its weights; no layers before the first epoch.
+    pub(super) kept: Vec<Dense>,
+    /// The epochs that have ended.
+    pub(super) history: Vec<Epoch>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Metadata {
     format_version: u32,
-    run: Map<String, Value>,
-    best_epoch: usize,
+    identity: Identity,
+    kept_epoch: usize,
+}
+
+/// The row of an epoch in the tensor `history`: the columns of history.csv, NaN where there are no valid pictures.
+fn to_row(epoch: &Epoch) -> [f64; N_COLUMNS] {
+    let Epoch { train_loss, train_top1, valid, learning_rate } = *epoch;
+    let [loss, top1, top5] = valid.map_or([f64::NAN; 3], |v| [v.loss, v.top1, v.top5]);
+    [train_loss, train_top1, loss, top1, top5, learning_rate]
+}
+
+fn from_row([train_loss, train_top1, loss, top1, top5, learning_rate]: [f64; N_COLUMNS]) -> Epoch {
+    let valid = (!loss.is_nan()).then_some(Valid { loss, top1, top5 });
+    Epoch { train_loss, train_top1, valid, learning_rate }
 }
 
 impl Checkpoint {
-    /// Epochs that have ended.
-    pub fn epoch(&self) -> usize {
+    /// The number of epochs that have ended.
+    pub(super) fn epoch(&self) -> usize {
         self.history.len()
     }
 
@@ -63,9 +81,9 @@ impl Checkpoint {
     ///
     /// # Errors
     /// If a weight is not finite (nothing is written then) or the file cannot be written.
-    pub fn write(&self, dir: &Path) -> anyhow::Result<()> {
+    pub(super) fn write(&self, dir: &Path) -> anyhow::Result<()> {
         let path = path(dir, self.epoch());
-        let parts = [&self.layers, &self.velocity, &self.best];
+        let parts = [&self.layers, &self.velocity, &self.kept];
         anyhow::ensure!(
             parts.into_iter().flatten().all(Dense::is_finite),
             "refusing to write {}: a weight is not finite",
@@ -73,14 +91,18 @@ impl Checkpoint {
         );
         let mut tensors = layer_views("layers.", &self.layers)?;
         tensors.extend(layer_views("velocity.", &self.velocity)?);
-        if self.best_epoch != self.epoch() {
-            tensors.extend(layer_views("best.", &self.best)?);
+        if self.kept_epoch != self.epoch() {
+            tensors.extend(layer_views("kept.", &self.kept)?);
         }
-        let shape = vec![self.epoch(), EpochFigures::default().len()];
-        let history = bytemuck::cast_slice(self.history.as_flattened());
-        tensors.push(("history".to_owned(), TensorView::new(Dtype::F64, shape, history)?));
-        let metadata =
-            Metadata { format_version: FORMAT_VERSION, run: self.run.clone(), best_epoch: self.best_epoch };
+        let history: Vec<f64> = self.history.iter().flat_map(to_row).collect(); // (epochs,6)
+        let history = bytemuck::cast_slice(&history);
+        let history = TensorView::new(Dtype::F64, vec![self.epoch(), N_COLUMNS], history)?;
+        tensors.push(("history".to_owned(), history));
+        let metadata = Metadata {
+            format_version: FORMAT_VERSION,
+            identity: self.identity.clone(),
+            kept_epoch: self.kept_epoch,
+        };
         let tensors = tensors.iter().map(|(name, view)| (name.as_str(), view.clone()));
         commit::write_bytes(&path, &envelope::serialize(tensors, &metadata)?)?;
         keep_newest(dir, N_KEPT)
@@ -90,25 +112,25 @@ impl Checkpoint {
     ///
     /// # Errors
     /// Says what is wrong with the file.
-    pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let (Metadata { run, best_epoch, .. }, bytes) = envelope::read(path, MAX_BYTES)?;
+    pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
+        let (Metadata { identity, kept_epoch, .. }, bytes) = envelope::read(path, MAX_BYTES)?;
         let tensors = SafeTensors::deserialize(&bytes)?;
-        let figures: Vec<f64> = bytemuck::pod_collect_to_vec(tensors.tensor("history")?.data());
-        let history: Vec<EpochFigures> = figures.as_chunks().0.to_vec();
+        let numbers: Vec<f64> = bytemuck::pod_collect_to_vec(tensors.tensor("history")?.data());
+        let history: Vec<Epoch> = numbers.as_chunks().0.iter().copied().map(from_row).collect();
         let layers = read_layers("layers.", &tensors)?;
-        let best = match best_epoch == history.len() && best_epoch > 0 {
+        let kept = match kept_epoch == history.len() && kept_epoch > 0 {
             true => layers.clone(),
-            false => read_layers("best.", &tensors)?,
+            false => read_layers("kept.", &tensors)?,
         };
         let velocity = read_layers("velocity.", &tensors)?;
-        Ok(Self { run, layers, velocity, best_epoch, best, history })
+        Ok(Self { identity, layers, velocity, kept_epoch, kept, history })
     }
 
-    /// The newest checkpoint of `dir` that is whole; `None` if there is none at all.
+    /// Reads the newest undamaged checkpoint of `dir`; `None` if there is none at all.
     ///
     /// # Errors
     /// If there are checkpoints and every one of them is damaged.
-    pub fn read_newest(dir: &Path) -> anyhow::Result<Option<Self>> {
+    pub(super) fn read_newest(dir: &Path) -> anyhow::Result<Option<Self>> {
         let mut damaged = Vec::new();
         for (_, path) in newest_first(dir)? {
             match Self::read(&path) {
@@ -126,14 +148,14 @@ impl Checkpoint {
         }
         let list: Vec<String> = damaged.iter().map(|(path, error)| format!("{path}: {error:#}")).collect();
         anyhow::bail!(
-            "every checkpoint is corrupt; run trainer fit without --resume to start afresh\n  {}",
+            "every checkpoint is corrupt; run trainer fit --force to start again from epoch 1\n  {}",
             list.join("\n  ")
         )
     }
 }
 
-/// `checkpoint-0007.safetensors` in `dir`.
-pub fn path(dir: &Path, epoch: usize) -> PathBuf {
+/// The path of the checkpoint after `epoch` epochs in `dir`.
+pub(super) fn path(dir: &Path, epoch: usize) -> PathBuf {
     dir.join(format!("{PREFIX}{epoch:04}{SUFFIX}"))
 }
 
@@ -141,7 +163,7 @@ pub fn path(dir: &Path, epoch: usize) -> PathBuf {
 ///
 /// # Errors
 /// If the directory cannot be listed or a file cannot be removed.
-pub fn keep_newest(dir: &Path, n: usize) -> anyhow::Result<()> {
+pub(super) fn keep_newest(dir: &Path, n: usize) -> anyhow::Result<()> {
     newest_first(dir)?.iter().skip(n).try_for_each(|(_, path)| commit::remove(path))
 }
 
@@ -168,18 +190,24 @@ mod tests {
         Dense { n_out, n_in, weight, bias: vec![first; n_out] }
     }
 
-    /// After `epoch` epochs, the best of which was the first.
+    /// After `epoch` epochs, the first of which is kept.
     fn checkpoint(epoch: usize) -> Checkpoint {
-        let seed = Map::from_iter([("seed".to_owned(), Value::from(42))]);
+        let epochs = (0..epoch).map(|e| Epoch {
+            train_loss: 1.0 / (e as f64 + 3.0),
+            train_top1: 0.1,
+            valid: (e != 1).then_some(Valid { loss: f64::EPSILON, top1: 0.3, top5: 0.7 }),
+            learning_rate: 0.01,
+        });
         Checkpoint {
-            run: seed,
+            identity: Identity {
+                hyperparameters: Hyperparameters::default(),
+                features_sha256: "ab".repeat(32),
+            },
             layers: vec![dense(3, 4, epoch as f32), dense(2, 3, 0.1)],
             velocity: vec![dense(3, 4, 7.0), dense(2, 3, 8.0)],
-            best_epoch: 1,
-            best: vec![dense(3, 4, 1.0), dense(2, 3, 0.1)],
-            history: (0..epoch)
-                .map(|e| [1.0 / (e as f64 + 3.0), 0.1, f64::EPSILON, 0.3, 0.7, 0.01])
-                .collect(),
+            kept_epoch: 1,
+            kept: vec![dense(3, 4, 1.0), dense(2, 3, 0.1)],
+            history: epochs.collect(),
         }
     }
 
@@ -192,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn it_comes_back_unchanged_and_its_bytes_repeat() {
+    fn a_checkpoint_is_read_back_unchanged_and_its_bytes_repeat() {
         let dir = tempfile::tempdir().unwrap();
         for epoch in [1, 3] {
             checkpoint(epoch).write(dir.path()).unwrap();
@@ -213,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_newest_gives_way_to_the_one_before() {
+    fn a_damaged_newest_checkpoint_is_replaced_by_the_one_before() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(Checkpoint::read_newest(dir.path()).unwrap(), None);
         checkpoint(2).write(dir.path()).unwrap();
@@ -240,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finite_is_not_written() {
+    fn weights_that_are_not_finite_are_not_written() {
         let dir = tempfile::tempdir().unwrap();
         let mut broken = checkpoint(2);
         broken.velocity[1].bias[0] = f32::INFINITY;

@@ -1,0 +1,85 @@
+//! Features in memory: one buffer for many pictures.
+
+/// The features of n pictures, (n, D) row-major in one buffer.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FeatureMatrix {
+    values: Vec<f32>,
+    n: usize,
+    d: usize,
+}
+
+impl FeatureMatrix {
+    /// Wraps `values`, D of them a picture.
+    ///
+    /// # Errors
+    /// If they are not a whole number of pictures.
+    pub fn new(values: Vec<f32>, d: usize) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            d > 0 && values.len().is_multiple_of(d),
+            "{} values are no whole number of pictures with {d} features each",
+            values.len()
+        );
+        Ok(Self { n: values.len() / d, d, values })
+    }
+
+    /// Copies the features of pictures, one row each, into one buffer.
+    ///
+    /// # Errors
+    /// If there is no picture, or two have different numbers of features.
+    pub fn from_rows(rows: &[impl AsRef<[f32]>]) -> anyhow::Result<Self> {
+        let d = rows.first().map_or(0, |row| row.as_ref().len());
+        let mut values = Vec::with_capacity(rows.len() * d);
+        for (i, row) in rows.iter().enumerate() {
+            let row = row.as_ref();
+            anyhow::ensure!(row.len() == d, "picture {i} has {} features, the first one {d}", row.len());
+            values.extend_from_slice(row);
+        }
+        Self::new(values, d)
+    }
+
+    /// n, the number of pictures.
+    pub fn n(&self) -> usize {
+        self.n
+    }
+
+    /// D, the number of features of one picture.
+    pub fn d(&self) -> usize {
+        self.d
+    }
+
+    /// The pictures, (D) each.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+        self.values.chunks_exact(self.d.max(1))
+    }
+
+    /// The pictures, (D) each, to be changed in place.
+    pub fn rows_mut(&mut self) -> impl ExactSizeIterator<Item = &mut [f32]> {
+        self.values.chunks_exact_mut(self.d.max(1))
+    }
+
+    /// All values, (n, D).
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// All values, (n, D), without a copy.
+    pub fn into_values(self) -> Vec<f32> {
+        self.values
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_the_pictures_and_unequal_ones_are_refused() {
+        let matrix = FeatureMatrix::from_rows(&[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]).unwrap();
+        assert_eq!((matrix.n(), matrix.d()), (3, 2));
+        assert_eq!(matrix.rows().nth(1).unwrap(), [3.0, 4.0]);
+        assert_eq!(matrix.into_values(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert!(FeatureMatrix::from_rows(&[vec![1.0, 2.0], vec![3.0]]).is_err());
+        assert!(FeatureMatrix::new(vec![1.0; 5], 2).is_err());
+        assert!(FeatureMatrix::new(Vec::new(), 0).is_err());
+    }
+}

@@ -1,0 +1,115 @@
+//! The network in training, on the device that `--device` names.
+
+use anyhow::Context;
+use candle_core::Tensor;
+use data::head::{Dense, Device, Hyperparameters};
+use data::stage::usage;
+
+use super::candle_step::CandleNetwork;
+use crate::batches::Batch;
+use crate::loss::{Loss, Objective};
+use crate::mlp::{Mlp, Sgd};
+
+/// The network in training.
+#[derive(Debug)]
+pub(super) enum Network {
+    /// The training step of [`crate::mlp`], on the processor.
+    Cpu(Mlp, Sgd),
+    /// The training step by candle's autograd, on a GPU.
+    Gpu(CandleNetwork),
+}
+
+impl Network {
+    /// A network with these weights and, for momentum, these momentum buffers (no layers without momentum).
+    ///
+    /// # Errors
+    /// If the device cannot be opened, or candle refuses a shape.
+    pub(super) fn new(
+        layers: Vec<Dense>,
+        velocity: Vec<Dense>,
+        hyperparameters: &Hyperparameters,
+    ) -> anyhow::Result<Self> {
+        let Hyperparameters { learning_rate, momentum, weight_decay, device, .. } = *hyperparameters;
+        let sgd = Sgd { learning_rate, momentum, weight_decay };
+        Ok(match device {
+            Device::Cpu => Self::Cpu(Mlp::new(layers, velocity)?, sgd),
+            Device::Cuda | Device::Metal => {
+                Self::Gpu(CandleNetwork::new(layers, velocity, sgd, &open(device)?)?)
+            }
+        })
+    }
+
+    /// Trains on one batch: forward, backward, update. `mask` has the dropout factors of the first hidden layer,
+    /// (B * H). Returns the loss before the update; where it is not finite, no weight has changed.
+    ///
+    /// # Errors
+    /// If candle refuses a shape, or the GPU fails.
+    pub(super) fn step(
+        &mut self,
+        batch: &Batch,
+        mask: Option<Vec<f32>>,
+        objective: &Objective,
+    ) -> anyhow::Result<Loss> {
+        match self {
+            Self::Cpu(mlp, sgd) => mlp.step(batch, mask, objective, sgd),
+            Self::Gpu(network) => network.step(batch, mask, objective),
+        }
+    }
+
+    /// Computes the logits (B,K), row-major, of features (B,D), without dropout.
+    ///
+    /// # Errors
+    /// As [`Network::step`].
+    pub(super) fn logits(&self, features: &Tensor) -> anyhow::Result<Vec<f32>> {
+        match self {
+            Self::Cpu(mlp, _) => mlp.logits(features),
+            Self::Gpu(network) => network.logits(features),
+        }
+    }
+
+    /// Copies the weights.
+    ///
+    /// # Errors
+    /// As [`Network::step`].
+    pub(super) fn layers(&self) -> anyhow::Result<Vec<Dense>> {
+        match self {
+            Self::Cpu(mlp, _) => mlp.layers(),
+            Self::Gpu(network) => network.layers(),
+        }
+    }
+
+    /// Copies the momentum buffers; no layers without momentum.
+    ///
+    /// # Errors
+    /// As [`Network::step`].
+    pub(super) fn velocity(&self) -> anyhow::Result<Vec<Dense>> {
+        match self {
+            Self::Cpu(mlp, _) => mlp.velocity(),
+            Self::Gpu(network) => network.velocity(),
+        }
+    }
+}
+
+/// Opens the device.
+///
+/// # Errors
+/// A usage error if this program was built without it; another error if the machine does not have it.
+fn open(device: Device) -> anyhow::Result<candle_core::Device> {
+    let not_built = |name: &str| {
+        usage(format!(
+            "--device {name}: this program was built without it; build it with \
+             `cargo build --release --features {name}`"
+        ))
+    };
+    match device {
+        Device::Cpu => Ok(candle_core::Device::Cpu),
+        Device::Cuda if cfg!(feature = "cuda") => {
+            candle_core::Device::new_cuda(0).context("--device cuda: cannot open the first CUDA device")
+        }
+        Device::Cuda => Err(not_built("cuda")),
+        Device::Metal if cfg!(feature = "metal") => {
+            candle_core::Device::new_metal(0).context("--device metal: cannot open the first Metal device")
+        }
+        Device::Metal => Err(not_built("metal")),
+    }
+}
