@@ -47,7 +47,7 @@ impl Dense {
     }
 }
 
-/// What a head is, beside its weights.
+/// The metadata of a head.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HeadInfo {

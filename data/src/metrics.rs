@@ -16,7 +16,7 @@ use crate::{commit, regular};
 pub const FILE_NAME: &str = "metrics.json";
 /// Bins of the reliability diagram: tenths of the confidence from 0 to 1.
 pub const N_BINS: usize = 10;
-/// The k of top-k accuracy, beside top-1.
+/// The k of top-k accuracy.
 pub const TOP_K: usize = 5;
 
 /// The content of `metrics.json`.
@@ -191,7 +191,7 @@ mod tests {
             top1: 0.5,
             top1_interval: [0.1, 0.9],
             top5: 1.0,
-            loss: 0.693147,
+            loss: 0.75,
             macro_f1: 0.4,
             majority_top1: 0.5,
             size_accuracy: None,
@@ -201,12 +201,12 @@ mod tests {
             per_class: vec![class("a"), class("b")],
         };
         let accuracy = Accuracy { top1: 0.5, top1_interval: [0.1, 0.9], top5: 1.0 };
-        let beside = BaselineSplit { n: 1, n_left_out: 1, imagenet: accuracy, head: accuracy };
+        let split_baseline = BaselineSplit { n: 1, n_left_out: 1, imagenet: accuracy, head: accuracy };
         let baseline = Baseline {
             weights: "vgg16.safetensors".into(),
             n_classes: 1,
             left_out: vec!["b".into()],
-            splits: [(Split::Test, beside)].into(),
+            splits: [(Split::Test, split_baseline)].into(),
         };
         Metrics::new("ab".into(), Some(baseline), [(Split::Test, split)].into())
     }

@@ -175,11 +175,8 @@ impl Model {
                 batch.par_iter().map(|p| self.prepare(&read(p)?)).collect::<Vec<_>>();
             let inputs: Vec<&[f32]> = prepared.iter().flatten().map(|p| p.input.as_slice()).collect(); // (B, 3 * S * S)
             let features = self.extractor.features_of_prepared(&inputs)?; // (B, D)
-            let probabilities = match features.is_empty() {
-                true => Vec::new(),
-                false => self.classifier.probabilities(&FeatureMatrix::from_rows(&features)?)?, // (B, K)
-            };
-            let mut probabilities = probabilities.into_iter();
+            let features = FeatureMatrix::from_rows(&features)?;
+            let mut probabilities = self.classifier.probabilities(&features)?.into_iter(); // (B, K)
             for photo in prepared {
                 all.push(match photo {
                     Err(reject) => Seen { looked: Err(reject), thumbnail: None },

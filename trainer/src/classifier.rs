@@ -64,7 +64,11 @@ pub(crate) fn logits_of(
     n_features: usize,
     pictures: &FeatureMatrix,
 ) -> anyhow::Result<Vec<Vec<f32>>> {
-    anyhow::ensure!(pictures.d() == n_features, "the head takes {n_features} features, got {}", pictures.d());
+    anyhow::ensure!(
+        pictures.n() == 0 || pictures.d() == n_features,
+        "the head takes {n_features} features, got {}",
+        pictures.d()
+    );
     let mut rows = Vec::with_capacity(pictures.n());
     for features in pictures.values().chunks(BATCH_SIZE * n_features) {
         let n_pictures = features.len() / n_features;

@@ -1,6 +1,6 @@
 //! Predictions -> [`data::metrics`]. Pure functions.
 //!
-//! All figures are rounded to six digits here, so that equal results are equal bytes.
+//! All numbers are rounded to six digits here, so that equal results are equal bytes.
 
 use data::metrics::{Accuracy, Bin, ClassMetrics, N_BINS, SplitMetrics};
 

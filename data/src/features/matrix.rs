@@ -25,9 +25,10 @@ impl FeatureMatrix {
     /// Copies the features of pictures, one row each, into one buffer.
     ///
     /// # Errors
-    /// If there is no picture, or two have different numbers of features.
-    pub fn from_rows(rows: &[impl AsRef<[f32]>]) -> anyhow::Result<Self> {
-        let d = rows.first().map_or(0, |row| row.as_ref().len());
+    /// If two pictures have different numbers of features.
+    pub fn from_rows<Row: AsRef<[f32]>>(rows: &[Row]) -> anyhow::Result<Self> {
+        let Some(first) = rows.first() else { return Ok(Self::default()) };
+        let d = first.as_ref().len();
         let mut values = Vec::with_capacity(rows.len() * d);
         for (i, row) in rows.iter().enumerate() {
             let row = row.as_ref();
@@ -79,6 +80,7 @@ mod tests {
         assert_eq!(matrix.rows().nth(1).unwrap(), [3.0, 4.0]);
         assert_eq!(matrix.into_values(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         assert!(FeatureMatrix::from_rows(&[vec![1.0, 2.0], vec![3.0]]).is_err());
+        assert_eq!(FeatureMatrix::from_rows::<[f32; 2]>(&[]).unwrap().rows().count(), 0);
         assert!(FeatureMatrix::new(vec![1.0; 5], 2).is_err());
         assert!(FeatureMatrix::new(Vec::new(), 0).is_err());
     }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-/// Everything that the weights of a head depend on, beside the features and the number of epochs.
+/// Everything that the weights of a head depend on, except the features and the number of epochs.
 ///
 /// Its JSON has the names of the flags of `trainer fit`. The default is the head of the post that this program
 /// follows, with early stopping added.

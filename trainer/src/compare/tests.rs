@@ -52,7 +52,7 @@ fn heads_on_the_same_pictures_are_compared_picture_by_picture() {
 }
 
 #[test]
-fn figures_of_other_or_of_distorted_pictures_are_called_incomparable() {
+fn metrics_of_other_or_augmented_test_pictures_cannot_be_compared() {
     let root = tempfile::tempdir().unwrap();
     run(&root.path().join("a"), &Synthetic::small(), "");
     let distorted = Synthetic { replaced: Split::ALL.to_vec(), per_class: [20, 6, 4], ..Synthetic::small() };

@@ -89,7 +89,7 @@ pub(crate) fn for_imagenet() -> Synthetic {
 }
 
 #[test]
-fn imagenets_own_head_is_measured_beside() {
+fn imagenets_classifier_is_evaluated_as_a_baseline() {
     let dir = tempfile::tempdir().unwrap();
     let workspace = for_imagenet().write(dir.path());
     workspace.fit("--epochs 1").unwrap();
@@ -108,8 +108,8 @@ fn imagenets_own_head_is_measured_beside() {
     assert_eq!((test.imagenet.top1, test.imagenet.top5), (0.5, 1.0));
     assert_eq!(baseline.splits[&Split::Valid].n, 2);
     let rows = predictions::read(&workspace.model().join(predictions::FILE_NAME)).unwrap();
-    let judged = rows.iter().filter(|r| r.split == Split::Test && r.actual != "not_a_dog");
-    let n_right = judged.filter(|r| r.is_correct()).count();
+    let known = rows.iter().filter(|r| r.split == Split::Test && r.actual != "not_a_dog");
+    let n_right = known.filter(|r| r.is_correct()).count();
     assert!((test.head.top1 - n_right as f64 / 8.0).abs() < 1e-6);
     workspace.evaluate("").unwrap();
     assert_eq!(Metrics::read(&workspace.model().join(metrics::FILE_NAME)).unwrap().imagenet, None);

@@ -3,7 +3,6 @@
 use anyhow::Context;
 use candle_core::Tensor;
 use data::head::{Dense, Device, Hyperparameters};
-use data::stage::usage;
 
 use super::candle_step::CandleNetwork;
 use crate::batches::Batch;
@@ -93,23 +92,15 @@ impl Network {
 /// Opens the device.
 ///
 /// # Errors
-/// A usage error if this program was built without it; another error if the machine does not have it.
+/// If this program was built without it, or the machine does not have it.
 fn open(device: Device) -> anyhow::Result<candle_core::Device> {
-    let not_built = |name: &str| {
-        usage(format!(
-            "--device {name}: this program was built without it; build it with \
-             `cargo build --release --features {name}`"
-        ))
-    };
     match device {
         Device::Cpu => Ok(candle_core::Device::Cpu),
-        Device::Cuda if cfg!(feature = "cuda") => {
+        Device::Cuda => {
             candle_core::Device::new_cuda(0).context("--device cuda: cannot open the first CUDA device")
         }
-        Device::Cuda => Err(not_built("cuda")),
-        Device::Metal if cfg!(feature = "metal") => {
+        Device::Metal => {
             candle_core::Device::new_metal(0).context("--device metal: cannot open the first Metal device")
         }
-        Device::Metal => Err(not_built("metal")),
     }
 }

@@ -12,7 +12,7 @@ use super::summary::Summary;
 use super::training::{Training, remove_checkpoints};
 use crate::history;
 
-/// The files that stay, beside the last checkpoint.
+/// The files that are left at the end, in addition to the last checkpoint.
 const OUTPUTS: [&str; 2] = [history::FILE_NAME, head::FILE_NAME];
 
 /// Trains a head, resuming from the newest checkpoint with the same configuration; `None` if the head is up to date,

@@ -59,7 +59,7 @@ fn a_killed_training_resumes_from_its_last_checkpoint() {
     whole.fit("--epochs 6").unwrap();
     let (_dir, killed) = small();
     killed.fit("--epochs 3").unwrap();
-    // What a longer run would have left beside the checkpoint: a history that is ahead of it, no head.
+    // A longer training leaves a history with more epochs than the checkpoint, and no head.
     let history = killed.model().join(history::FILE_NAME);
     std::fs::copy(whole.model().join(history::FILE_NAME), history).unwrap();
     std::fs::remove_file(killed.model().join("head.safetensors")).unwrap();
@@ -267,6 +267,10 @@ fn flags_out_of_range_are_usage_errors_before_anything_is_read() {
         "--label-smoothing 1",
         "--epochs 0",
         "--batch-size 0",
+        #[cfg(not(feature = "cuda"))]
+        "--device cuda",
+        #[cfg(not(feature = "metal"))]
+        "--device metal",
     ] {
         let error = nowhere.fit(flags).unwrap_err();
         assert!(matches!(error.downcast_ref(), Some(Exit::Usage(_))), "{flags}: {error:#}");

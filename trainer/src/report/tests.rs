@@ -17,7 +17,7 @@ fn page(workspace: &Workspace) -> String {
 }
 
 #[test]
-fn the_page_needs_nothing_beside_itself_and_its_bytes_repeat() {
+fn the_page_needs_no_other_file_and_its_bytes_repeat() {
     let dir = tempfile::tempdir().unwrap();
     let workspace = evaluated(dir.path());
     workspace.report("").unwrap();
@@ -150,7 +150,7 @@ fn each_flaw_is_named_where_the_artefacts_show_it_and_nowhere_else() {
 }
 
 #[test]
-fn imagenets_own_head_stands_beside_the_trained_one() {
+fn imagenets_classifier_is_compared_with_the_trained_head() {
     let dir = tempfile::tempdir().unwrap();
     let workspace = for_imagenet().write(dir.path());
     workspace.fit("--epochs 1").unwrap();
