@@ -20,8 +20,8 @@ pub struct Args {
     /// Splits to evaluate on [default: test, and valid where it has pictures]
     #[arg(long, value_delimiter = ',')]
     pub split: Vec<Split>,
-    /// Full weights file of VGG-16 (extractor --weights hub --full): the classifier in it, restricted to the classes
-    /// of the data, is evaluated as a baseline
+    /// The dense layers that the network was published with (`weights --full` writes OUT/vgg16-classifier.safetensors):
+    /// this classifier, restricted to the classes at hand, is evaluated beside the trained head
     #[arg(long, value_name = "FILE")]
     pub imagenet: Option<PathBuf>,
     /// What to do about metrics that are there already

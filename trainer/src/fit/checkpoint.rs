@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use data::commit;
+use data::envelope;
 use data::head::{Dense, Hyperparameters, MAX_BYTES, layer_views, read_layers};
 use data::provenance::FORMAT_VERSION;
-use data::envelope;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
