@@ -74,7 +74,7 @@ mod tests {
         let classes = ["n02085620-Chihuahua", "n02109047-Great_Dane", "not_a_dog"].map(str::to_owned);
         let sizes = sizes_of(&classes);
         assert_eq!(sizes, [Some(0), Some(3), None]);
-        assert_eq!(expected_size(&[(1, 0.4), (0, 0.2), (2, 0.4)], &sizes), Some(2));
+        assert_eq!(expected_size(&[(1, 0.35), (0, 0.25), (2, 0.4)], &sizes), Some(2));
         assert_eq!(expected_size(&[(2, 1.0)], &sizes), None);
     }
 }
