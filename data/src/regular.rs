@@ -47,14 +47,14 @@ pub fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
 /// As [`read()`] with [`MAX_TEXT_BYTES`], or if it is not UTF-8.
 pub fn read_to_string(path: &Path) -> io::Result<String> {
     let bytes = read(path, MAX_TEXT_BYTES)?;
-    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is no UTF-8 text"))
+    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
 }
 
 fn check(found: FileType) -> io::Result<()> {
     if found.is_file() {
         return Ok(());
     }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is no regular file but {}", kind(found))))
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is not a regular file but {}", kind(found))))
 }
 
 fn kind(found: FileType) -> &'static str {
@@ -107,7 +107,7 @@ mod tests {
         ];
         for (path, what) in cases {
             let message = open(path).unwrap_err().to_string();
-            assert_eq!(message, format!("it is no regular file but {what}"));
+            assert_eq!(message, format!("it is not a regular file but {what}"));
             assert!(read(path, 10).is_err() && read_to_string(path).is_err());
         }
         assert_eq!(open(&dir.path().join("x")).unwrap_err().kind(), io::ErrorKind::NotFound);

@@ -202,7 +202,7 @@ fn a_pipe_in_the_place_of_a_file_is_refused_at_once() {
     fs::hard_link(work.path("pipes/head.safetensors"), &pipe).unwrap();
     for (program, args) in cases {
         let began = std::time::Instant::now();
-        work.fails(1, "it is no regular file but a pipe", program, args);
+        work.fails(1, "it is not a regular file but a pipe", program, args);
         assert!(began.elapsed().as_secs() < 10, "{program} {args:?}");
     }
 }

@@ -274,6 +274,6 @@ fn a_pipe_in_the_place_of_a_file_is_refused_at_once() {
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
         let opened = Features::open(dir.path()).and_then(|features| features.open_split(Split::Train));
         let message = format!("{:#}", opened.unwrap_err());
-        assert!(message.contains("it is no regular file but a pipe"), "{message}");
+        assert!(message.contains("it is not a regular file but a pipe"), "{message}");
     }
 }

@@ -151,7 +151,7 @@ fn files_that_are_no_table_are_refused() {
     }
     let dir = tempfile::tempdir().unwrap();
     let message = format!("{:#}", Profiles::open(dir.path()).unwrap_err());
-    assert!(message.contains("it is no regular file but a directory"), "{message}");
+    assert!(message.contains("it is not a regular file but a directory"), "{message}");
     let missing = Profiles::open(&dir.path().join("no.csv")).unwrap_err();
     assert!(missing.to_string().contains("there are no profiles at"), "{missing}");
 }
