@@ -17,7 +17,7 @@ use data::stage::CommonArgs;
     long_about = "Makes more training pictures: rotated, shifted, sheared and zoomed copies of the train pictures.\n\n\
         The ranges have the same meaning as in Keras' ImageDataGenerator. Valid and test rows are not \
         changed, unless --replace-originals is all. Finished copies are kept: the run after an interrupted one \
-makes only the missing copies.",
+        makes only the missing copies.",
     after_help = "Example:\n  augmenter --manifest data/runs/dogs/split/manifest.csv --out data/runs/dogs/augmented \
         --per-class 200 --horizontal-flip --contact-sheet"
 )]

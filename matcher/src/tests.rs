@@ -173,7 +173,7 @@ id,name,decision,reason,photo,breed,probability,dog_probability,size,kg,distance
     assert_eq!(work.read("matches/decisions.csv"), expected);
     let rejected = "line,detail\n\
         6,\"age is \"\"thirty\"\", expected a whole number up to 150\"\n\
-        9,\"id \"\"1\"\" is that of an earlier row, which counts\"\n";
+        9,\"id \"\"1\"\" is already used by an earlier row\"\n";
     assert_eq!(work.read("matches/rejected-profiles.csv"), rejected);
 }
 

@@ -188,7 +188,7 @@ fn an_index_that_contradicts_itself_is_refused() {
             let shards = i.shards.get_mut(&Split::Train).unwrap();
             shards[1].sha256 = shards[0].sha256.clone();
         }),
-        ("is no sha256", |i| i.shards.get_mut(&Split::Train).unwrap()[0].sha256 = "../x".into()),
+        ("is not a sha256", |i| i.shards.get_mut(&Split::Train).unwrap()[0].sha256 = "../x".into()),
         ("names a class twice", |i| i.classes[1] = "a".into()),
         ("features of shape [4294967296, 4294967296]", |i| i.layout.shape = vec![1 << 32; 2]),
     ];

@@ -118,7 +118,7 @@ fn invalid_lists_are_refused_by_name() {
         (one("n01-Chihuahua/0\0.png"), "expected <class>/<picture>"),
         (one("n01-Chihuahua/7"), "may be 7.jpg or 7.png"),
         (b"\n".to_vec(), "names no picture"),
-        (vec![0xff, 0xfe], "it is no UTF-8 text"),
+        (vec![0xff, 0xfe], "it is not UTF-8 text"),
     ] {
         let lists = write_lists(&work, &bad, &text(&test), "txt");
         let message = work.error(&["--split-list", &lists]);
