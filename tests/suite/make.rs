@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::harness::{Ran, Work};
 
-/// The stages in order, each with the record that it writes when it runs.
+/// The stages in order, each with its provenance file.
 const STAGES: [(&str, &str); 9] = [
     ("sample", "raw/.sample.json"),
     ("split", "split/provenance.json"),
@@ -22,7 +22,7 @@ fn times(work: &Work) -> Vec<Option<SystemTime>> {
     STAGES.iter().map(|(_, record)| time(record)).collect()
 }
 
-/// The stages that `make target` with `args` runs.
+/// Returns the stages that `make target` with `args` runs.
 fn run_by(work: &Work, target: &str, args: &[&str]) -> Vec<&'static str> {
     let before = times(work);
     work.make_ok(&[&[target], args].concat());
@@ -31,7 +31,7 @@ fn run_by(work: &Work, target: &str, args: &[&str]) -> Vec<&'static str> {
     ran.map(|((name, _), _)| *name).collect()
 }
 
-/// What `make status` with `args` says of each stage.
+/// Returns the output of `make status` with `args` for each stage.
 fn status(work: &Work, args: &[&str]) -> BTreeMap<String, String> {
     let ran = work.make_ok(&[&["status"], args].concat());
     let mut said: BTreeMap<String, String> = BTreeMap::new();
@@ -77,7 +77,7 @@ fn make_all_makes_everything_and_then_only_what_changed() {
     assert_eq!(run_by(&work, "all", &["EPOCHS=1", "SPLIT_FLAGS=--max-bad 7"]), ["split"]);
 }
 
-/// A change, what is given to make with it, and the first stage that it makes stale.
+/// A change, the arguments of make after it, and the first stage that it makes stale.
 type Change = (fn(&Work), &'static str, &'static str);
 
 fn overwrite(path: &Path, change: impl FnOnce(Vec<u8>) -> Vec<u8>) {
@@ -85,7 +85,7 @@ fn overwrite(path: &Path, change: impl FnOnce(Vec<u8>) -> Vec<u8>) {
     data::commit::write_bytes(path, &changed).unwrap();
 }
 
-/// Bytes behind the end of a JPEG change the file and not the picture.
+/// Appends bytes after the end of a JPEG, which change the file but not the picture.
 fn lengthen(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.extend(b"another file");
     bytes
@@ -97,7 +97,7 @@ fn first_in(dir: &Path) -> std::path::PathBuf {
     names.into_iter().find(|path| !path.file_name().unwrap().as_encoded_bytes().starts_with(b".")).unwrap()
 }
 
-/// Whatever is changed, and whichever target is asked for: what `make status` said is what make does, and then
+/// Checks for every change and every target that make runs the stages that `make status` names, and that then
 /// everything is up to date.
 #[test]
 fn status_and_make_agree_about_every_change() {
@@ -207,7 +207,7 @@ fn a_new_picture_costs_one_pass_through_the_network() {
     assert!(first.contains("computed 72 ") && first.contains("reused 0,"), "{first}");
     let class = work.path("W/raw/not_a_dog");
     let picture = std::fs::read_dir(&class).unwrap().next().unwrap().unwrap().path();
-    // Bytes behind the end of a JPEG change the file and not the picture.
+    // Bytes after the end of a JPEG change the file but not the picture.
     let mut bytes = std::fs::read(&picture).unwrap();
     bytes.extend(b"another file");
     data::commit::write_bytes(&class.join("not_a_dog_99999.jpg"), &bytes).unwrap();
@@ -387,7 +387,7 @@ fn clean_removes_what_was_made_and_nothing_else() {
     );
 }
 
-/// As on systems whose tools are not GNU's: busybox', and a `find` that knows no `-printf`.
+/// Tests with tools that are not GNU's: busybox, and a `find` without `-printf`.
 #[test]
 fn plain_tools_are_enough() {
     let work = Work::new();
@@ -447,7 +447,7 @@ fn an_interrupted_training_goes_on_with_the_same_command() {
     std::process::Command::new("kill").args(["-INT", "--", &group]).status().unwrap();
     let ran = Ran::of(child.wait_with_output().unwrap());
     let again = work.make_ok(&args);
-    // Where it had ended before the signal came there is nothing to go on with.
+    // If it had ended before the signal, there is nothing to continue.
     assert!(
         ran.code == Some(0) || again.stderr.contains("going on after epoch"),
         "{}{}",
