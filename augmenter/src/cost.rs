@@ -109,7 +109,7 @@ fn made_already(config: &Config, manifest: &Manifest, amount: Amount) -> (usize,
 }
 
 /// The measured cost of making copies.
-struct Trial {
+struct Measured {
     /// Copies per second.
     per_second: f64,
     /// Mean size of a copy in bytes.
@@ -117,21 +117,21 @@ struct Trial {
 }
 
 /// Measures making copies of the examples as [`crate::copy::make`] does, under other names.
-fn measure(config: &Config, examples: &[Vec<u8>], copies: u32) -> anyhow::Result<Trial> {
+fn measure(config: &Config, examples: &[Vec<u8>], copies: u32) -> anyhow::Result<Measured> {
     let (bytes, n) = (AtomicU64::new(0), AtomicUsize::new(0));
     let disk = disk::existing(&config.out);
     let per_second = forecast::measure(|| {
-        let made = examples.par_iter().map(|picture| rehearse(config, picture, copies, disk));
+        let made = examples.par_iter().map(|picture| make_copies(config, picture, copies, disk));
         let made: Vec<u64> = made.collect::<anyhow::Result<_>>()?;
         bytes.fetch_add(made.iter().sum(), Ordering::Relaxed);
         n.fetch_add(made.len() * copies as usize, Ordering::Relaxed);
         Ok(made.len() * copies as usize)
     })?;
-    Ok(Trial { per_second, bytes_each: bytes.into_inner() as f64 / n.into_inner() as f64 })
+    Ok(Measured { per_second, bytes_each: bytes.into_inner() as f64 / n.into_inner() as f64 })
 }
 
 /// Makes the copies of one picture and returns their total size in bytes.
-fn rehearse(config: &Config, picture: &[u8], copies: u32, disk: &Path) -> anyhow::Result<u64> {
+fn make_copies(config: &Config, picture: &[u8], copies: u32, disk: &Path) -> anyhow::Result<u64> {
     let digest = from_hex(&sha256_hex(picture))?;
     let source = Source::from(decode(picture, &Limits::STANDARD).map_err(|e| anyhow::anyhow!("{e}"))?.rgb);
     let to = config.output_size.of(source.size());

@@ -166,7 +166,7 @@ impl Place {
         });
         if rerun.check {
             let because = state.map(|(.., because)| because);
-            return self.answer(common, because.or_else(could_not_tell)?).map(|()| None);
+            return self.answer(common, because.or_else(error_as_reason)?).map(|()| None);
         }
         let (parameters, inputs, digests, because) = state?;
         if because.is_empty() && !rerun.force {
@@ -255,18 +255,16 @@ impl Place {
             let path = self.dir.join(name);
             if !stays_inside(name) {
                 tracing::warn!(
-                    "{} lists {name}, which is outside the directory and is not removed",
+                    "{} lists {name}, which is outside: not removed",
                     self.record_path().display()
                 );
                 continue;
             }
             match (digests.of_output(&path)?, made) {
                 (Content::Absent, _) => {}
-                (Content::Other(what), _) => {
-                    tracing::warn!("{} is {what}, and is not removed", path.display())
-                }
+                (Content::Other(what), _) => tracing::warn!("{} is {what}: not removed", path.display()),
                 (found, Some(made)) if found.text() != made => {
-                    tracing::warn!("{} has changed since it was made, and is not removed", path.display());
+                    tracing::warn!("{} has changed since it was made: not removed", path.display());
                 }
                 _ => {
                     commit::remove(&path)?;
@@ -296,7 +294,7 @@ fn remove_empty(dir: &Path) {
 
 /// For `--check`: converts an error while the inputs are collected, such as a missing input, to a reason for being
 /// stale. Usage errors and interruptions stay errors.
-fn could_not_tell(error: anyhow::Error) -> anyhow::Result<Vec<String>> {
+fn error_as_reason(error: anyhow::Error) -> anyhow::Result<Vec<String>> {
     match error.downcast_ref::<Exit>() {
         Some(Exit::Usage(_) | Exit::Interrupted(_)) => Err(error),
         _ => Ok(vec![format!("{error:#}")]),

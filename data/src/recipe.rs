@@ -1,5 +1,5 @@
-//! How pictures became features. The recipe is written into every feature file and every head, so that a head is
-//! never used with features, or with a photo, of another recipe.
+//! The recipe by which features were made from pictures. It is written into every feature file and every head, so
+//! that a head is never used with features, or with a photo, of another recipe.
 
 use std::fmt;
 use std::path::Path;

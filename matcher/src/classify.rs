@@ -17,7 +17,7 @@ use crate::verdict::{Estimate, Guess, Verdict};
     long_about = "Prints for each photo whether it shows a dog, of which breed and of which size.\n\nPrints a \
                   block of text for each photo or, with --json, one line of JSON. A photo that cannot be read is \
                   reported with the reason; the exit code is 1 only if no photo could be read.",
-    after_help = "Example:\n  matcher classify --model W/model --weights W/weights --json photos/*.jpg"
+    after_help = "Example:\n  matcher classify --model W/model --weights W/weights/vgg16.safetensors --json photos/*.jpg"
 )]
 pub struct ClassifyArgs {
     #[command(flatten)]

@@ -75,8 +75,8 @@ impl fmt::Display for Summary {
 
 /// Decides about every profile and writes the decisions and the page.
 ///
-/// Returns `None` if nothing was written: the outputs are current, or the arguments ask for `--clean` or the
-/// status only.
+/// Returns `None` if nothing was written: the outputs are current, `--check` or `--clean` is given, or there is no
+/// table with `--if-any`.
 ///
 /// # Errors
 /// If the table or the model cannot be used, no row of the table is a profile, an output cannot be

@@ -139,7 +139,7 @@ impl Gallery {
                             }
                         }
                     }
-                    footer { (colophon(model)) }
+                    footer { (footer_text(model)) }
                 }
             }
         }
@@ -271,7 +271,7 @@ fn rest(section: &Section) -> Markup {
     html! { @if n > 0 { p.none { "And " (n) " more, in " code { (decisions::FILE_NAME) } "." } } }
 }
 
-fn colophon(model: &Model) -> Markup {
+fn footer_text(model: &Model) -> Markup {
     let info = model.info();
     html! {
         p {

@@ -78,12 +78,12 @@ pub struct Args {
     /// Split even a single class, from which no classifier can be trained
     #[arg(long)]
     pub allow_one_class: bool,
-    /// How pictures are checked: decode each in full, or look at its header only, which is faster and
-    /// misses damage further down
+    /// How pictures are checked: decode the whole picture, or read only its header, which is faster but misses
+    /// damage in the pixels
     #[arg(long, value_enum, default_value_t = Inspect::Decode)]
     pub inspect: Inspect,
-    /// Give up if more pictures than this are bad: a count or a share. Files that are no pictures, and not
-    /// named like one, do not count
+    /// Maximum number of bad pictures: a count or a share. Files that are not pictures and do not have the
+    /// extension of one do not count
     #[arg(long, value_name = "N|N%", default_value = "50%")]
     pub max_bad: rejects::MaxBad,
     /// Do everything except writing

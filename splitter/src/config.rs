@@ -11,7 +11,7 @@ use crate::args::{Args, Duplicates, Inspect, Tree};
 use crate::method::Method;
 use crate::places;
 
-/// How pictures are assigned to splits.
+/// The rule that assigns pictures to splits.
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) method: Method,
@@ -31,7 +31,7 @@ pub(crate) struct Config {
     pub(crate) out: PathBuf,
     /// The path from `out` to `images`: the first part of every path in the manifest.
     pub(crate) prefix: String,
-    /// How pictures are assigned to splits.
+    /// The rule that assigns pictures to splits.
     pub(crate) rule: Rule,
     pub(crate) tree: Tree,
     pub(crate) duplicates: Duplicates,

@@ -1,4 +1,4 @@
-//! How the pictures of a class are divided between train, valid and test.
+//! Divides the pictures of a class between train, valid and test.
 
 use std::cmp::Reverse;
 use std::path::PathBuf;

@@ -156,10 +156,7 @@ impl Summary {
         if *test_changed {
             writeln!(f, "test has changed: do not compare metrics from before and after")?;
         } else if *moved > 0 {
-            writeln!(
-                f,
-                "test is the same, train and valid have changed: train again before comparing metrics"
-            )?;
+            writeln!(f, "test is the same, train and valid are not: train again before comparing metrics")?;
         }
         Ok(())
     }
@@ -176,11 +173,7 @@ impl fmt::Display for Summary {
         }
         let Ignored { hidden, beside_class_folders, nested_folders } = self.ignored;
         for (verb, n, what) in [
-            (
-                "kept",
-                self.kept_duplicates,
-                "pictures that are identical to another one, each group in one split",
-            ),
+            ("kept", self.kept_duplicates, "pictures identical to another one, each group in one split"),
             ("found", self.label_conflicts, "pictures in several classes (label conflicts)"),
             ("ignored", self.unlisted, "pictures that are in neither list"),
             ("ignored", hidden, "hidden files"),

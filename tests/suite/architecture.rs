@@ -86,11 +86,11 @@ fn crates_import_along_the_arrows_only() {
 }
 
 #[test]
-fn there_is_no_drawer() {
+fn no_module_has_a_catch_all_name() {
     for path in sources() {
         let stem = path.file_stem().unwrap().to_str().unwrap();
-        let drawer = ["common", "core", "utils", "util", "helpers", "shared", "misc"].contains(&stem);
-        assert!(!drawer, "{}", path.display());
+        let catch_all = ["common", "core", "utils", "util", "helpers", "shared", "misc"].contains(&stem);
+        assert!(!catch_all, "{}", path.display());
     }
 }
 

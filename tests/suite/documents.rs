@@ -84,7 +84,7 @@ fn every_variable_in_the_documents_exists() {
         .flat_map(str::split_whitespace)
         .collect();
     assert!(known.contains("EPOCHS") && known.contains("DATASET"), "{known:?}");
-    // Of the environment, of the tests, and of Python's hub.
+    // Variables of the environment, of the tests, and of Python's hub.
     let others = ["VGG16_PHOTOS", "TINDOGR_CONV3X3", "HF_HUB_OFFLINE", "CRASH_ROUNDS"];
     let mut n_found = 0;
     for document in DOCUMENTS {

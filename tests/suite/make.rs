@@ -72,7 +72,7 @@ fn make_all_makes_everything_and_then_only_what_changed() {
         run_by(&work, "all", &["EPOCHS=1", "COPIES=0"]),
         ["augment", "features", "train", "evaluate", "report", "match"]
     );
-    // Another number of copies is remembered, and the same rows in another file are no change.
+    // Another number of copies is saved, and the same rows in another file are not a change.
     assert_eq!(run_by(&work, "all", &["EPOCHS=1"]), [""; 0]);
     assert_eq!(run_by(&work, "all", &["EPOCHS=1", "SPLIT_FLAGS=--max-bad 7"]), ["split"]);
 }
@@ -171,7 +171,7 @@ fn status_and_make_agree_about_every_change() {
         for target in ["split", "augment", "features", "train", "evaluate", "report", "match", "all"] {
             let said = status(&work, &args);
             let ran = run_by(&work, target, &args);
-            // What stands before the first stale stage is sure, and so is that one itself.
+            // The status of the stages up to the first stale one is certain.
             for (stage, _) in STAGES.iter().take_while(|(stage, _)| *stage != first) {
                 assert!(
                     said[*stage].ends_with("up to date\n"),

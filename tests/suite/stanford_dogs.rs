@@ -249,10 +249,10 @@ fn killed_while_it_downloads_and_while_it_unpacks_make_ends_in_the_same_files() 
     let written = modified(&first);
 
     miniature.make_ok(&killed);
-    assert_eq!(modified(&first), written, "what stands is not written again");
+    assert_eq!(modified(&first), written, "existing files are not written again");
     let of_images: Vec<usize> =
         miniature.server.asked().iter().filter(|(name, _)| name == "images.tar").map(|a| a.1).collect();
-    assert_eq!(of_images, [0, N_FIRST], "what has come is not asked for again");
+    assert_eq!(of_images, [0, N_FIRST], "received bytes are not requested again");
 
     let n_asked = miniature.server.asked().len();
     let made = [target.clone(), killed.path("W/split/manifest.csv")].map(|path| modified(&path));
@@ -289,11 +289,11 @@ fn table(path: &Path, first: &str, second: &str) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn the_official_split_and_what_becomes_of_each_defect() {
+fn the_official_split_handles_each_defect() {
     let (miniature, work) = (Miniature::new(), Work::new());
     data::commit::write_link(&work.path("W/download"), &miniature.work.path("served")).unwrap();
     miniature.make_ok(&work);
-    assert!(miniature.server.asked().is_empty(), "archives that are there need no network");
+    assert!(miniature.server.asked().is_empty(), "existing archives need no network");
 
     let [a, b, c, d] = &miniature.classes[..] else { panic!("four classes") };
     let splits = table(&work.path("W/split/manifest.csv"), "path", "split");
@@ -307,9 +307,9 @@ fn the_official_split_and_what_becomes_of_each_defect() {
     for class in [a, b, c, d] {
         assert!((N_TRAIN..N_TRAIN + N_TEST).all(|i| split(class, i).as_deref() == Some("test")));
     }
-    assert_eq!(split(a, 0), split(a, 1), "twins in train stay together, in train or in valid");
-    assert_eq!([split(a, 2), split(b, 3)], [None, None], "no test picture is learnt from");
-    assert!(split(b, 4).is_some(), "a PNG that is called .jpg is a picture");
+    assert_eq!(split(a, 0), split(a, 1), "duplicates in train stay together, in train or in valid");
+    assert_eq!([split(a, 2), split(b, 3)], [None, None], "no copy of a test picture is in train");
+    assert!(split(b, 4).is_some(), "a PNG with the extension .jpg is a picture");
 
     let rejects = table(&work.path("W/split/rejects.csv"), "path", "detail");
     // With the folder as make wrote it.
@@ -321,7 +321,7 @@ fn the_official_split_and_what_becomes_of_each_defect() {
     assert_eq!(detail(b, 9999), "in the train list, but there is no such file");
     let shas = table(&work.path("W/split/manifest.csv"), "sha256", "split");
     let by_split = |wanted: &str| splits.values().filter(|split| *split == wanted).count();
-    assert_eq!(shas.len() + 2, splits.len(), "two pairs of twins are left");
+    assert_eq!(shas.len() + 2, splits.len(), "two pairs of duplicates are left");
     assert_eq!(by_split("test"), 4 * N_TEST);
 
     // Now with crops: the same pictures in the same splits, each with its own box.

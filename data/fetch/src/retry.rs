@@ -48,7 +48,7 @@ impl RetryPolicy {
 
     /// Returns the state of the attempts of a new download.
     pub fn tries(&self) -> Tries<'_> {
-        Tries { policy: self, n_failures: 0, brought: 0, window: Window::new() }
+        Tries { policy: self, n_failures: 0, n_received: 0, window: Window::new() }
     }
 }
 
@@ -91,7 +91,7 @@ pub struct Tries<'a> {
     policy: &'a RetryPolicy,
     n_failures: u32,
     /// Bytes that the failed attempts in a row have received.
-    brought: u64,
+    n_received: u64,
     window: Window,
 }
 
@@ -133,25 +133,25 @@ impl Tries<'_> {
         )))
     }
 
-    /// Pauses before the next attempt. `brought` is the number of useful bytes that the failed one has received.
+    /// Pauses before the next attempt. `n_received` is the number of useful bytes that the failed one has received.
     ///
     /// # Errors
     /// The failure itself if it is permanent or this was the last attempt; or if the user interrupts.
-    pub fn pause(&mut self, failure: Failure, brought: u64) -> anyhow::Result<()> {
+    pub fn pause(&mut self, failure: Failure, n_received: u64) -> anyhow::Result<()> {
         let (error, asked) = match failure {
             Failure::Final(error) => return Err(error),
             Failure::Passing(error, asked) => (error, asked),
         };
         self.received(0)?;
-        if brought >= self.policy.least_bytes {
-            (self.n_failures, self.brought) = (0, 0);
+        if n_received >= self.policy.least_bytes {
+            (self.n_failures, self.n_received) = (0, 0);
         }
-        self.brought += brought;
+        self.n_received += n_received;
         let pause = asked.unwrap_or(self.policy.first_pause * 2u32.pow(self.n_failures));
         self.n_failures += 1;
         if self.n_failures >= self.policy.n_tries {
             let gave_up = format!("gave up after {} tries in a row", self.n_failures);
-            return Err(match self.brought {
+            return Err(match self.n_received {
                 0 => error.context(gave_up),
                 n => Exit::TryAgain(format!(
                     "{gave_up} with {n} bytes in total ({error:#}); run the same command again to continue"

@@ -4,7 +4,7 @@
 //! its content and of its inode. The digest of a file is valid while its stamp is the same. That is wrong in one
 //! case: the file is changed twice within one tick of the file system's clock, and its digest is computed between
 //! the changes. Git calls such an entry racy and does not trust it. Here a file is not digested before its stamp is
-//! older than a tick ([`settle`]), so there are no such entries.
+//! older than a tick ([`wait_for_tick`]), so there are no such entries.
 //!
 //! The cache is a table beside the stage's record, and may be removed at any time. From its names the stage also
 //! finds which of many inputs were added, removed or changed.
@@ -265,7 +265,7 @@ fn look(path: &Path, follow: bool, known: &HashMap<Stamp, String>) -> (Content, 
     if let Some((stamp, sha256)) = stamp.and_then(|stamp| Some((stamp, known.get(&stamp)?))) {
         return (Content::File(sha256.clone()), Some(stamp));
     }
-    let trusted = stamp.filter(settle);
+    let trusted = stamp.filter(wait_for_tick);
     match sha256_file(path) {
         Err(_) => (Content::Other("unreadable"), None),
         Ok(sha256) => {
@@ -279,7 +279,7 @@ fn look(path: &Path, follow: bool, known: &HashMap<Stamp, String>) -> (Content, 
 
 /// Waits until a file with this stamp is older than a clock tick of its file system, so that any later change
 /// changes its times. Returns `false` for a file with a time in the future, for which waiting does not help.
-fn settle(stamp: &Stamp) -> bool {
+fn wait_for_tick(stamp: &Stamp) -> bool {
     let newest = stamp.mtime.max(stamp.ctime);
     let counts_seconds = stamp.mtime % 1_000_000_000 == 0 && stamp.ctime % 1_000_000_000 == 0;
     let tick = if counts_seconds { COARSE_TICK } else { TICK }.as_nanos() as i64;

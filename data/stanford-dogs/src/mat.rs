@@ -12,7 +12,7 @@ use anyhow::{Context, bail, ensure};
 use flate2::read::ZlibDecoder;
 
 const HEADER_LEN: usize = 128;
-/// Where the header holds version and byte order.
+/// Position of version and byte order in the header.
 const VERSION_AT: usize = 124;
 const LEVEL_5_LITTLE_ENDIAN: [u8; 4] = [0x00, 0x01, b'I', b'M'];
 /// Maximum decompressed size of a file; the list of all of Stanford Dogs has 6 MB.

@@ -23,7 +23,7 @@ use data::profiles::{Location, Profiles};
                   row per profile, in the order of the profiles; a text cell that a spreadsheet would read as a \
                   formula starts with '), rejected-profiles.csv (rows that are not profiles), provenance.json \
                   and, last, matches.html.",
-    after_help = "Example:\n  matcher decide --model W/model --weights W/weights --profiles \
+    after_help = "Example:\n  matcher decide --model W/model --weights W/weights/vgg16.safetensors --profiles \
                   W/profiles/profiles.csv --my-dog golden_retriever --rule same-size --max-age 40 --out W/matches"
 )]
 pub struct DecideArgs {

@@ -90,9 +90,9 @@ fn images_that_are_not_a_folder_of_class_folders_are_refused() {
 fn a_tree_that_is_split_already_is_refused() {
     // The original counted 122 classes: its outputs `train` and `test` lay among the 120 inputs.
     for (files, expected) in [
-        (["train/a/0.png", "test/a/0.png", "a/0.png"], "it holds test, train"),
-        (["train/0.png", "VALID/0.png", "a/0.png"], "it holds VALID, train"),
-        (["train/a/0.png", "a/1.png", "a/0.png"], "it holds train"),
+        (["train/a/0.png", "test/a/0.png", "a/0.png"], "it contains test, train"),
+        (["train/0.png", "VALID/0.png", "a/0.png"], "it contains VALID, train"),
+        (["train/a/0.png", "a/1.png", "a/0.png"], "it contains train"),
     ] {
         let work = Work::with(&[]);
         files.iter().for_each(|file| work.file(file, b""));

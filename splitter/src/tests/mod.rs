@@ -137,7 +137,7 @@ thread_local! {
 
 /// Sends log lines to a buffer of the thread that logs them: every test has its own thread.
 fn log_by_thread() {
-    // One subscriber for all: with one for each test, tests that log nothing switch off the others' logs.
+    // One subscriber for all tests: with one per test, tests without logs would switch off the logs of others.
     let _ = tracing_subscriber::fmt().with_ansi(false).with_writer(|| LogWriter).try_init();
 }
 
