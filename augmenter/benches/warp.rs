@@ -1,7 +1,6 @@
-//! The warp alone by fill mode, and decode and warp together, to 224x224.
+//! Benchmarks the warp alone by fill mode, and decode and warp together, to 224x224.
 //!
-//! Pictures come from the class folders in the folder PHOTOS; without it, from noise that the benchmark makes
-//! and encodes itself.
+//! The pictures come from the class folders in the folder named by the variable PHOTOS; without it, they are noise.
 
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -24,7 +23,7 @@ const RANGES: Ranges = Ranges {
     brightness: (1.0, 1.0),
     horizontal_flip: false,
 };
-/// Enough to see all sizes, few enough for many rounds.
+/// Maximum number of pictures: enough for all sizes, few enough for many rounds.
 const MAX_PICTURES: usize = 60;
 
 fn pictures() -> Vec<Vec<u8>> {

@@ -1,7 +1,7 @@
-//! Pictures per second on one thread: decode, draw parameters, warp to 224x224; nothing is written.
+//! Measures pictures per second on one thread: decode, draw parameters, warp to 224x224; nothing is written.
 //!
-//! `cargo run --release -p augmenter --example throughput -- FOLDER [--parts]`: the pictures of the
-//! class folders in FOLDER; `--parts` also times decode and warp apart.
+//! `cargo run --release -p augmenter --example throughput -- FOLDER [--parts]` reads the pictures of the
+//! class folders in FOLDER; `--parts` also measures decode and warp separately.
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ fn main() -> anyhow::Result<()> {
     let folder = PathBuf::from(arguments.next().context("expected a folder of class folders")?);
     let in_parts = arguments.next().as_deref() == Some("--parts");
     let files = files(&folder)?;
-    anyhow::ensure!(!files.is_empty(), "{} holds no class folders with pictures", folder.display());
+    anyhow::ensure!(!files.is_empty(), "{} contains no class folders with pictures", folder.display());
 
     if in_parts {
         let rate = timed(&files, |_, file| decode(file).map(drop))?;
@@ -55,7 +55,7 @@ fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Items a second; a first pass, which is not counted, fills the caches.
+/// Returns items per second; a first pass, which is not measured, fills the caches.
 fn timed<T>(items: &[T], work: impl Fn(usize, &T) -> anyhow::Result<()>) -> anyhow::Result<f64> {
     let pass = || items.iter().enumerate().try_for_each(|(i, item)| work(i, item));
     pass()?;
@@ -71,7 +71,7 @@ fn decode(file: &Path) -> anyhow::Result<Source> {
 
 fn augment(i: usize, picture: &Source) -> anyhow::Result<()> {
     let parameters = RANGES.draw(42, &[i as u8; 32], 1, SIZE);
-    // The compiler must not see that nobody looks at the copy.
+    // Otherwise the compiler could remove the unused copy.
     black_box(warp(picture, &parameters, SIZE, Fill::Nearest));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What was typed, checked.
+//! The validated configuration.
 
 use std::path::PathBuf;
 
@@ -14,58 +14,58 @@ use crate::encode::Encoding;
 use crate::transform::Size;
 use crate::warp::Fill;
 
-/// More copies of one picture than this are a slip of the finger.
+/// Maximum number of copies of one picture; a larger value is probably a typing error.
 const MAX_COPIES: u32 = 10_000;
 
-/// A run of the augmenter; every range has been checked.
+/// The validated configuration of the stage.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The splitter's manifest.
     pub manifest: PathBuf,
-    /// Directory to write into.
+    /// Output directory.
     pub out: PathBuf,
-    /// How many copies.
+    /// Number of copies.
     pub amount: Amount,
-    /// Whose originals the copies replace.
+    /// The originals that the copies replace, if any.
     pub replaced: Option<Replaced>,
-    /// What a copy's parameters are drawn from.
+    /// Ranges from which a copy's parameters are drawn.
     pub ranges: Ranges,
-    /// What lies outside the picture.
+    /// Filling of the area outside the picture.
     pub fill: Fill,
-    /// How large the copies are.
+    /// Size of the copies.
     pub output_size: OutputSize,
-    /// How the copies are written.
+    /// File format of the copies.
     pub encoding: Encoding,
     /// Whether to write `contact-sheet.jpg`.
     pub contact_sheet: bool,
-    /// How many rejected pictures are put up with.
+    /// Maximum number of rejected pictures.
     pub max_bad: MaxBad,
-    /// What to do about copies that are there already.
+    /// What to do about existing copies.
     pub rerun: RerunArgs,
-    /// Seed, threads, noise.
+    /// Arguments that all programs share.
     pub common: CommonArgs,
 }
 
-/// How many copies are made.
+/// The number of copies that are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Amount {
-    /// Of every train picture.
+    /// Copies of every train picture.
     Copies(u32),
-    /// Until a class has this many train pictures, originals included.
+    /// Copies until a class has this many train pictures, originals included.
     PerClass(u32),
 }
 
-/// How large a copy is.
+/// The size of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputSize {
-    /// The source's shape, shrunk until the short side has at most that many pixels; never enlarged.
+    /// The source's aspect ratio with a short side of at most that many pixels; never enlarged.
     ShortSide(u32),
-    /// That size, whatever the source's shape: Keras' `target_size`.
+    /// This size for every source: Keras' `target_size`.
     Exact(Size),
 }
 
 impl OutputSize {
-    /// The size of a copy of a picture of size `from`.
+    /// Returns the size of a copy of a picture of size `from`.
     pub fn of(self, from: Size) -> Size {
         match self {
             OutputSize::Exact(size) => size,
@@ -85,7 +85,7 @@ impl OutputSize {
 }
 
 impl Config {
-    /// Checks what was typed.
+    /// Validates the arguments.
     ///
     /// # Errors
     /// [`data::stage::Exit::Usage`] for a value outside its range, before anything is read.
@@ -102,7 +102,7 @@ impl Config {
             _ => {}
         }
         if args.replace_originals.is_some() && amount != Amount::Copies(1) {
-            return Err(usage("--replace-originals puts one copy in the place of a picture: use --copies 1"));
+            return Err(usage("--replace-originals replaces a picture by one copy: use --copies 1"));
         }
         if !(1..=100).contains(&args.quality) {
             return Err(usage(format!("--quality is {}, expected 1 to 100", args.quality)));
@@ -126,7 +126,7 @@ impl Config {
         })
     }
 
-    /// Everything that the copies depend on, by flag name.
+    /// Returns the parameters that the copies depend on, by flag name.
     pub fn parameters(&self) -> Value {
         let ranges = &self.ranges;
         let (amount, n) = match self.amount {
@@ -173,13 +173,13 @@ impl Config {
 }
 
 fn ranges(args: &Args) -> anyhow::Result<Ranges> {
-    // Written so that NaN, which compares with nothing, is refused too.
+    // Written so that NaN is refused, too.
     let within = |flag: &str, value: f64, good: bool, expected: &str| {
         if good { Ok(value) } else { Err(usage(format!("{flag} is {value}, expected {expected}"))) }
     };
     let most = f64::from(Limits::STANDARD.max_side);
     let shift = |flag: &str, value: f64| {
-        let expected = format!("0 to {most}: below 1 a share, from 1 on pixels");
+        let expected = format!("0 to {most}: below 1 a share, else pixels");
         within(flag, value, (0.0..=most).contains(&value), &expected)
     };
     let (rotation, shear, zoom) = (args.rotation_range, args.shear_range, args.zoom_range);
@@ -217,7 +217,7 @@ fn brightness(text: Option<&str>) -> anyhow::Result<(f64, f64)> {
 
 fn fill(args: &Args) -> anyhow::Result<Fill> {
     if args.cval.is_some() && args.fill_mode != FillMode::Constant {
-        return Err(usage("--cval is the colour of --fill-mode constant, and another fill mode is set"));
+        return Err(usage("--cval is the colour of --fill-mode constant, but another fill mode is set"));
     }
     Ok(match args.fill_mode {
         FillMode::Nearest => Fill::Nearest,
@@ -260,8 +260,8 @@ mod tests {
     use super::*;
 
     fn config(flags: &[&str]) -> anyhow::Result<Config> {
-        let typed = ["augmenter", "--manifest", "absent.csv", "--out", "absent"].iter().chain(flags);
-        Config::new(&Args::try_parse_from(typed)?)
+        let given = ["augmenter", "--manifest", "absent.csv", "--out", "absent"].iter().chain(flags);
+        Config::new(&Args::try_parse_from(given)?)
     }
 
     #[test]
@@ -281,13 +281,13 @@ mod tests {
             ("--cval", vec!["1,2,3"]),
         ] {
             for value in bad {
-                let typed = format!("{flag}={value}");
-                let words: Vec<&str> = typed.split(' ').collect();
-                let error = config(&words).expect_err(&typed);
+                let given = format!("{flag}={value}");
+                let words: Vec<&str> = given.split(' ').collect();
+                let error = config(&words).expect_err(&given);
                 let named = words[0].split('=').next().unwrap();
                 let is_usage =
                     matches!(error.downcast_ref(), Some(data::stage::Exit::Usage(m)) if m.contains(named));
-                assert!(is_usage, "{typed}: {error:#}");
+                assert!(is_usage, "{given}: {error:#}");
             }
         }
         assert!(config(&["--fill-mode=constant", "--cval=1,2,256"]).is_err());
@@ -296,13 +296,13 @@ mod tests {
 
     #[test]
     fn the_flip_is_a_switch_with_an_optional_value() {
-        for (typed, expected) in [
+        for (given, expected) in [
             (vec![], false),
             (vec!["--horizontal-flip"], true),
             (vec!["--horizontal-flip=true"], true),
             (vec!["--horizontal-flip=false"], false),
         ] {
-            assert_eq!(config(&typed).unwrap().ranges.horizontal_flip, expected, "{typed:?}");
+            assert_eq!(config(&given).unwrap().ranges.horizontal_flip, expected, "{given:?}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! The copies of one picture.
+//! Makes the copies of one picture.
 
 use std::io::Write;
 use std::path::Path;
@@ -20,30 +20,30 @@ use crate::warp::{Source, warp};
 pub(crate) struct Copy {
     /// Its row in the new manifest.
     pub(crate) row: Row,
-    /// The part of its source that it was made of.
+    /// The part of the source picture that was copied.
     pub(crate) source_crop: Option<Crop>,
-    /// What was done to it.
+    /// Its transformation parameters.
     pub(crate) parameters: Parameters,
     /// The map from its pixels to those of its source.
     pub(crate) affine: Affine,
-    /// Whether an earlier run had made it.
+    /// Whether an earlier run made it.
     pub(crate) kept: bool,
 }
 
-/// The picture that copies are made of.
+/// The source picture.
 pub(crate) struct Original<'a> {
     /// Its row in the split's manifest.
     pub(crate) row: &'a Row,
-    /// Where it lies.
+    /// Its path on disk.
     pub(crate) path: &'a Path,
     /// Its path in the new manifest.
     pub(crate) source: &'a str,
 }
 
-/// Makes `n` copies of `original`; finished ones are kept.
+/// Makes `n` copies of `original`, except those that exist already.
 ///
 /// # Errors
-/// Outside: a copy cannot be written. Inside: the picture is rejected.
+/// Outer error: a copy cannot be written. Inner error: the picture is rejected.
 pub(crate) fn make(
     config: &Config,
     original: &Original<'_>,
@@ -51,7 +51,7 @@ pub(crate) fn make(
     job: &Job,
 ) -> anyhow::Result<Result<Vec<Copy>, Reject>> {
     let row = original.row;
-    // Also where every copy is there already: a changed picture is found in any run.
+    // Read even if every copy exists already, so that every run detects a changed picture.
     let bytes = match row.read(original.path) {
         Ok(bytes) => bytes,
         Err(reject) => return Ok(Err(reject)),
@@ -92,7 +92,7 @@ pub(crate) fn make(
     Ok(Ok(copies))
 }
 
-/// The row of copy `number` of `original`, a file `path` with these bytes.
+/// Returns the manifest row of copy `number` of `original`, a file `path` with these bytes.
 fn copy_row(
     config: &Config,
     original: &Original<'_>,
@@ -116,7 +116,7 @@ fn copy_row(
     })
 }
 
-/// The directory is synced once, by the caller, after all copies.
+/// Writes a file; the caller syncs the directory once, after all copies.
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let mut file = Pending::create(path)?;
     file.write_all(bytes).with_context(|| format!("cannot write {}", path.display()))?;

@@ -1,4 +1,4 @@
-//! `--plan`: what the copies will take, from a measured second of making some.
+//! `--plan`: forecasts the time and disk space of the copies from about a second of measurement.
 
 use std::fs;
 use std::path::Path;
@@ -17,10 +17,10 @@ use crate::config::{Amount, Config};
 use crate::warp::{Source, warp};
 use crate::{counts, paths};
 
-/// What the run of `config` would cost; leaves nothing on the disk.
+/// Forecasts the cost of a run with `config`; leaves no files on the disk.
 ///
 /// # Errors
-/// If there is nothing to count, or the disk cannot be written.
+/// If there is nothing to count, or a file cannot be written.
 pub(crate) fn forecast(config: &Config, args: &PlanArgs) -> anyhow::Result<Forecast> {
     let pictures = Pictures::find(&config.manifest, args)?;
     let mut notes = Vec::new();
@@ -29,7 +29,7 @@ pub(crate) fn forecast(config: &Config, args: &PlanArgs) -> anyhow::Result<Forec
         (Amount::Copies(n), _) => amounts.extend(args.copies_and(Some(n)).into_iter().map(Amount::Copies)),
         (asked, Some(_)) => amounts.push(asked),
         (Amount::PerClass(_), None) => {
-            notes.push("--per-class needs pictures to count, in a manifest or in --plan-images".to_owned());
+            notes.push("--per-class needs pictures to count, from a manifest or --plan-images".to_owned());
             amounts.extend(args.copies_and(None).into_iter().map(Amount::Copies));
         }
     }
@@ -50,7 +50,7 @@ pub(crate) fn forecast(config: &Config, args: &PlanArgs) -> anyhow::Result<Forec
     })
 }
 
-/// The cost of so many copies.
+/// Computes the cost of the copies.
 fn cost(config: &Config, pictures: &Pictures, amount: Amount) -> anyhow::Result<Cost> {
     let gets = |split: &Split| config.replaced.unwrap_or(Replaced::Train).contains(*split);
     let n_pictures: usize =
@@ -92,7 +92,7 @@ fn cost(config: &Config, pictures: &Pictures, amount: Amount) -> anyhow::Result<
     })
 }
 
-/// How many of the copies are there, and their bytes.
+/// Returns the number of existing copies and their total size in bytes.
 fn made_already(config: &Config, manifest: &Manifest, amount: Amount) -> (usize, u64) {
     let (mut n, mut bytes) = (0, 0);
     let planned = counts::copies(&manifest.rows, amount, config.replaced, config.common.seed);
@@ -108,30 +108,30 @@ fn made_already(config: &Config, manifest: &Manifest, amount: Amount) -> (usize,
     (n, bytes)
 }
 
-/// What making copies was measured to take.
-struct Trial {
-    /// Copies.
+/// The measured cost of making copies.
+struct Measured {
+    /// Copies per second.
     per_second: f64,
-    /// Bytes of one, on average.
+    /// Mean size of a copy in bytes.
     bytes_each: f64,
 }
 
-/// Makes copies of the examples, as [`crate::copy::make`] does, but for their names.
-fn measure(config: &Config, examples: &[Vec<u8>], copies: u32) -> anyhow::Result<Trial> {
+/// Measures making copies of the examples as [`crate::copy::make`] does, under other names.
+fn measure(config: &Config, examples: &[Vec<u8>], copies: u32) -> anyhow::Result<Measured> {
     let (bytes, n) = (AtomicU64::new(0), AtomicUsize::new(0));
     let disk = disk::existing(&config.out);
     let per_second = forecast::measure(|| {
-        let made = examples.par_iter().map(|picture| rehearse(config, picture, copies, disk));
+        let made = examples.par_iter().map(|picture| make_copies(config, picture, copies, disk));
         let made: Vec<u64> = made.collect::<anyhow::Result<_>>()?;
         bytes.fetch_add(made.iter().sum(), Ordering::Relaxed);
         n.fetch_add(made.len() * copies as usize, Ordering::Relaxed);
         Ok(made.len() * copies as usize)
     })?;
-    Ok(Trial { per_second, bytes_each: bytes.into_inner() as f64 / n.into_inner() as f64 })
+    Ok(Measured { per_second, bytes_each: bytes.into_inner() as f64 / n.into_inner() as f64 })
 }
 
-/// Makes the copies of one picture; their bytes together.
-fn rehearse(config: &Config, picture: &[u8], copies: u32, disk: &Path) -> anyhow::Result<u64> {
+/// Makes the copies of one picture and returns their total size in bytes.
+fn make_copies(config: &Config, picture: &[u8], copies: u32, disk: &Path) -> anyhow::Result<u64> {
     let digest = from_hex(&sha256_hex(picture))?;
     let source = Source::from(decode(picture, &Limits::STANDARD).map_err(|e| anyhow::anyhow!("{e}"))?.rgb);
     let to = config.output_size.of(source.size());

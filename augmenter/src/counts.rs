@@ -1,4 +1,4 @@
-//! How many copies each row gets.
+//! The number of copies of each row.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use data::manifest::{Row, Split};
 use crate::args::Replaced;
 use crate::config::Amount;
 
-/// The number of copies of every row, in the rows' order; 0 for valid and test unless they are replaced.
+/// Returns the number of copies of every row, in the rows' order; 0 for valid and test unless they are replaced.
 ///
 /// [`Amount::PerClass`] spreads a class's missing pictures evenly: every picture gets the same number
-/// or one more, and who gets one more is drawn.
+/// or one more; the pictures with one more are drawn at random.
 pub(crate) fn copies(rows: &[Row], amount: Amount, replaced: Option<Replaced>, seed: u64) -> Vec<u32> {
     let target = match amount {
         Amount::Copies(n) => {
@@ -32,7 +32,7 @@ pub(crate) fn copies(rows: &[Row], amount: Amount, replaced: Option<Replaced>, s
     copies
 }
 
-/// The train rows' numbers by class.
+/// Returns the indices of the train rows by class.
 pub(crate) fn train_rows(rows: &[Row]) -> BTreeMap<&str, Vec<usize>> {
     let mut classes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (i, row) in rows.iter().enumerate().filter(|(_, row)| row.split == Split::Train) {
@@ -60,7 +60,7 @@ mod tests {
             let train = (0..n).map(move |i| row(class, Split::Train, i));
             train.chain([row(class, Split::Valid, 0), row(class, Split::Test, 0)])
         };
-        // The function only borrows the names for the call.
+
         let classes: Vec<(&'static str, usize)> =
             classes.iter().map(|&(c, n)| (&*c.to_owned().leak(), n)).collect();
         classes.iter().flat_map(of).collect()
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn classes_are_filled_up_evenly_and_large_ones_stay() {
+    fn classes_are_filled_up_evenly_and_large_ones_get_no_copies() {
         let rows = rows(&[("few", 3), ("full", 10), ("one", 1), ("over", 12)]);
         let copies = copies(&rows, Amount::PerClass(10), None, 1);
         let of = |class: &str| -> Vec<u32> {
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn who_gets_one_more_depends_on_the_seed() {
+    fn the_pictures_with_one_more_copy_depend_on_the_seed() {
         let rows = rows(&[("a", 50)]);
         let of = |seed| copies(&rows, Amount::PerClass(75), None, seed);
         assert_eq!(of(1), of(1));

@@ -1,35 +1,35 @@
-//! What is done to a copy, drawn from (seed, the picture's digest, the copy's number).
+//! Draws the parameters of a copy from (seed, digest of the source picture, copy number).
 
 use data::draw::stream;
 use data::provenance::to_hex;
 
 use crate::transform::{Parameters, Size};
 
-/// What the parameters are drawn from, evenly; the meaning is that of Keras' `ImageDataGenerator`.
+/// The ranges of the uniform distributions; the meaning is that of Keras' `ImageDataGenerator`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ranges {
-    /// Degrees either way.
+    /// Maximum rotation in degrees, in both directions.
     pub rotation: f64,
-    /// Sideways either way: below 1 a share of the copy's width, from 1 on its pixels.
+    /// Maximum horizontal shift: below 1 a share of the copy's width, else pixels of the copy.
     pub width_shift: f64,
-    /// Up or down: below 1 a share of the copy's height, from 1 on its pixels.
+    /// Maximum vertical shift: below 1 a share of the copy's height, else pixels of the copy.
     pub height_shift: f64,
-    /// Degrees either way.
+    /// Maximum shear in degrees, in both directions.
     pub shear: f64,
-    /// Each axis by a factor from 1 - zoom to 1 + zoom.
+    /// Zoom of each axis: a factor from 1 - zoom to 1 + zoom.
     pub zoom: f64,
-    /// The lowest and the highest factor of the brightness.
+    /// Minimum and maximum factor of the brightness.
     pub brightness: (f64, f64),
     /// Whether half of the copies are mirrored.
     pub horizontal_flip: bool,
 }
 
 impl Ranges {
-    /// The parameters of one `copy` (from 1), of size `to`, of the picture with that digest.
+    /// Draws the parameters of copy number `copy` (from 1), of size `to`, of the picture with the given digest.
     pub fn draw(&self, seed: u64, picture_sha256: &[u8; 32], copy: u32, to: Size) -> Parameters {
         let mut draws = stream(seed, "augmenter/copy", &format!("{}/{copy}", to_hex(picture_sha256)));
-        // Everything is drawn, in this order, whatever the ranges: another zoom leaves the rotation as
-        // it was.
+        // All parameters are drawn, in this order, for all ranges: another zoom range does not change the
+        // rotation.
         let mut either_way = |range: f64| draws.uniform(-range, range);
         let theta = either_way(self.rotation);
         let tx = pixels(either_way(self.height_shift), self.height_shift, to.height);

@@ -1,15 +1,15 @@
-//! A copy's pixels to the bytes of its file.
+//! Encodes a copy as the bytes of its file.
 
 use anyhow::Context;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder, RgbImage};
 
-/// How copies are written.
+/// The file format of the copies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     /// JPEG.
     Jpg {
-        /// 1 to 100.
+        /// Quality, 1 to 100.
         quality: u8,
     },
     /// PNG.
@@ -17,7 +17,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// The file name's ending, without the dot.
+    /// Returns the extension of the file name, without the dot.
     pub fn extension(self) -> &'static str {
         match self {
             Encoding::Jpg { .. } => "jpg",
@@ -25,7 +25,7 @@ impl Encoding {
         }
     }
 
-    /// The file's bytes.
+    /// Encodes `picture` as the bytes of a file.
     ///
     /// # Errors
     /// If the encoder refuses the picture's size.
@@ -34,7 +34,7 @@ impl Encoding {
         let named = || format!("cannot encode a picture of {width}x{height}");
         let mut bytes = Vec::new();
         match self {
-            // From quality 90 on colour is kept at full resolution.
+            // From quality 90 on, colour has full resolution.
             Encoding::Jpg { quality } => jpeg_encoder::Encoder::new(&mut bytes, quality)
                 .encode(
                     picture,

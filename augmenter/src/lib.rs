@@ -1,9 +1,9 @@
-//! More training pictures: seeded affine copies of the train rows, and nothing of valid and test but on
-//! the explicit `--replace-originals all`.
+//! Makes more training pictures: seeded affine copies of the train pictures. Copies of valid and test pictures
+//! are made only with `--replace-originals all`.
 //!
-//! Reads the splitter's manifest and writes another one with all of its rows and those of the copies,
-//! the copies themselves, and `transforms.csv` with what was done to each. A copy's parameters are
-//! drawn from (seed, picture's digest, copy), so they depend on no other picture and no thread.
+//! Reads the splitter's manifest. Writes the copies, a manifest with all of its rows and those of the copies,
+//! and `transforms.csv` with the transformation of each copy. A copy's parameters are drawn from (seed, digest of
+//! the source picture, copy number), so they do not depend on other pictures or on threads.
 
 use std::process::ExitCode;
 

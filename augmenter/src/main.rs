@@ -1,4 +1,4 @@
-//! The augmenter's program; see the library.
+//! The program `augmenter`.
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-//! Where things lie: the split's pictures seen from the output directory, and the names of the copies.
+//! Paths: those of the split's pictures relative to the output directory, and the names of the copies.
 
 use std::path::{Component, Path};
 
@@ -13,24 +13,24 @@ use crate::warp::Fill;
 /// Folder of the copies in the output directory.
 pub(crate) const IMAGES: &str = "images";
 
-/// Raised when the same parameters begin to give other pixels or other bytes.
+/// Version of the pixels; must be raised when the same parameters give other pixels or other bytes.
 const PIXELS_VERSION: u32 = 1;
 
-/// Longest part of a source's name in a copy's name: with the digests and a temporary file's ending it
-/// stays under the 255 bytes of most file systems.
+/// Maximum length of a source's name in a copy's name: with the digests and the extension of a temporary file it
+/// stays below the 255 bytes of most file systems.
 const MAX_STEM_BYTES: usize = 100;
 
-/// `path`, which is relative to `from`, as seen from `to`; both directories are canonical.
+/// Converts `path`, which is relative to `from`, to a path relative to `to`; both directories are canonical.
 ///
 /// # Errors
-/// If the way there leads through a directory whose name is not UTF-8.
+/// If the path goes through a directory whose name is not UTF-8.
 pub(crate) fn rebase(path: &str, from: &Path, to: &Path) -> anyhow::Result<String> {
     let mut parts: Vec<Component> = from.components().collect();
     let mut leading = true;
     for part in Path::new(path).components() {
         match part {
             Component::CurDir => {}
-            // Only in front: behind a name, which may be a link, `..` is not the way back.
+            // Only leading `..`: after a name, which may be a link, `..` does not lead back.
             Component::ParentDir if leading => {
                 parts.pop();
             }
@@ -46,14 +46,14 @@ pub(crate) fn rebase(path: &str, from: &Path, to: &Path) -> anyhow::Result<Strin
     let down = parts[n_shared..].iter().map(|part| part.as_os_str().to_str());
     let parts: Option<Vec<&str>> = up.chain(down).collect();
     let parts = parts
-        .with_context(|| format!("the way to {path:?} leads through a directory whose name is not UTF-8"))?;
+        .with_context(|| format!("the path to {path:?} goes through a directory whose name is not UTF-8"))?;
     Ok(parts.join("/"))
 }
 
 /// Checks that `class` can name a folder.
 ///
 /// # Errors
-/// If it is anything but one plain name.
+/// If it is not a single plain name.
 pub(crate) fn check_class(class: &str) -> anyhow::Result<()> {
     let mut parts = Path::new(class).components();
     let plain =
@@ -65,7 +65,7 @@ pub(crate) fn check_class(class: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// [`of_copy`] with the parameters that such a copy gets.
+/// Returns [`of_copy`] with the drawn parameters of the copy.
 pub(crate) fn of_drawn(config: &Config, row: &Row, copy: u32) -> String {
     let (width, height) = row.size();
     let to = config.output_size.of(Size::new(width, height));
@@ -73,10 +73,10 @@ pub(crate) fn of_drawn(config: &Config, row: &Row, copy: u32) -> String {
     of_copy(config, row, copy, &parameters)
 }
 
-/// The path of a copy, relative to the output directory:
+/// Returns the path of a copy, relative to the output directory:
 /// `images/<class>/<stem>-<picture>-<copy's digest>-<copy>.<extension>`.
 ///
-/// The copy's digest is of all that its bytes depend on, so a file under this name is this copy.
+/// The copy's digest covers everything that its bytes depend on, so a file with this name is this copy.
 pub(crate) fn of_copy(config: &Config, row: &Row, copy: u32, parameters: &Parameters) -> String {
     let stem = Path::new(&row.path).file_stem().unwrap_or_default().to_string_lossy();
     let mut end = stem.len().min(MAX_STEM_BYTES);
@@ -95,7 +95,7 @@ pub(crate) fn of_copy(config: &Config, row: &Row, copy: u32, parameters: &Parame
     )
 }
 
-/// Everything that the copy's bytes and its place depend on, in one line.
+/// Describes everything that the copy's bytes and path depend on, in one line.
 fn described(config: &Config, row: &Row, copy: u32, parameters: &Parameters) -> String {
     let Parameters { theta, tx, ty, shear, zx, zy, flip, brightness } = *parameters;
     let numbers = [theta, tx, ty, shear, zx, zy, brightness].map(f64::to_bits);

@@ -1,4 +1,4 @@
-//! The stage, from the split's manifest to the new one.
+//! Runs the stage, from the split's manifest to the new one.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -23,14 +23,14 @@ const STAGE: &str = "augmenter";
 const PROVENANCE: &str = "provenance.json";
 const TRANSFORMS: &str = "transforms.csv";
 const CONTACT_SHEET: &str = "contact-sheet.jpg";
-/// What every run writes.
+/// Tables that every run writes.
 const TABLES: [&str; 3] = [rejects::FILE_NAME, TRANSFORMS, manifest::FILE_NAME];
 
 /// Runs the stage.
 ///
 /// # Errors
-/// [`stage::Exit::Usage`] for arguments outside their ranges; anything that cannot be read or written;
-/// too many rejected pictures. The old manifest, if there was one, is untouched then.
+/// [`stage::Exit::Usage`] for arguments outside their ranges; other errors if a file cannot be read or written, or
+/// if too many pictures are rejected. An old manifest is then not changed.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let config = Config::new(args)?;
     if args.plan.plan {
@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let summary = Summary::new(&config, &split, &result, n_removed);
     anyhow::ensure!(
         summary.n_in == summary.n_ok + summary.n_rejected,
-        "{} pictures came in, but {} and {} rejected came out",
+        "{} pictures in, but {} passed on and {} rejected: this is a bug",
         summary.n_in,
         summary.n_ok,
         summary.n_rejected
@@ -78,7 +78,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     stage::print_summary(&config.common, &summary)
 }
 
-/// What the copies depend on: the parameters, the split, and the pictures that it names.
+/// Returns the inputs of the copies: the parameters, the split, and the pictures that it names.
 fn asked(config: &Config, split: &Manifest) -> anyhow::Result<Inputs> {
     let pictures = split.rows.iter().map(|row| (row.path.clone(), split.resolve(row)));
     Ok(Inputs::new(&config.parameters())?.file("the manifest", &config.manifest).files("pictures", pictures))
@@ -94,7 +94,7 @@ fn read_split(config: &Config) -> anyhow::Result<Manifest> {
         paths::check_class(class).with_context(|| path.to_string())?;
     }
     let of_split = directory_of(&config.manifest)?;
-    // Where --out is not there yet it is not that directory either.
+    // If --out does not exist yet, it cannot be that directory.
     if fs::canonicalize(&config.out).is_ok_and(|out| out == of_split) {
         return Err(stage::usage(format!(
             "--out is the directory of {path}, which would be overwritten; give another one"
@@ -103,21 +103,21 @@ fn read_split(config: &Config) -> anyhow::Result<Manifest> {
     Ok(split)
 }
 
-/// The directory of `file`, without links.
+/// Returns the directory of `file`, with links resolved.
 fn directory_of(file: &Path) -> anyhow::Result<PathBuf> {
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::canonicalize(dir).with_context(|| format!("cannot look at {}", dir.display()))
+    fs::canonicalize(dir).with_context(|| format!("cannot resolve {}", dir.display()))
 }
 
-/// The path of every row's picture, as the new manifest writes it.
+/// Returns the path of every row's picture for the new manifest.
 fn source_paths(config: &Config, split: &Manifest) -> anyhow::Result<Vec<String>> {
     let from = directory_of(&config.manifest)?;
     let to =
-        fs::canonicalize(&config.out).with_context(|| format!("cannot look at {}", config.out.display()))?;
+        fs::canonicalize(&config.out).with_context(|| format!("cannot resolve {}", config.out.display()))?;
     split.rows.iter().map(|row| paths::rebase(&row.path, &from, &to)).collect()
 }
 
-/// For every row: its copies, or why the picture is rejected. Rows without copies are not looked at.
+/// Returns for every row its copies, or the reject of its picture. Pictures without copies are not read.
 fn make_copies(
     config: &Config,
     split: &Manifest,
@@ -153,13 +153,13 @@ fn make_copies(
     outcomes
 }
 
-/// What came of the rows.
+/// The results for all rows.
 struct Outcome {
-    /// The rows that pass, with their new paths, in the split's order.
+    /// The rows that are passed on, with their new paths, in the split's order.
     originals: Vec<Row>,
-    /// In the order of their sources, then by number.
+    /// Copies in the order of their sources, then by number.
     copies: Vec<Copy>,
-    /// By the path in the split's manifest.
+    /// Rejects with the path in the split's manifest.
     rejects: Vec<(String, Reject)>,
 }
 
@@ -181,7 +181,7 @@ fn collect(split: &Manifest, sources: Vec<String>, outcomes: Vec<Result<Vec<Copy
     result
 }
 
-/// Makes the copies' names durable before the manifest names them.
+/// Syncs the directories of the copies, so that the files are on disk before the manifest names them.
 fn sync_directories(config: &Config, copies: &[Copy]) -> anyhow::Result<()> {
     let classes: BTreeSet<&str> = copies.iter().map(|copy| copy.row.class.as_str()).collect();
     let images = config.out.join(paths::IMAGES);
@@ -194,7 +194,7 @@ fn sync_directories(config: &Config, copies: &[Copy]) -> anyhow::Result<()> {
     commit::sync_directory(&config.out)
 }
 
-/// One row a copy: the parameters by Keras' names, then the map `x_source = xx*x + xy*y + x0`,
+/// Writes one row per copy: the parameters by Keras' names, then the map `x_source = xx*x + xy*y + x0`,
 /// `y_source = yx*x + yy*y + y0`.
 fn write_transforms(path: &Path, copies: &[Copy]) -> anyhow::Result<()> {
     commit::write(path, |file| {
@@ -230,7 +230,7 @@ fn write_transforms(path: &Path, copies: &[Copy]) -> anyhow::Result<()> {
     })
 }
 
-/// Whether there is one.
+/// Writes the contact sheet, if it is wanted and not empty. Returns whether there is one.
 fn write_contact_sheet(config: &Config, result: &Outcome) -> anyhow::Result<bool> {
     if !config.contact_sheet || result.copies.is_empty() {
         return Ok(false);
@@ -240,23 +240,23 @@ fn write_contact_sheet(config: &Config, result: &Outcome) -> anyhow::Result<bool
     Ok(true)
 }
 
-/// What the stage did.
+/// The counts of a run.
 #[derive(Debug, Serialize)]
 struct Summary {
     n_in: usize,
     n_ok: usize,
     n_rejected: usize,
-    /// Where the rejected pictures are named.
+    /// File that names the rejected pictures.
     rejects: String,
     n_copies: usize,
     n_kept: usize,
     n_removed: usize,
     n_train: usize,
-    /// Whose originals the copies replace.
+    /// The originals that the copies replace, if any.
     replaced: Option<Replaced>,
-    /// Classes that had as many train pictures as --per-class asks for, or more.
+    /// Classes that had enough train pictures for --per-class.
     left_alone: Vec<String>,
-    /// Classes that end with fewer, because pictures were rejected.
+    /// Classes with fewer train pictures than --per-class, because pictures were rejected.
     below_target: Vec<String>,
 }
 
@@ -313,17 +313,17 @@ impl fmt::Display for Summary {
             Some(Replaced::Train) => writeln!(f, "the copies replace the train pictures")?,
             Some(Replaced::All) => writeln!(
                 f,
-                "the copies replace all pictures, of test too: figures will be those of distorted pictures"
+                "the copies replace all pictures, also those of test: metrics will be those of distorted pictures"
             )?,
         }
         if self.n_removed > 0 {
             writeln!(f, "{} files of an earlier run removed", self.n_removed)?;
         }
         if !self.left_alone.is_empty() {
-            writeln!(f, "large enough and left alone: {}", self.left_alone.join(", "))?;
+            writeln!(f, "large enough, no copies made: {}", self.left_alone.join(", "))?;
         }
         if !self.below_target.is_empty() {
-            writeln!(f, "below the target for want of readable pictures: {}", self.below_target.join(", "))?;
+            writeln!(f, "below the target because pictures were rejected: {}", self.below_target.join(", "))?;
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! The contact sheet: a row for each of some originals, with the original on the left, a gap, and its
-//! copies; sorted by class.
+//! The contact sheet: one row for each of some originals, with the original on the left, then its copies;
+//! sorted by class.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,15 +15,15 @@ use crate::encode::Encoding;
 use crate::transform::{Parameters, Size};
 use crate::warp::{Fill, Source, warp};
 
-/// Most originals on a sheet.
+/// Maximum number of originals on a sheet.
 const MAX_ROWS: usize = 12;
-/// Most copies beside an original.
+/// Maximum number of copies beside an original.
 const MAX_COPIES: usize = 6;
 /// Side of the square that a picture is fitted into, in pixels.
 const CELL: u32 = 160;
-/// Between two pictures.
+/// Gap between two pictures, in pixels.
 const GAP: u32 = 6;
-/// Between the originals and their copies.
+/// Gap between the originals and their copies, in pixels.
 const WIDE_GAP: u32 = 24;
 const PAPER: [u8; 3] = [255; 3];
 
@@ -35,7 +35,7 @@ pub(crate) struct SheetRow<'a> {
     copies: Vec<&'a str>,
 }
 
-/// Chooses originals in turns from the classes, so that as many classes as possible are seen.
+/// Chooses originals from the classes in turn, so that the sheet shows as many classes as possible.
 pub(crate) fn choose(copies: &[Copy], seed: u64) -> Vec<SheetRow<'_>> {
     let mut classes: BTreeMap<&str, BTreeMap<&str, Vec<&Copy>>> = BTreeMap::new();
     for copy in copies {
@@ -43,7 +43,7 @@ pub(crate) fn choose(copies: &[Copy], seed: u64) -> Vec<SheetRow<'_>> {
         classes.entry(&copy.row.class).or_default().entry(&from.source).or_default().push(copy);
     }
     let mut draws = stream(seed, "augmenter/sheet", "");
-    // (round, turn of the class in it), then the row.
+    // Key: (round, turn of the class in the round); value: the row.
     let mut ranked = Vec::new();
     for (class, originals) in &classes {
         let turn = draws.unit();
@@ -66,10 +66,10 @@ pub(crate) fn choose(copies: &[Copy], seed: u64) -> Vec<SheetRow<'_>> {
         .collect()
 }
 
-/// The sheet as a JPEG file's bytes; pictures are read from below `out`.
+/// Draws the sheet and returns it as a JPEG file; pictures are read from below `out`.
 ///
 /// # Errors
-/// If a picture has become unreadable since it was copied, or written.
+/// If an original or a copy can no longer be read.
 pub(crate) fn draw(out: &Path, rows: &[SheetRow]) -> anyhow::Result<Vec<u8>> {
     let n_copies = rows.iter().map(|row| row.copies.len()).max().unwrap_or(0) as u32;
     let width = GAP + CELL + WIDE_GAP + n_copies * (CELL + GAP);
@@ -86,7 +86,7 @@ pub(crate) fn draw(out: &Path, rows: &[SheetRow]) -> anyhow::Result<Vec<u8>> {
     Encoding::Jpg { quality: 90 }.encode(&paper)
 }
 
-/// Fits the picture, or the part of it in `crop`, into the cell at (`left`, `top`), in its middle.
+/// Draws the picture, or the part of it in `crop`, into the centre of the cell at (`left`, `top`).
 fn place(paper: &mut RgbImage, path: &Path, crop: Option<Crop>, left: u32, top: u32) -> anyhow::Result<()> {
     let named = || format!("cannot show {} on the contact sheet", path.display());
     let bytes = photo::read(path, &Limits::STANDARD).with_context(named)?;

@@ -1,6 +1,6 @@
-//! The parameters of one copy, and the matrix that they make.
+//! The parameters of one copy, and the matrix computed from them.
 //!
-//! The meaning and the order are those of Keras' `ImageDataGenerator`: with a point as (row, column)
+//! Meaning and order are those of Keras' `ImageDataGenerator`: with a point as (row, column)
 //! relative to the picture's centre, `source = R(theta) * T(tx, ty) * Shear * Zoom * output`, where
 //!
 //! ```text
@@ -8,28 +8,28 @@
 //!     | sin  cos |                           | 0  cos(shear) |          | 0  zy |
 //! ```
 //!
-//! and the centre of n pixels is n/2 - 0.5. It maps output to source, so a zoom above 1 shows more of
-//! the source, and a positive `tx` moves the content up. Beware of the names, which are Keras' own:
-//! `tx` and `zx` act along the height, `ty` and `zy` along the width. Shear is in degrees, as in Keras
-//! since 2.1.3. Flip, then brightness, come after the affine part.
+//! and the centre of n pixels is n/2 - 0.5. The map goes from output to source, so a zoom above 1 shows more of
+//! the source, and a positive `tx` moves the content up. Note the names, which are those of Keras: `tx` and `zx`
+//! act along the height, `ty` and `zy` along the width. Shear is in degrees, as in Keras since 2.1.3. The flip
+//! and then the brightness are applied after the affine map.
 
-/// Pixels across and down.
+/// The size of a picture in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
-    /// Across.
+    /// Columns.
     pub width: u32,
-    /// Down.
+    /// Rows.
     pub height: u32,
 }
 
 impl Size {
-    /// A size of `width` by `height` pixels.
+    /// Returns the size of `width` by `height` pixels.
     pub fn new(width: u32, height: u32) -> Self {
         Self { width, height }
     }
 }
 
-/// What is done to one copy.
+/// The transformation of one copy.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Parameters {
     /// Rotation in degrees; positive turns the content clockwise.
@@ -44,19 +44,19 @@ pub struct Parameters {
     pub zx: f64,
     /// Zoom along the width.
     pub zy: f64,
-    /// Mirrors left and right.
+    /// Whether left and right are mirrored.
     pub flip: bool,
     /// Factor on every channel.
     pub brightness: f64,
 }
 
 impl Parameters {
-    /// Changes nothing.
+    /// The transformation that changes nothing.
     pub const IDENTITY: Self =
         Self { theta: 0.0, tx: 0.0, ty: 0.0, shear: 0.0, zx: 1.0, zy: 1.0, flip: false, brightness: 1.0 };
 
-    /// The map from the pixels of an output of size `to` to those of a source of size `from`: what
-    /// Keras does to the source resized to `to`, with the resize folded in.
+    /// Returns the map from the pixels of an output of size `to` to those of a source of size `from`: the
+    /// transformation that Keras applies to the source resized to `to`, combined with this resize.
     pub fn affine(&self, from: Size, to: Size) -> Affine {
         let (sin, cos) = sin_cos_degrees(self.theta);
         let (sin_shear, cos_shear) = sin_cos_degrees(self.shear);
@@ -84,12 +84,12 @@ impl Parameters {
     }
 }
 
-// `libm`, because the system's sine differs between systems and the copies should not.
+// `libm`, because the sine of the system's library differs between systems, and the copies must not.
 fn sin_cos_degrees(degrees: f64) -> (f64, f64) {
     libm::sincos(degrees.to_radians())
 }
 
-/// From output to source: `x_source = xx*x + xy*y + x0`, `y_source = yx*x + yy*y + y0`, with x to the
+/// The map from output to source: `x_source = xx*x + xy*y + x0`, `y_source = yx*x + yy*y + y0`, with x to the
 /// right, y down, and pixel centres at whole numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Affine {
@@ -108,15 +108,15 @@ pub struct Affine {
 }
 
 impl Affine {
-    /// How many source pixels an output pixel covers, across and down.
+    /// Returns how many source pixels an output pixel covers, horizontally and vertically.
     pub fn footprint(&self) -> (f64, f64) {
         (libm::hypot(self.xx, self.xy), libm::hypot(self.yx, self.yy))
     }
 
-    /// The same map into a source of which every second pixel has gone, across, down, or both.
+    /// Returns the same map into a source that is halved horizontally, vertically, or both.
     pub fn after_halving(&self, across: bool, down: bool) -> Self {
         let mut halved = *self;
-        // Half of a position is half of the distance to the outer edge of the first pixel, at -0.5.
+        // Positions are halved relative to the outer edge of the first pixel, at -0.5.
         if across {
             halved.xx /= 2.0;
             halved.xy /= 2.0;

@@ -1,8 +1,8 @@
-//! The warp: one pass from the decoded picture to the copy.
+//! The warp: computes the copy from the decoded picture in one pass.
 //!
-//! Every output pixel is looked up in the source through one inverse matrix that holds rotation,
-//! shift, shear, zoom, flip and resize together. Where an output pixel covers more than
-//! [`HALVE_ABOVE`] source pixels, the source is halved first, else fine detail would turn into noise.
+//! Every output pixel is looked up in the source through one inverse matrix that combines rotation,
+//! shift, shear, zoom, flip and resize. If an output pixel covers more than [`HALVE_ABOVE`] source pixels, the
+//! source is halved first, to avoid aliasing.
 
 mod blend;
 mod fill;
@@ -21,11 +21,11 @@ use source::{CHANNELS, Padded};
 pub use fill::Fill;
 pub use source::Source;
 
-/// Source pixels under one output pixel, across or down, from which the source is halved that way
-/// until there are fewer. Bilinear interpolation looks at two, so up to here no detail is overlooked.
+/// Source pixels per output pixel, horizontally or vertically, above which the source is halved in that direction,
+/// repeatedly. Bilinear interpolation reads two pixels, so up to this limit it skips no source pixel.
 pub const HALVE_ABOVE: f64 = 1.5;
 
-/// Makes a copy of `source`, of the size `to`.
+/// Makes a copy of `source` with the size `to`.
 pub fn warp(source: &Source, parameters: &Parameters, to: Size, fill: Fill) -> RgbImage {
     let mut affine = parameters.affine(source.size(), to);
     let mut source = Cow::Borrowed(source);
@@ -52,7 +52,7 @@ fn sample(source: &Padded, affine: &Affine, to: Size, fill: Fill) -> RgbImage {
     let step = (fixed(affine.xx), fixed(affine.yx));
     for (row, line) in out.chunks_exact_mut(n_across * CHANNELS).enumerate() {
         let start = (fixed(affine.xy * row as f64 + affine.x0), fixed(affine.yy * row as f64 + affine.y0));
-        // Within the span every point lies in the source, so that nothing needs to be folded.
+        // Within the span every point is in the source, so no point needs folding.
         let span = intersection(
             span(start.0, step.0, source.size.width, n_across),
             span(start.1, step.1, source.size.height, n_across),
@@ -67,7 +67,7 @@ fn sample(source: &Padded, affine: &Affine, to: Size, fill: Fill) -> RgbImage {
     out
 }
 
-/// A point of the source, across and down, in fixed-point numbers.
+/// A point of the source, (column, row), in fixed-point numbers.
 type Point = (i64, i64);
 
 fn fixed(value: f64) -> i64 {
@@ -79,14 +79,14 @@ fn along(start: Point, step: Point, n: usize) -> Point {
     (start.0 + step.0 * n, start.1 + step.1 * n)
 }
 
-/// For which of the `n_across` output columns `start + step * column` lies in [0, n - 1].
+/// Returns the range of the `n_across` output columns for which `start + step * column` is in [0, n - 1].
 fn span(start: i64, step: i64, n: u32, n_across: usize) -> Range<usize> {
     let last = last(n);
     let all = n_across as i64;
     if step == 0 {
         return if (0..=last).contains(&start) { 0..n_across } else { 0..0 };
     }
-    // Backwards is forwards seen from the other side of the source.
+    // A negative step is a positive one in the mirrored source.
     let (start, step) = if step > 0 { (start, step) } else { (last - start, -step) };
     let first = (-start).div_euclid(step) + i64::from((-start).rem_euclid(step) != 0);
     let end = (last - start).div_euclid(step) + 1;
@@ -108,7 +108,7 @@ fn sample_outside(source: &Padded, fill: Fill, pixels: &mut [[u8; CHANNELS]], st
     }
 }
 
-/// `fold` takes a coordinate and the size of its axis to one within the source.
+/// Samples points outside the source, too; `fold` maps a coordinate into the source, given the size of its axis.
 #[inline(always)]
 fn sample_folded(
     source: &Padded,
@@ -132,7 +132,7 @@ fn sample_folded(
             y = y.wrapping_add(step.1);
         }
         let weights = Weights::new(&right, &lower);
-        // In the last column and the last row the further neighbour is padding, and its weight is 0.
+        // In the last column and row the second neighbour is padding, with a weight of 0.
         for (i, pixel) in batch.iter_mut().enumerate() {
             let top = eight_bytes(&source.pixels, places[i]);
             let bottom = eight_bytes(&source.pixels, places[i].wrapping_add(stride));
@@ -147,7 +147,7 @@ fn eight_bytes(pixels: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(*bytes)
 }
 
-/// Multiplies every channel, rounds and clips at white.
+/// Multiplies every channel, rounds and clips at 255.
 fn brighten(picture: &mut RgbImage, factor: f64) {
     let table: [u8; 256] = std::array::from_fn(|v| (v as f64 * factor).round().clamp(0.0, 255.0) as u8);
     for channel in picture.iter_mut() {

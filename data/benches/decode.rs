@@ -1,7 +1,7 @@
-//! Pictures a second on one thread: `cargo bench -p data --bench decode`.
+//! Measures decoded pictures per second on one thread: `cargo bench -p data --bench decode`.
 //!
-//! The pictures are the JPEG files under the folder `PHOTOS`, all in memory before the clock starts.
-//! The best of 15 rounds counts.
+//! The pictures are the JPEG files below the folder in the variable `PHOTOS`, read into memory before the
+//! measurement. The result is the best of 15 rounds.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its result")]
 
 use std::env;
@@ -19,7 +19,7 @@ fn main() {
         collect(folder, &mut photos);
     }
     if photos.is_empty() {
-        println!("no photos; set PHOTOS to a folder that holds some");
+        println!("no photos; set PHOTOS to a folder with JPEG files");
         return;
     }
     let pixels: u64 = photos

@@ -1,8 +1,8 @@
 //! The 120 breeds of Stanford Dogs: synset, ImageNet index, weight range, size.
 //!
-//! Weights are data (`breeds.csv`, from the American Kennel Club's breed pages as collected by
-//! tmfilho/akcdata in 2020; the rows with a note were filled or mended by hand and say from what).
-//! What counts as small or giant is a parameter: [`SizeThresholds`].
+//! The weights are in `breeds.csv`, from the American Kennel Club's breed pages as collected by
+//! tmfilho/akcdata in 2020; rows with a note were completed or corrected by hand, and the note names the source.
+//! The limits between the sizes are a parameter: [`SizeThresholds`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-/// The class folder of pictures that show no dog.
+/// The class folder of pictures without a dog.
 pub const NOT_A_DOG: &str = "not_a_dog";
 
 /// One breed.
@@ -26,34 +26,34 @@ pub struct Breed {
     pub name: String,
     /// Index among the 1000 classes of ImageNet-1k.
     pub imagenet_index: usize,
-    /// Name of the American Kennel Club; empty where it does not register the breed.
+    /// Name by the American Kennel Club; empty if it does not register the breed.
     pub akc_name: String,
     /// Lower end of the adult weight range, kilograms.
     pub min_kg: f64,
     /// Upper end of the adult weight range, kilograms.
     pub max_kg: f64,
-    /// Where a weight did not come from the collection.
+    /// Source of a weight that is not from the collection.
     pub note: String,
 }
 
 impl Breed {
-    /// Middle of the weight range, kilograms.
+    /// Returns the middle of the weight range, kilograms.
     pub fn mid_kg(&self) -> f64 {
         f64::midpoint(self.min_kg, self.max_kg)
     }
 }
 
-/// All 120 breeds, sorted by synset, which is also ImageNet's order and that of the class folders.
+/// Returns all 120 breeds, sorted by synset, which is also the order of ImageNet and of the class folders.
 pub fn all() -> &'static [Breed] {
     static BREEDS: OnceLock<Vec<Breed>> = OnceLock::new();
     BREEDS.get_or_init(|| {
         let mut table = csv::Reader::from_reader(include_bytes!("breeds.csv").as_slice());
-        // The table is part of the program and a test reads it: it cannot be malformed here.
+        // The table is part of the program, and a test reads it: it is well-formed.
         table.deserialize().map(|row| row.expect("breeds.csv is well-formed")).collect()
     })
 }
 
-/// The breed that a class folder or a person's words name: `n02085620-Chihuahua`, `chihuahua`,
+/// Finds a breed by its class folder or a common name: `n02085620-Chihuahua`, `chihuahua`,
 /// `Golden Retriever`, `golden_retriever`, `German Shepherd Dog` (the AKC's name).
 pub fn find(name: &str) -> Option<&'static Breed> {
     let wanted = simplified(name);
@@ -63,9 +63,9 @@ pub fn find(name: &str) -> Option<&'static Breed> {
     all().iter().find(|b| [&b.class_dir, &b.name, &b.akc_name].iter().any(|n| simplified(n) == wanted))
 }
 
-/// The three breeds whose names are most like `typed`: those that contain it first.
-pub fn nearest(typed: &str) -> Vec<&'static Breed> {
-    let wanted = simplified(typed);
+/// Returns the three breeds with names most similar to `name`; names that contain it come first.
+pub fn nearest(name: &str) -> Vec<&'static Breed> {
+    let wanted = simplified(name);
     let likeness = |breed: &&Breed| {
         let of = |name: &str| {
             let name = simplified(name);
@@ -80,7 +80,7 @@ pub fn nearest(typed: &str) -> Vec<&'static Breed> {
     breeds
 }
 
-/// A class's name as a person reads it: `n02085620-Chihuahua` becomes `Chihuahua`, `not_a_dog`
+/// Returns the readable name of a class: `n02085620-Chihuahua` becomes `Chihuahua`, `not_a_dog`
 /// becomes `not a dog`.
 pub fn readable(class: &str) -> String {
     let name = find(class).map_or(class, |breed| &breed.name);
@@ -91,7 +91,7 @@ fn simplified(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// How big a dog is.
+/// The size of a dog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Size {
@@ -101,7 +101,7 @@ pub enum Size {
     Medium,
     /// Up to 45 kg by default.
     Large,
-    /// Above.
+    /// Above 45 kg by default.
     Giant,
 }
 
@@ -109,7 +109,7 @@ impl Size {
     /// From small to giant.
     pub const ALL: [Size; 4] = [Size::Small, Size::Medium, Size::Large, Size::Giant];
 
-    /// How many classes apart two sizes are: 0 is the same, 1 a neighbour.
+    /// Returns the number of steps between two sizes: 0 is the same, 1 a neighbour.
     pub fn distance(self, other: Size) -> usize {
         (self as usize).abs_diff(other as usize)
     }
@@ -126,8 +126,8 @@ impl fmt::Display for Size {
     }
 }
 
-/// Where one size ends and the next begins, in kilograms of a breed's middle weight; a dog of exactly
-/// a threshold belongs to the larger size.
+/// The limits between the sizes, in kilograms of a breed's middle weight; a dog of exactly a threshold belongs to
+/// the larger size.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SizeThresholds {
     /// small | medium, medium | large, large | giant; ascending.
@@ -138,7 +138,7 @@ impl SizeThresholds {
     /// 10, 25 and 45 kg: 35 small, 34 medium, 42 large and 9 giant breeds.
     pub const STANDARD: Self = Self { kg: [10.0, 25.0, 45.0] };
 
-    /// The size of a dog of `kg` kilograms.
+    /// Returns the size of a dog of `kg` kilograms.
     pub fn size(&self, kg: f64) -> Size {
         Size::ALL[self.kg.iter().filter(|&&threshold| kg >= threshold).count()]
     }
@@ -151,7 +151,7 @@ impl FromStr for SizeThresholds {
     fn from_str(text: &str) -> anyhow::Result<Self> {
         let numbers: Vec<f64> = text
             .split(',')
-            .map(|n| n.trim().parse().with_context(|| format!("{n:?} is no number")))
+            .map(|n| n.trim().parse().with_context(|| format!("{n:?} is not a number")))
             .collect::<anyhow::Result<_>>()?;
         let kg: [f64; 3] = numbers.try_into().ok().context("expected three numbers, as in 10,25,45")?;
         anyhow::ensure!(
@@ -198,15 +198,15 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_not_quite_right_leads_to_the_breed() {
-        for (typed, expected) in [
+    fn a_misspelt_name_finds_the_breed() {
+        for (name, expected) in [
             ("labrador", "Labrador_retriever"),
             ("goldn retriever", "golden_retriever"),
             ("shepherd", "German_shepherd"),
             ("chiuaua", "Chihuahua"),
         ] {
-            let names: Vec<&str> = nearest(typed).into_iter().map(|breed| breed.name.as_str()).collect();
-            assert!(names.contains(&expected), "{typed}: {names:?}");
+            let names: Vec<&str> = nearest(name).into_iter().map(|breed| breed.name.as_str()).collect();
+            assert!(names.contains(&expected), "{name}: {names:?}");
         }
     }
 

@@ -1,9 +1,8 @@
-//! The one way in which files come to be: whole, or not at all.
+//! Writes files atomically; all files are written here.
 //!
-//! A [`Pending`] file is a hidden sibling `.<name>.tindogr-<pid>-<random>.tmp` of its final name. Committing
-//! it means: flush, fsync, rename onto the final name, fsync the directory. A process killed anywhere
-//! leaves the old file or the new one under the final name, and at worst a temporary file that
-//! the next [`lock`] removes.
+//! A [`Pending`] file is a hidden sibling `.<name>.tindogr-<pid>-<random>.tmp` of its final name. A commit
+//! flushes it, calls fsync, renames it to the final name, and calls fsync on the directory. If the process is killed,
+//! the final name has the old file or the new one, and the next [`lock`] removes a remaining temporary file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
@@ -13,27 +12,27 @@ use anyhow::Context;
 
 use crate::stage::Exit;
 
-/// Temporary files are called `.<name>.tindogr-<pid>-<6 letters or digits>.tmp`; [`sweep`] removes nothing
-/// that is called otherwise.
+/// Part of the names of temporary files, `.<name>.tindogr-<pid>-<6 letters or digits>.tmp`; [`sweep`] removes only
+/// files with such names.
 const TEMPORARY_MARK: &str = ".tindogr-";
 const TEMPORARY_END: &str = ".tmp";
 const N_RANDOM: usize = 6;
 const LOCK_NAME: &str = ".lock";
 
-/// Writes `path` whole through `fill`: temporary sibling, fsync, rename, fsync of the directory.
+/// Writes `path` atomically, with the content from `fill`: temporary sibling, fsync, rename, fsync of the directory.
 ///
 /// # Errors
-/// Any failure names `path`; the old content, if there was one, is untouched.
+/// The error names `path`; old content, if there was any, is unchanged.
 pub fn write(path: &Path, fill: impl FnOnce(&mut Pending) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let mut pending = Pending::create(path)?;
     fill(&mut pending)?;
     pending.commit()
 }
 
-/// [`write()`] for content that is already in memory.
+/// Writes `path` atomically with the content `bytes`; see [`write()`].
 ///
 /// # Errors
-/// As [`write()`].
+/// As for [`write()`].
 pub fn write_bytes(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     write(path, |file| Ok(file.write_all(bytes)?))
 }
@@ -48,7 +47,7 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Opens a temporary sibling of `path`, creating the directory where it is missing.
+    /// Creates a temporary sibling of `path`, and the directory if it does not exist.
     ///
     /// # Errors
     /// If the directory cannot be created or written.
@@ -56,35 +55,35 @@ impl Pending {
         let dir = parent(path);
         fs::create_dir_all(dir).with_context(|| format!("cannot create directory {}", dir.display()))?;
         let name = path.file_name().with_context(|| format!("{} names no file", path.display()))?;
-        // A name may fill the 255 bytes that file systems allow; with the mark it must not exceed them.
+        // The temporary name must not exceed the 255 bytes that file systems allow.
         let shown: String = name.to_string_lossy().chars().take(32).collect();
         let prefix = temporary_prefix(&shown);
         let mut builder = temporary(&prefix);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            // tempfile's own default is 0600, which would hide the artefacts from other users.
+            // The default of tempfile is 0600, with which other users cannot read the artefacts.
             builder.permissions(fs::Permissions::from_mode(0o644));
         }
         let file = builder.tempfile_in(dir).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self { file: BufWriter::with_capacity(1 << 18, file), path: path.to_owned() })
     }
 
-    /// Makes the content durable and gives the file its final name, then makes the name durable.
+    /// Syncs the content to disk, renames the file to its final name, and syncs the directory.
     ///
     /// # Errors
-    /// Any error of flush, fsync or rename; the temporary file is gone then.
+    /// Any error of flush, fsync or rename; the temporary file is then removed.
     pub fn commit(self) -> anyhow::Result<()> {
         let dir = parent(&self.path).to_owned();
         self.commit_without_directory()?;
         sync_directory(&dir)
     }
 
-    /// [`Pending::commit`] without the fsync of the directory, for many files in one directory: the
+    /// Commits as [`Pending::commit`], but without the fsync of the directory, for many files in one directory: the
     /// caller calls [`sync_directory`] once before it writes the file that lists them.
     ///
     /// # Errors
-    /// As [`Pending::commit`].
+    /// As for [`Pending::commit`].
     pub fn commit_without_directory(self) -> anyhow::Result<()> {
         let Self { file, path } = self;
         let publish = || -> io::Result<()> {
@@ -112,12 +111,12 @@ impl Seek for Pending {
     }
 }
 
-/// Gives `from`, a file that grew under a name of its own, its final name `to` in the same directory: fsync,
+/// Renames `from`, a file that was written in several steps, to its final name `to` in the same directory: fsync,
 /// rename, fsync of the directory.
 ///
 /// # Errors
-/// Any failure names `to`; `from` is untouched then.
-#[expect(clippy::disallowed_methods, reason = "this is the module that the other writers go through")]
+/// The error names `to`; `from` is then unchanged.
+#[expect(clippy::disallowed_methods, reason = "all other writers use this module")]
 pub fn publish(from: &Path, to: &Path) -> anyhow::Result<()> {
     let publish = || -> io::Result<()> {
         File::open(from)?.sync_all()?;
@@ -127,7 +126,7 @@ pub fn publish(from: &Path, to: &Path) -> anyhow::Result<()> {
     sync_directory(parent(to))
 }
 
-/// What it takes to make `bytes` durable on the disk of `dir`, without a file of any name: for forecasts.
+/// Writes `bytes` to the disk of `dir` with fsync, in a file without a name; forecasts measure its time.
 ///
 /// # Errors
 /// If the disk cannot be written.
@@ -140,8 +139,8 @@ pub fn rehearse(dir: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     write().with_context(|| format!("cannot write to the disk of {}", dir.display()))
 }
 
-/// Makes `path` a symbolic link to `target`, in one step, whatever stood there; creates the directory
-/// where it is missing.
+/// Makes `path` a symbolic link to `target`, atomically, and replaces an existing file; creates the directory if it
+/// does not exist.
 ///
 /// # Errors
 /// If the link cannot be made.
@@ -151,11 +150,11 @@ pub fn write_link(path: &Path, target: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot link {} to {}", path.display(), target.display()))
 }
 
-/// Gives `path`, in one step and whatever stood there, what `make` makes under a temporary name: a link of any kind.
-/// Creates the directory where it is missing.
+/// Creates a link with `make` under a temporary name and renames it to `path`, replacing an existing file. Creates
+/// the directory if it does not exist.
 ///
 /// # Errors
-/// Those of `make`, or if it cannot get its name; what stood there is untouched then.
+/// Those of `make`, or if the rename fails; an existing file is then unchanged.
 pub fn write_name(path: &Path, make: impl FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
     let dir = parent(path);
     fs::create_dir_all(dir)?;
@@ -174,7 +173,7 @@ fn temporary<'a>(prefix: &'a str) -> tempfile::Builder<'a, 'static> {
     builder
 }
 
-/// Whether `name` is one that [`temporary`] makes.
+/// Returns whether `name` is a name from [`temporary`].
 fn is_temporary(name: &str) -> bool {
     let parts = || {
         let stem = name.strip_prefix('.')?.strip_suffix(TEMPORARY_END)?;
@@ -188,20 +187,20 @@ fn is_temporary(name: &str) -> bool {
     })
 }
 
-/// Makes the names in `dir` durable.
+/// Syncs the directory `dir` to disk, so that the names in it are durable.
 ///
 /// # Errors
 /// If the directory cannot be opened or synced.
 pub fn sync_directory(dir: &Path) -> anyhow::Result<()> {
     File::open(dir)
         .and_then(|d| d.sync_all())
-        .with_context(|| format!("cannot make directory {} durable", dir.display()))
+        .with_context(|| format!("cannot sync directory {}", dir.display()))
 }
 
-/// Removes a file if it is there.
+/// Removes a file if it exists.
 ///
 /// # Errors
-/// Any failure but the file's absence.
+/// Any error, except that the file does not exist.
 pub fn remove(path: &Path) -> anyhow::Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => {
@@ -211,28 +210,27 @@ pub fn remove(path: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// The exclusive right to write into a directory; the kernel takes it back when the process ends,
-/// however it ends.
+/// An exclusive lock on a directory; the kernel releases it when the process ends, even if it is killed.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
-/// Takes the lock of `dir` for `stage`, creating the directory, and sweeps what a killed
-/// predecessor left behind.
+/// Takes the lock of `dir` for `stage`, creates the directory, and removes the temporary files of an earlier process
+/// that was killed.
 ///
 /// # Errors
-/// [`Exit::TryAgain`] (exit code 75) if another process holds it, naming that process.
+/// [`Exit::TryAgain`] (exit code 75), with the name of the other process, if another process holds it.
 pub fn lock(dir: &Path, stage: &str) -> anyhow::Result<Lock> {
     let lock = hold(dir, stage)?;
     sweep(dir)?;
     Ok(lock)
 }
 
-/// [`lock`] without sweeping, for a directory below which others write, too.
+/// Takes the lock as [`lock`], but does not remove temporary files: for a directory below which others write, too.
 ///
 /// # Errors
-/// As [`lock`].
+/// As for [`lock`].
 pub fn hold(dir: &Path, stage: &str) -> anyhow::Result<Lock> {
     fs::create_dir_all(dir).with_context(|| format!("cannot create directory {}", dir.display()))?;
     let path = dir.join(LOCK_NAME);
@@ -241,7 +239,7 @@ pub fn hold(dir: &Path, stage: &str) -> anyhow::Result<Lock> {
         Ok(()) => {}
         Err(fs::TryLockError::WouldBlock) => {
             let mut holder = String::new();
-            // The holder's name is for the message alone; without it the message is still true.
+            // The holder's name is only for the message, which is right without it, too.
             let _ = file.read_to_string(&mut holder);
             return Err(Exit::TryAgain(format!(
                 "{} is in use by {}; wait for it to end",
@@ -255,7 +253,7 @@ pub fn hold(dir: &Path, stage: &str) -> anyhow::Result<Lock> {
         }
     }
     if !is_still_at(&file, &path) {
-        // [`remove_lock`] came in between.
+        // Another process called [`remove_lock`] meanwhile.
         return hold(dir, stage);
     }
     file.set_len(0)
@@ -286,8 +284,7 @@ fn is_still_at(_: &File, _: &Path) -> bool {
     true
 }
 
-/// Removes the file of the lock of `dir`, for a directory from which everything is removed; to be called by the
-/// one who holds it.
+/// Removes the lock file of `dir`, for a directory from which everything is removed. The caller must hold the lock.
 ///
 /// # Errors
 /// If it cannot be removed.
@@ -295,8 +292,7 @@ pub fn remove_lock(dir: &Path) -> anyhow::Result<()> {
     remove(&dir.join(LOCK_NAME))
 }
 
-/// Removes the temporary files that a killed process left in `dir` and below; call it only under
-/// the directory's lock.
+/// Removes the temporary files that a killed process left in `dir` and below. The caller must hold the lock.
 fn sweep(dir: &Path) -> anyhow::Result<()> {
     let mut n_removed = 0;
     let mut pending = vec![dir.to_owned()];
@@ -304,8 +300,9 @@ fn sweep(dir: &Path) -> anyhow::Result<()> {
         let entries = fs::read_dir(&dir).with_context(|| format!("cannot list {}", dir.display()))?;
         for entry in entries {
             let entry = entry.with_context(|| format!("cannot list {}", dir.display()))?;
-            let kind =
-                entry.file_type().with_context(|| format!("cannot look at {}", entry.path().display()))?;
+            let kind = entry
+                .file_type()
+                .with_context(|| format!("cannot read the type of {}", entry.path().display()))?;
             let name = entry.file_name();
             let name = name.to_string_lossy();
             if kind.is_dir() {

@@ -1,15 +1,15 @@
-//! Whether what a stage made is still what it would make: the one definition of "current".
+//! Decides whether a stage's outputs are up to date: the one definition of "current".
 //!
-//! A stage says what it is asked for ([`Inputs`]): its parameters and the files that it reads. This module
-//! compares that with the provenance beside its outputs: the format version, the parameters, the content of
-//! every input, and the content of every output. If all of it is equal, the stage is *current*: it says so,
-//! touches nothing and ends. Otherwise it says because of what, and runs.
+//! A stage describes its [`Inputs`]: its parameters and the files that it reads. This module compares them with
+//! the provenance beside its outputs: the format version, the parameters, the content of every input, and the
+//! content of every output. If all are equal, the stage is *current*: it prints that, changes nothing and ends.
+//! Otherwise it prints the differences, and runs.
 //!
-//! Names and time stamps decide nothing. That a file has not changed since its digest was taken is known
-//! from what the file system says about it (`current/digests.rs`), so that asking takes milliseconds.
+//! File names and modification times do not count. A digest is computed again only if the file system's metadata
+//! of the file has changed (`current/digests.rs`), so a check takes milliseconds.
 //!
-//! The provenance also lists every file that the stage made, beginning before the first one is written:
-//! what is removed, by a rerun or by `--clean`, is on that list and has the content that the stage gave it.
+//! The provenance also lists every file that the stage makes, and is written before the first of them. A rerun and
+//! `--clean` remove only files that are on that list and have the content that the stage wrote.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -35,22 +35,22 @@ mod tests;
 /// Reasons that are logged before a run; `--check` prints all.
 const N_LOGGED: usize = 5;
 
-/// What to do about outputs that are there already.
+/// What to do about existing outputs.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 #[command(next_help_heading = "Up to date")]
 pub struct RerunArgs {
-    /// Say whether the outputs are up to date, and if not because of what; exit code 0 or 1. Does nothing else
+    /// Only print whether the outputs are up to date, and if not, why; exit code 0 or 1
     #[arg(long, conflicts_with_all = ["force", "clean"])]
     pub check: bool,
-    /// Run even if the outputs are up to date, and from the beginning
+    /// Run even if the outputs are up to date, and start from the beginning
     #[arg(long, conflicts_with = "clean")]
     pub force: bool,
-    /// Remove what this program made here, and nothing else
+    /// Remove only the files that this program made here, then end
     #[arg(long)]
     pub clean: bool,
 }
 
-/// Where a stage's outputs lie, and the record of how they were made.
+/// The directory of a stage's outputs, and their provenance.
 #[derive(Debug, Clone)]
 pub struct Place {
     dir: PathBuf,
@@ -59,7 +59,7 @@ pub struct Place {
     stage: &'static str,
 }
 
-/// What a stage's result depends on.
+/// The inputs and parameters that a stage's result depends on.
 #[derive(Debug, Default)]
 pub struct Inputs {
     parameters: Value,
@@ -68,33 +68,33 @@ pub struct Inputs {
 
 #[derive(Debug)]
 enum Input {
-    /// One file, whatever it is called. A link is followed.
+    /// One file; its name does not count. A link is followed.
     File(PathBuf),
-    /// Many files, each by a name that is the same on every machine. A link counts as a link.
+    /// Many files, each with a name that is the same on every machine. Links are not followed.
     Files(Vec<(String, PathBuf)>),
-    /// Something that is no file.
+    /// A value that is not a file.
     Value(String),
 }
 
 impl Inputs {
-    /// For these parameters, a JSON object by flag name.
+    /// Returns the inputs with these parameters, a JSON object by flag name.
     ///
     /// # Errors
-    /// If they are no JSON object.
+    /// If they are not a JSON object.
     pub fn new(parameters: &impl Serialize) -> anyhow::Result<Self> {
-        let parameters = serde_json::to_value(parameters).context("parameters are no JSON")?;
+        let parameters = serde_json::to_value(parameters).context("parameters are not JSON")?;
         anyhow::ensure!(parameters.is_object(), "parameters are {parameters}, expected a JSON object");
         Ok(Self { parameters, inputs: BTreeMap::new() })
     }
 
-    /// Adds a file. One that is not there is an input too: that it is not.
+    /// Adds a file. A missing file is an input, too.
     #[must_use]
     pub fn file(mut self, role: &'static str, path: &Path) -> Self {
         self.inputs.insert(role, Input::File(path.to_owned()));
         self
     }
 
-    /// Adds files, each with its name; their order is nothing.
+    /// Adds files, each with its name; their order does not count.
     #[must_use]
     pub fn files(mut self, role: &'static str, files: impl IntoIterator<Item = (String, PathBuf)>) -> Self {
         let mut files: Vec<_> = files.into_iter().collect();
@@ -104,17 +104,17 @@ impl Inputs {
         self
     }
 
-    /// Adds what is known without looking at a file.
+    /// Adds a value that is not the content of a file.
     ///
     /// # Errors
-    /// If it is no JSON.
+    /// If it cannot be written as JSON.
     pub fn value(mut self, role: &'static str, value: &impl Serialize) -> anyhow::Result<Self> {
         self.inputs.insert(role, Input::Value(canonical_json(value)?));
         Ok(self)
     }
 }
 
-/// The answer to `--check`, and what a current stage says.
+/// The output of `--check`, and of a current stage.
 #[derive(Debug, Serialize)]
 struct Answer {
     stage: &'static str,
@@ -134,18 +134,18 @@ impl std::fmt::Display for Answer {
 }
 
 impl Place {
-    /// The outputs of `stage` in `dir`, recorded in the file `record` there.
+    /// Returns the place for the outputs of `stage` in `dir`, with the provenance in the file `record`.
     pub fn new(dir: &Path, record: &str, stage: &'static str) -> Self {
         Self { dir: dir.to_owned(), record: record.to_owned(), stage }
     }
 
-    /// Answers `--check`, does `--clean`, or says that the outputs are current; in these cases there is
-    /// nothing left to do, and the result is `None`. Otherwise the stage is to run.
+    /// Answers `--check`, does `--clean`, or prints that the outputs are current; in these cases the result is `None`
+    /// and the caller must end. Otherwise returns the job to run.
     ///
     /// `asked` is called once, but not for `--clean`.
     ///
     /// # Errors
-    /// [`Exit::Stale`] for `--check` of outputs that are not current; what `asked` fails with; an interruption.
+    /// [`Exit::Stale`] for `--check` of outputs that are not current; the errors of `asked`; an interruption.
     pub fn start(
         &self,
         rerun: &RerunArgs,
@@ -166,7 +166,7 @@ impl Place {
         });
         if rerun.check {
             let because = state.map(|(.., because)| because);
-            return self.answer(common, because.or_else(could_not_tell)?).map(|()| None);
+            return self.answer(common, because.or_else(error_as_reason)?).map(|()| None);
         }
         let (parameters, inputs, digests, because) = state?;
         if because.is_empty() && !rerun.force {
@@ -178,7 +178,7 @@ impl Place {
         provenance.inputs = inputs.into_iter().map(|(role, digest)| (role.to_owned(), digest)).collect();
         let has_record = match &recorded {
             Ok(found) => found.is_some(),
-            // One of another version is a record, too; what makes no sense is not.
+            // A record of another format version counts; an unreadable one does not.
             Err(_) => provenance::version_of(&self.record_path()).is_some(),
         };
         let made_before = recorded.ok().flatten().map(|p| p.outputs).unwrap_or_default();
@@ -197,7 +197,7 @@ impl Place {
             tracing::info!("{}: {reason}", self.stage);
         }
         if because.len() > N_LOGGED {
-            tracing::info!("{}: and {} reasons more", self.stage, because.len() - N_LOGGED);
+            tracing::info!("{}: and {} more reasons", self.stage, because.len() - N_LOGGED);
         }
     }
 
@@ -205,29 +205,29 @@ impl Place {
         self.dir.join(&self.record)
     }
 
-    /// The cache of digests: beside the record, hidden.
+    /// Returns the path of the cache of digests: a hidden file beside the record.
     fn digests_path(&self) -> PathBuf {
         let record = self.record_path();
         let stem = record.file_stem().unwrap_or_default().to_string_lossy();
         record.with_file_name(format!(".{}.digests", stem.trim_start_matches('.')))
     }
 
-    /// What the record says; `None` without one.
+    /// Reads the record; `None` if there is none.
     fn recorded(&self) -> anyhow::Result<Option<Provenance>> {
         Provenance::read(&self.record_path())
     }
 
-    /// Removes what the record lists, and the record: `--clean`.
+    /// Removes the files that the record lists, and the record: `--clean`.
     ///
     /// # Errors
-    /// [`Exit::TryAgain`] if another process writes there; or if something cannot be removed.
+    /// [`Exit::TryAgain`] if another process writes there; another error if a file cannot be removed.
     pub fn clean(&self) -> anyhow::Result<()> {
         let record = self.record_path();
         let outputs = match self.recorded() {
             Ok(None) => return Ok(()),
             Ok(Some(provenance)) => provenance.outputs,
             Err(error) => {
-                tracing::warn!("{error:#}; what it lists cannot be told and stays");
+                tracing::warn!("{error:#}; the files that it lists are unknown and are not removed");
                 BTreeMap::new()
             }
         };
@@ -243,7 +243,7 @@ impl Place {
         Ok(())
     }
 
-    /// Removes the files of `outputs` that still are what the stage made, and directories that become empty.
+    /// Removes the files of `outputs` that have not changed since the stage made them, and empty directories.
     fn remove(
         &self,
         outputs: &BTreeMap<String, Option<String>>,
@@ -254,14 +254,17 @@ impl Place {
         for (name, made) in outputs {
             let path = self.dir.join(name);
             if !stays_inside(name) {
-                tracing::warn!("{} lists {name}, which is outside, and stays", self.record_path().display());
+                tracing::warn!(
+                    "{} lists {name}, which is outside: not removed",
+                    self.record_path().display()
+                );
                 continue;
             }
             match (digests.of_output(&path)?, made) {
                 (Content::Absent, _) => {}
-                (Content::Other(what), _) => tracing::warn!("{} is {what}, and stays", path.display()),
+                (Content::Other(what), _) => tracing::warn!("{} is {what}: not removed", path.display()),
                 (found, Some(made)) if found.text() != made => {
-                    tracing::warn!("{} was changed since it was made, and stays", path.display());
+                    tracing::warn!("{} has changed since it was made: not removed", path.display());
                 }
                 _ => {
                     commit::remove(&path)?;
@@ -277,31 +280,32 @@ impl Place {
     }
 }
 
-/// Whether `name`, joined to a directory, is below it. A record may come from anywhere, and what it lists is removed.
+/// Returns whether `name`, joined to a directory, is below it. A record may come from another person, and the files
+/// that it lists are removed.
 fn stays_inside(name: &str) -> bool {
     !name.is_empty() && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
-/// Removes a directory in which nothing is left.
+/// Removes a directory if it is empty.
 fn remove_empty(dir: &Path) {
-    // Fails where something is left in it, which is then none of our business.
+    // Fails if the directory contains files of the user, which stay.
     let _ = fs::remove_dir(dir);
 }
 
-/// For `--check`: what keeps a stage from saying what it is asked for, such as a missing input, makes it stale.
-/// Wrong usage, and an interruption, stay what they are.
-fn could_not_tell(error: anyhow::Error) -> anyhow::Result<Vec<String>> {
+/// For `--check`: converts an error while the inputs are collected, such as a missing input, to a reason for being
+/// stale. Usage errors and interruptions stay errors.
+fn error_as_reason(error: anyhow::Error) -> anyhow::Result<Vec<String>> {
     match error.downcast_ref::<Exit>() {
         Some(Exit::Usage(_) | Exit::Interrupted(_)) => Err(error),
         _ => Ok(vec![format!("{error:#}")]),
     }
 }
 
-/// One digest over names and contents, in order.
+/// Computes one digest over names and contents, in order.
 fn digest_of_list<'a>(list: impl Iterator<Item = (&'a str, &'a Content)>) -> String {
     let mut digest = Sha256::new();
     for (name, content) in list {
-        // No file name holds a zero byte: the parts cannot run into each other.
+        // File names contain no zero byte, so it separates the parts.
         digest.update(name);
         digest.update([0]);
         digest.update(content.text());
@@ -310,7 +314,7 @@ fn digest_of_list<'a>(list: impl Iterator<Item = (&'a str, &'a Content)>) -> Str
     to_hex(&digest.finalize().into())
 }
 
-/// The differences between two JSON objects of parameters, a line each.
+/// Returns the differences between two JSON objects of parameters, one line each.
 pub fn differences(then: &Value, now: &Value) -> Vec<String> {
     let empty = serde_json::Map::new();
     let (then, now) = (then.as_object().unwrap_or(&empty), now.as_object().unwrap_or(&empty));

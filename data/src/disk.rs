@@ -1,4 +1,4 @@
-//! How much room a disk has, and how fast it is.
+//! The free space and the speed of a disk.
 
 use std::path::Path;
 use std::time::Instant;
@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use crate::commit;
 
-/// Bytes a second that the disk of `dir` makes durable, measured on a file of `n_bytes` without a name.
+/// Measures the bytes per second that the disk of `dir` writes with fsync, on a file of `n_bytes` without a name.
 ///
 /// # Errors
 /// If the disk cannot be written.
@@ -19,26 +19,26 @@ pub fn measure_disk(dir: &Path, n_bytes: usize) -> anyhow::Result<f64> {
     Ok(n_bytes as f64 / start.elapsed().as_secs_f64().max(1e-6))
 }
 
-/// Bytes that the disk of `dir` has left; `dir` itself need not be there yet.
+/// Returns the free bytes on the disk of `dir`; `dir` itself need not exist.
 ///
 /// # Errors
-/// If the disk cannot be asked.
+/// If the free space cannot be read.
 pub fn free_space(dir: &Path) -> anyhow::Result<u64> {
     let there = existing(dir);
     let disk = rustix::fs::statvfs(there)
-        .with_context(|| format!("cannot ask how much space {} has left", there.display()))?;
+        .with_context(|| format!("cannot read the free space of {}", there.display()))?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
-/// Refuses to begin `what`, of `n_bytes`, for which the disk of `dir` has no room.
+/// Checks that the disk of `dir` has space for `what`, of `n_bytes`.
 ///
 /// # Errors
-/// With both sizes; or if the disk cannot be asked.
+/// If it has not, with both sizes; or if the free space cannot be read.
 pub fn ensure_space(dir: &Path, n_bytes: u64, what: &str) -> anyhow::Result<()> {
     let free = free_space(dir)?;
     anyhow::ensure!(
         free >= n_bytes,
-        "the disk of {} has {} free, {what} needs {}; make room there or choose another folder",
+        "the disk of {} has {} free, {what} needs {}; free some space or choose another folder",
         dir.display(),
         size(free),
         size(n_bytes)
@@ -46,13 +46,13 @@ pub fn ensure_space(dir: &Path, n_bytes: u64, what: &str) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// The nearest directory above `dir`, or itself, that is there.
+/// Returns `dir` or its nearest parent directory that exists.
 pub fn existing(dir: &Path) -> &Path {
     let named = dir.ancestors().filter(|dir| !dir.as_os_str().is_empty());
     named.into_iter().find(|dir| dir.is_dir()).unwrap_or(Path::new("."))
 }
 
-/// A number of bytes for people, as in `2.07 GB`.
+/// Formats a number of bytes for people, as in `2.07 GB`.
 pub fn size(n_bytes: u64) -> String {
     let n = n_bytes as f64;
     if n < 1e9 { format!("{:.1} MB", n / 1e6) } else { format!("{:.2} GB", n / 1e9) }

@@ -1,9 +1,8 @@
-//! The one source of randomness.
+//! The only source of random numbers.
 //!
-//! Every draw comes from a stream that is keyed by (seed, what it is for, which item), so a result
-//! does not depend on threads, on order, or on what else was drawn. The generator is ChaCha8; the
-//! distributions are written out here because a library's may change from version to version, and
-//! use `libm` because the system's `ln` and `cos` differ between systems.
+//! Every draw comes from a stream with the key (seed, purpose, item), so a result does not depend on threads, on
+//! order, or on other draws. The generator is ChaCha8. The distributions are implemented here because those of a
+//! library may change between versions; they use `libm` because `ln` and `cos` differ between systems.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -13,7 +12,7 @@ use sha2::{Digest, Sha256};
 #[derive(Debug, Clone)]
 pub struct Stream(ChaCha8Rng);
 
-/// The stream for `item` (a picture's digest, an epoch's number, a layer's name) of `purpose`.
+/// Returns the stream for `item` (a picture's digest, an epoch's number, a layer's name) of `purpose`.
 pub fn stream(seed: u64, purpose: &str, item: &str) -> Stream {
     let mut key = Sha256::new();
     key.update(seed.to_le_bytes());
@@ -25,17 +24,17 @@ pub fn stream(seed: u64, purpose: &str, item: &str) -> Stream {
 }
 
 impl Stream {
-    /// Uniform in [0, 1), 53 bits.
+    /// Draws a uniform number in [0, 1) with 53 bits.
     pub fn unit(&mut self) -> f64 {
         (self.0.next_u64() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
     }
 
-    /// Uniform in [`low`, `high`).
+    /// Draws a uniform number in [`low`, `high`).
     pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.unit()
     }
 
-    /// Uniform in 0..`n`, without bias (Lemire, "Fast random integer generation in an interval", 2019).
+    /// Draws a uniform integer in 0..`n`, without bias (Lemire, "Fast random integer generation in an interval", 2019).
     ///
     /// # Panics
     /// If `n` is 0.
@@ -51,18 +50,18 @@ impl Stream {
         }
     }
 
-    /// True with probability `p`.
+    /// Returns true with probability `p`.
     pub fn chance(&mut self, p: f64) -> bool {
         self.unit() < p
     }
 
-    /// Standard normal (Box-Muller, one of the pair).
+    /// Draws a standard normal number (Box-Muller, one of the pair).
     pub fn normal(&mut self) -> f64 {
         let radius = libm::sqrt(-2.0 * libm::log(1.0 - self.unit()));
         radius * libm::cos(std::f64::consts::TAU * self.unit())
     }
 
-    /// One of `items`.
+    /// Draws one of `items`.
     ///
     /// # Panics
     /// If `items` is empty.
@@ -83,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_separate_streams() {
+    fn different_keys_give_different_streams() {
         let first = |seed, purpose, item| stream(seed, purpose, item).unit();
         let draws = [first(1, "a", "b"), first(2, "a", "b"), first(1, "ab", ""), first(1, "", "ab")];
         for (i, a) in draws.iter().enumerate() {

@@ -1,8 +1,8 @@
-//! What a stage will cost, said before it starts: `--plan`.
+//! `--plan`: forecasts the cost of a stage before it starts.
 //!
-//! A forecast is a count of pictures times what some of them were measured to take, here and now. The
-//! pictures are those of the manifest; where there is none yet, those of a folder, and where there is no
-//! folder either, a number, measured on pictures made for that. Nothing is written.
+//! A forecast is the number of pictures times the measured cost of some of them on this machine. The pictures are
+//! those of the manifest; without a manifest, those of a folder; without a folder, a given number of pictures, with
+//! the cost of generated ones. No file is written.
 
 use std::fmt;
 
@@ -22,57 +22,57 @@ pub use args::PlanArgs;
 pub use measure::{measure, peak_memory};
 pub use pictures::Pictures;
 
-/// What a stage will cost.
+/// The forecast of a stage.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Forecast {
     /// The stage.
     pub stage: String,
-    /// What comes out of it: `features`, `copies`.
+    /// Its outputs: `features`, `copies`.
     pub makes: String,
     /// Pictures in each split, without copies.
     pub pictures: Vec<(Split, usize)>,
-    /// Where their number is known from.
+    /// Source of these numbers.
     pub counted: String,
-    /// What was measured on.
+    /// Pictures that were measured.
     pub measured_on: String,
     /// Worker threads.
     pub threads: usize,
-    /// Anything else to know, one sentence each.
+    /// Further notes, one sentence each.
     pub notes: Vec<String>,
-    /// By copies, ascending.
+    /// Costs by number of copies, ascending.
     pub costs: Vec<Cost>,
-    /// Bytes of memory at most; `None` where the system does not tell.
+    /// Peak memory in bytes; `None` if the system does not report it.
     pub peak_memory: Option<u64>,
-    /// Bytes that the disk has left.
+    /// Free bytes on the disk.
     pub free: u64,
-    /// Where the stage will write.
+    /// Output directory of the stage.
     pub out: String,
 }
 
-/// What so many copies cost.
+/// The cost with a given number of copies.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Cost {
-    /// Of each train picture; with `per_class` on average, rounded up.
+    /// Copies of each train picture; with `per_class` their mean, rounded up.
     pub copies: u32,
-    /// To how many train pictures every class is filled up, where that is what is asked for.
+    /// Train pictures of each class after filling up, if `--per-class` is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_class: Option<u32>,
-    /// Features or copies that are there already.
+    /// Features or copies that exist already.
     pub n_done: usize,
-    /// Those that are not.
+    /// Features or copies that are missing.
     pub n_to_do: usize,
-    /// Of `makes`, with nothing else to wait for; `None` where there is nothing to do.
+    /// Outputs per second, without waiting for anything else; `None` if nothing is missing.
     pub per_second: Option<f64>,
-    /// Until the end.
+    /// Duration of the run.
     pub seconds: f64,
-    /// On disk in the end.
+    /// Bytes on disk at the end.
     pub bytes: u64,
-    /// Of these, what is yet to be written.
+    /// Bytes that are yet to be written.
     pub bytes_to_write: u64,
 }
 
 impl Cost {
-    /// Whether it fits into `free` bytes.
+    /// Returns whether the new files fit into `free` bytes.
     pub fn fits(&self, free: u64) -> bool {
         self.bytes_to_write <= free
     }
@@ -89,7 +89,7 @@ impl fmt::Display for Forecast {
         writeln!(
             f,
             "{:>6} {:>10} {:>10} {:>10} {:>12} {:>10}",
-            "copies", "to make", "there", "a second", "time", "disk"
+            "copies", "to make", "exist", "per second", "time", "disk"
         )?;
         for cost in &self.costs {
             writeln!(
@@ -109,13 +109,13 @@ impl fmt::Display for Forecast {
         }
         write!(f, "{} of disk left for {}", size(self.free), self.out)?;
         if self.costs.iter().any(|cost| !cost.fits(self.free)) {
-            write!(f, "\nwarning: there is too little space for what does not fit")?;
+            write!(f, "\nwarning: the disk has too little free space for the rows marked \"does not fit\"")?;
         }
         Ok(())
     }
 }
 
-/// A time for people, as in `3 h 20 min`.
+/// Formats a duration for people, as in `3 h 20 min`.
 pub fn duration(seconds: f64) -> String {
     let whole = seconds.ceil() as u64;
     match whole {

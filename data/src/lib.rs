@@ -1,11 +1,11 @@
-//! What the files between the stages are.
+//! The formats of the files between the stages.
 //!
-//! Every file that one stage writes and another reads has one module here, with its reader and its
-//! writer side by side; no other crate opens such a file. Beside the files: the one decoder of
-//! pictures ([`photo`]), the one way to write a file ([`commit`]), the one source of randomness
-//! ([`draw`]) and how a stage behaves as a program ([`stage`]).
+//! Every file that one stage writes and another reads has one module here, with its reader and its writer; no
+//! other crate opens these files. This crate also has the only decoder of pictures ([`photo`]), the only writer of
+//! files ([`commit`]), the only source of random numbers ([`draw`]) and the common behaviour of the programs
+//! ([`stage`]).
 //!
-//! This crate knows no tensors library and no network.
+//! This crate depends on no tensor library and does not use the network.
 
 pub mod backbone;
 pub mod breeds;

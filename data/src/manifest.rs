@@ -1,9 +1,9 @@
-//! `manifest.csv`: one row a picture, in the order in which every later stage works.
+//! `manifest.csv`: one row per picture, in the order that all later stages use.
 //!
-//! The splitter writes `path,class,split,sha256,width,height`, and `box` where pictures are to be seen in
-//! part only ([`Crop`]); the augmenter adds `source,copy`.
-//! Copies count from 1 and are train rows beside their originals. Where copies have taken their originals'
-//! place, `copy` is 0 in every row of the split: so alone can a valid or test picture be an augmented one.
+//! The splitter writes `path,class,split,sha256,width,height`, and `box` if pictures are cropped ([`Crop`]); the
+//! augmenter adds `source,copy`.
+//! Copies count from 1 and are train rows in addition to their originals. If copies replace the originals, `copy` is
+//! 0 in every row of the split; only in this case may a valid or test picture be an augmented one.
 //! Paths are relative to the manifest's own directory, with `/` between the parts.
 
 use std::collections::BTreeSet;
@@ -32,7 +32,7 @@ const COLUMNS: [&str; 6] = ["path", "class", "split", "sha256", "width", "height
 const BOX_COLUMN: &str = "box";
 const COPY_COLUMNS: [&str; 2] = ["source", "copy"];
 
-/// Which columns there are beside [`COLUMNS`], in this order.
+/// The columns in addition to [`COLUMNS`], in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Extra {
     boxes: bool,
@@ -47,7 +47,7 @@ impl Extra {
         Self { boxes: true, copies: true },
     ];
 
-    /// The header.
+    /// Returns the header.
     fn columns(self) -> impl Iterator<Item = &'static str> {
         let boxes = self.boxes.then_some(BOX_COLUMN);
         let copies = COPY_COLUMNS.into_iter().filter(move |_| self.copies);
@@ -69,7 +69,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Reads `path` and checks that every row makes sense, alone and beside the others.
+    /// Reads `path` and checks that every row is valid and that the rows are consistent.
     ///
     /// # Errors
     /// Names the file, the line and what was expected.
@@ -101,13 +101,13 @@ impl Manifest {
         Ok(Self { path: path.to_owned(), rows, classes, sha256 })
     }
 
-    /// Where the picture of `row` lies.
+    /// Returns the path of the picture of `row`.
     pub fn resolve(&self, row: &Row) -> PathBuf {
         self.path.parent().unwrap_or(Path::new("")).join(&row.path)
     }
 
-    /// [`Manifest::resolve`] for people, in messages and in `rejects.csv`: without the detours that lead from
-    /// the manifest's directory to the picture, so as the user named the folders.
+    /// Returns the path from [`Manifest::resolve`] for messages and `rejects.csv`: without detours such as `a/..`, with
+    /// the folders as the user wrote them.
     pub fn shown(&self, row: &Row) -> String {
         let mut shown = PathBuf::new();
         for part in self.resolve(row).components() {
@@ -120,7 +120,7 @@ impl Manifest {
         shown.display().to_string()
     }
 
-    /// The label of `row`: its class's index in [`Manifest::classes`].
+    /// Returns the label of `row`: its class's index in [`Manifest::classes`].
     ///
     /// # Panics
     /// If `row` is not of this manifest.
@@ -130,8 +130,8 @@ impl Manifest {
     }
 }
 
-/// Writes `rows` as the manifest `path`; the columns `source,copy` appear if any row is augmented or
-/// `with_copies` says so.
+/// Writes `rows` as the manifest `path`, with the columns `source,copy` if any row is augmented or `with_copies` is
+/// true.
 ///
 /// # Errors
 /// If the rows contradict each other or the file cannot be written.

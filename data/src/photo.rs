@@ -1,19 +1,18 @@
-//! Bytes of unknown origin to upright RGB8, or a reject reason: the only decoder in the workspace.
+//! Decodes bytes of unknown origin to upright RGB8, or rejects them with a reason: the only decoder in the workspace.
 //!
-//! [`decode`] never trusts a decoder with the whole file. For each format a small walk over the
-//! container comes first (`photo/{jpeg,png,gif,webp,bmp}.rs`): it checks the size of the picture
-//! against [`Limits`], finds where the picture ends (a file that ends earlier is
-//! [`Reason::Truncated`]), reads the orientation, and copies out the parts that make the pixels of
-//! the first frame. Text, profiles, thumbnails and further frames never reach a decoder, so broken
-//! ones do no harm and huge ones cost nothing. Then the decoder runs, inside a net for its panics.
-//! Damage behind the last pixel is no fault: a file that lacks only its end is decoded, and is
-//! [`Reason::Truncated`] if the decoder asks for more.
+//! [`decode`] never gives a decoder the whole file. For each format a small parser first walks over the
+//! container (`photo/{jpeg,png,gif,webp,bmp}.rs`): it checks the size of the picture against [`Limits`], finds the
+//! end of the picture (a file that ends earlier is [`Reason::Truncated`]), reads the orientation, and copies the
+//! parts with the pixels of the first frame. Text, profiles, thumbnails and further frames never reach a decoder,
+//! so broken or huge ones have no effect. Then the decoder runs, and its panics are caught.
+//! Damage after the last pixel is not an error: a file without its end is decoded, and is
+//! [`Reason::Truncated`] if the decoder needs more data.
 //!
-//! How colours become RGB, 8 bits a channel:
+//! Conversion of colours to RGB, 8 bits per channel:
 //! - grey is repeated three times, a palette is looked up;
 //! - 16 bits become 8 by keeping the high byte;
-//! - alpha is dropped, the colour beneath it stays; what no GIF frame covers is black;
-//! - CMYK is taken as Adobe writes it, inverted: red = cyan x black / 255, and so on;
+//! - alpha is dropped, the colour beneath it stays; areas that no GIF frame covers are black;
+//! - CMYK is read as Adobe writes it, inverted: red = cyan x black / 255, and so on;
 //! - colour profiles are ignored.
 
 use std::borrow::Cow;
@@ -47,57 +46,57 @@ pub use file::{begins_as_picture, read, read_unchanged};
 pub use name::{has_picture_name, is_hidden};
 pub use room::Room;
 
-/// Why a picture was not passed on; a closed set.
+/// The reason why a picture was rejected; a closed set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// No bytes.
     Empty,
-    /// A link, a directory, a pipe or a device under a picture's name.
+    /// A link, a directory, a pipe or a device with the name of a picture.
     NotRegularFile,
     /// The system refused to read it.
     Unreadable,
     /// More bytes than [`Limits::max_bytes`].
     TooLargeBytes,
-    /// The first bytes are those of no format we know.
+    /// The first bytes are not those of a known format.
     UnknownFormat,
-    /// As [`Reason::UnknownFormat`] or [`Reason::Empty`], and by its name no picture either: a note beside the
-    /// pictures, not a bad one among them.
+    /// As [`Reason::UnknownFormat`] or [`Reason::Empty`], but without the name of a picture: another file beside
+    /// the pictures, which does not count as bad.
     NoPicture,
-    /// A picture, but of none of the formats jpeg, png, gif, webp, bmp.
+    /// A picture in another format than jpeg, png, gif, webp, bmp.
     FormatNotAllowed,
-    /// The decoder says that the content is wrong.
+    /// The decoder reports an error in the content.
     DecodeError,
     /// The content ends before the picture does.
     Truncated,
-    /// More pixels than [`Limits`] allow.
+    /// More pixels than [`Limits`] allows.
     TooManyPixels,
     /// No width or no height.
     ZeroDimension,
-    /// An animation, where animations are not wanted.
+    /// An animation that is not allowed.
     Animated,
-    /// Colours that we cannot turn into RGB rightly.
+    /// Colours that cannot be converted to RGB correctly.
     UnsupportedColour,
     /// The decoder panicked.
     DecoderPanic,
-    /// The decoder did not end in time.
+    /// Decoding would take too long.
     DecodeTimeout,
-    /// A file name that no text file can hold, or that leads out of its place.
+    /// A file name that is not UTF-8, or a path that leads out of its directory.
     BadName,
     /// The same bytes as another picture.
     Duplicate,
-    /// In none of the lists that say which pictures to use.
+    /// In none of the lists of pictures to use.
     NotListed,
-    /// Not the bytes that the manifest's digest was taken of.
+    /// The file does not have the digest of the manifest.
     ChangedSinceSplit,
 }
 
 impl Reason {
-    /// Whether something is wrong with a picture; otherwise nobody meant it to be used.
+    /// Returns whether the picture is damaged or unusable, and not a file that was not meant to be used.
     pub fn is_bad(self) -> bool {
         !matches!(self, Reason::NoPicture | Reason::NotListed)
     }
 
-    /// The name in `rejects.csv`.
+    /// Returns the name in `rejects.csv`.
     pub fn name(self) -> &'static str {
         match self {
             Reason::Empty => "empty",
@@ -123,17 +122,17 @@ impl Reason {
     }
 }
 
-/// A picture that is not passed on, and why.
+/// The rejection of a picture.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Reject {
-    /// From the closed set.
+    /// The reason.
     pub reason: Reason,
-    /// For people.
+    /// Details, as text for people.
     pub detail: String,
 }
 
 impl Reject {
-    /// A reject for `reason`.
+    /// Returns a reject for `reason`.
     pub fn new(reason: Reason, detail: impl fmt::Display) -> Self {
         Self { reason, detail: detail.to_string() }
     }
@@ -149,27 +148,27 @@ impl fmt::Display for Reject {
     }
 }
 
-/// What a picture may cost.
+/// Limits on the size of a picture and of its decoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of the file.
+    /// Maximum bytes of the file.
     pub max_bytes: u64,
-    /// Pixels along either side.
+    /// Maximum pixels of each side.
     pub max_side: u32,
-    /// Pixels in all.
+    /// Maximum number of pixels.
     pub max_pixels: u64,
-    /// Bytes that a decoder may allocate beside the result.
+    /// Maximum bytes that a decoder may allocate in addition to the result.
     pub max_alloc: u64,
 }
 
 impl Limits {
-    /// 128 MiB of file, 16384 pixels a side, 200 megapixels (16320 x 12240, the most that phones make),
+    /// 128 MiB of file, 16384 pixels per side, 200 megapixels (16320 x 12240, the largest from phones),
     /// 640 MiB.
     ///
-    /// What that takes in memory, in a whole process: pictures of more than 16 megapixels wait until there is
-    /// room for them ([`Room`]), so all of these together take at most 1.2 GB while they are turned
-    /// upright, and 640 MiB where a decoder needs more than the pixels. Besides, each thread has its file,
-    /// what is kept of it, and smaller pictures: 100 MB for the pixels of one.
+    /// Memory of a whole process: pictures of more than 16 megapixels wait until there is memory for them
+    /// ([`Room`]), so all of them together take at most 1.2 GB while they are turned upright, and 640 MiB if a
+    /// decoder needs more than the pixels. In addition, each thread has its file, the copied parts of it, and
+    /// smaller pictures: 100 MB for the pixels of one.
     pub const STANDARD: Self =
         Self { max_bytes: 128 << 20, max_side: 16_384, max_pixels: 200_000_000, max_alloc: 640 << 20 };
 
@@ -208,38 +207,38 @@ impl Limits {
 
 /// A decoded picture.
 ///
-/// A large one takes room of which there is little: let go of it before the next one is decoded.
+/// Large pictures share limited memory: drop one before the next is decoded.
 #[derive(Debug)]
 pub struct Photo {
-    /// Upright (orientation applied), 8 bits a channel, alpha dropped.
+    /// Upright pixels (orientation applied), 8 bits per channel, alpha dropped.
     pub rgb: RgbImage,
-    /// How the stored picture was turned.
+    /// Orientation of the stored picture.
     pub orientation: Orientation,
-    /// What the content is, whatever the file's name says.
+    /// Format of the content, which may differ from the file's extension.
     pub format: ImageFormat,
-    /// The file holds further frames; `rgb` is the first.
+    /// Whether the file has further frames; `rgb` is the first.
     pub animated: bool,
-    /// To be kept as long as the pixels are.
+    /// The memory of the pixels; must be kept as long as the pixels.
     pub room: Room,
 }
 
-/// What a picture's header says.
+/// The header of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
-    /// Pixels across, upright.
+    /// Width of the upright picture.
     pub width: u32,
-    /// Pixels down, upright.
+    /// Height of the upright picture.
     pub height: u32,
-    /// How the stored picture is to be turned.
+    /// Orientation of the stored picture.
     pub orientation: Orientation,
-    /// The file holds further frames.
+    /// Whether the file has further frames.
     pub animated: bool,
 }
 
-/// Decodes a picture from its bytes; waits while other large pictures take the memory.
+/// Decodes a picture from its bytes; waits while other large pictures use the memory.
 ///
 /// # Errors
-/// The [`Reject`] with its reason; never panics.
+/// A [`Reject`] with the reason; never panics.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, Reject> {
     panics::catch(|| {
         let format = admit(bytes, limits)?;
@@ -252,13 +251,13 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, Reject> {
     })
 }
 
-/// What [`decode`] would find, without decoding.
+/// Reads the header of a picture without decoding.
 ///
-/// All of [`decode`]'s checks that need no pixels are made. A file that lacks its end is decoded: only so
-/// it shows whether that was all.
+/// Makes all checks of [`decode`] that need no pixels. A file without its end is decoded, because only then it
+/// is known whether all pixels are there.
 ///
 /// # Errors
-/// The [`Reject`] with its reason; never panics.
+/// A [`Reject`] with the reason; never panics.
 pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header, Reject> {
     panics::catch(|| {
         let format = admit(bytes, limits)?;
@@ -276,27 +275,27 @@ pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header, Reject> {
     })
 }
 
-/// Width and height that [`decode`] would give, without decoding: those of [`header`].
+/// Reads width and height of the upright picture without decoding, as [`header`].
 ///
 /// # Errors
-/// The [`Reject`] with its reason; never panics.
+/// A [`Reject`] with the reason; never panics.
 pub fn dimensions(bytes: &[u8], limits: &Limits) -> Result<(u32, u32), Reject> {
     header(bytes, limits).map(|header| (header.width, header.height))
 }
 
-/// What a walk over a container finds without decoding.
+/// The result of a walk over a container, without decoding.
 struct Outline<'a> {
-    /// Pixels, as stored: before `orientation`.
+    /// Width as stored, before `orientation`.
     width: u32,
     height: u32,
     orientation: Orientation,
-    /// There are further frames.
+    /// Whether there are further frames.
     animated: bool,
-    /// The file ends too early; that the decoder finds all pixels is yet to be seen.
+    /// Whether the file ends too early; the decoder may still find all pixels.
     unfinished: bool,
-    /// A JPEG that zune-jpeg does not get right.
+    /// Whether it is a JPEG that zune-jpeg decodes wrongly.
     unusual: bool,
-    /// A file of the same format with nothing in it but what makes the pixels of the first frame.
+    /// A file of the same format with only the parts for the pixels of the first frame.
     stream: Cow<'a, [u8]>,
 }
 
@@ -321,7 +320,7 @@ fn outline<'a>(format: ImageFormat, bytes: &'a [u8], limits: &Limits) -> Result<
     }
 }
 
-/// The pixels as stored, as RGB.
+/// Decodes the pixels as stored, as RGB.
 fn pixels(format: ImageFormat, outline: &Outline, limits: &Limits) -> Result<RgbImage, Reject> {
     let stream = Cursor::new(outline.stream.as_ref());
     let pixels = match format {

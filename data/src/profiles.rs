@@ -1,9 +1,8 @@
-//! `profiles.csv`: one row a person, `id,name,age,gender,latitude,longitude,photos`.
+//! `profiles.csv`: one row per person, `id,name,age,gender,latitude,longitude,photos`.
 //!
-//! The columns may stand in any order and others may stand beside them. All cells but `id` may be empty;
-//! `photos` are paths relative to the file, with `;` between them. The file comes from anywhere, so it is
-//! streamed and every length is bounded; a row that makes no sense is rejected with its line number and
-//! the others are read on.
+//! The columns may have any order, and there may be others. All cells except `id` may be empty; `photos` are paths
+//! relative to the file, with `;` between them. The file may come from any source, so it is streamed and every
+//! length has a limit. An invalid row is rejected with its line number, and reading continues.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -27,46 +26,46 @@ pub use location::Location;
 pub const FILE_NAME: &str = "profiles.csv";
 
 const COLUMNS: [&str; 7] = ["id", "name", "age", "gender", "latitude", "longitude", "photos"];
-/// Bytes of a cell; a longer one rejects its row.
+/// Maximum bytes of a cell; a row with a longer one is rejected.
 const MAX_CELL_BYTES: usize = 64 << 10;
-/// Bytes of a row; a longer one ends the reading, for it is most likely a quote left open.
+/// Maximum bytes of a row; a longer one is an error, because a quote is probably not closed.
 const MAX_ROW_BYTES: usize = 16 << 20;
-/// Photos of a profile.
+/// Maximum number of photos of a profile.
 const MAX_PHOTOS: usize = 100;
-/// Years.
+/// Maximum age, years.
 const MAX_AGE: u32 = 150;
 
 /// One person.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Profile {
-    /// Not empty, and of no earlier profile.
+    /// Identifier; not empty and unique.
     pub id: String,
-    /// May be empty.
+    /// Name; may be empty.
     pub name: String,
-    /// Years.
+    /// Age, years.
     pub age: Option<u32>,
-    /// In the person's own words.
+    /// Gender, as the person wrote it.
     pub gender: Option<String>,
-    /// Where the person is.
+    /// Location of the person.
     pub location: Option<Location>,
-    /// Paths as they stand in the file, not checked in any way.
+    /// Paths as in the file, not checked.
     pub photos: Vec<String>,
 }
 
-/// A row that is no profile.
+/// A row that is not a profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectedRow {
-    /// The line on which it begins, from 1.
+    /// Number of its first line, from 1.
     pub line: u64,
-    /// What is wrong with it.
+    /// Reason for the rejection.
     pub detail: String,
 }
 
-/// `profiles` as the content of a `profiles.csv`. Degrees have four decimals, 11 m: nobody's door needs to be in the
-/// file.
+/// Returns `profiles` as the content of a `profiles.csv`. Degrees have four decimals, about 11 m, so that the file
+/// does not have exact addresses.
 ///
 /// # Errors
-/// Never: it is written into memory.
+/// Never in practice: it is written into memory.
 pub fn to_csv(profiles: &[Profile]) -> anyhow::Result<Vec<u8>> {
     let mut table = csv::Writer::from_writer(Vec::new());
     table.write_record(COLUMNS)?;
@@ -94,10 +93,10 @@ pub fn to_csv(profiles: &[Profile]) -> anyhow::Result<Vec<u8>> {
 #[derive(Debug)]
 pub struct Profiles {
     path: PathBuf,
-    table: csv::Reader<Watched>,
-    watch: Rc<Watch>,
+    table: csv::Reader<CountingFile>,
+    counts: Rc<ReadCounts>,
     record: ByteRecord,
-    /// Where each of [`COLUMNS`] stands.
+    /// Index of each of [`COLUMNS`] in the file.
     positions: [usize; COLUMNS.len()],
     n_columns: usize,
     ids: HashSet<Box<str>>,
@@ -107,30 +106,30 @@ impl Profiles {
     /// Opens `path` and reads its header.
     ///
     /// # Errors
-    /// If there is no such file, it is no regular one, or a column is missing or stands there twice.
+    /// If the file does not exist or is not a regular file, or a column is missing or there twice.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let file =
             regular::open(path).with_context(|| format!("there are no profiles at {}", path.display()))?;
-        let watch = Rc::new(Watch::default());
+        let counts = Rc::new(ReadCounts::default());
         let table = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
-            // A row ends with \n alone and its \r is cut off below: the reader's own reading of \r\n leaves
-            // the \n to the next row and miscounts the lines.
+            // The terminator is \n, and a \r is removed below: with its own support of \r\n the reader would leave the
+            // \n to the next row and count lines wrongly.
             .terminator(csv::Terminator::Any(b'\n'))
-            .from_reader(Watched { file, watch: Rc::clone(&watch) });
+            .from_reader(CountingFile { file, counts: Rc::clone(&counts) });
         let record = ByteRecord::new();
         let (path, ids) = (path.to_owned(), HashSet::new());
         let mut profiles =
-            Self { path, table, watch, record, positions: [0; COLUMNS.len()], n_columns: 0, ids };
+            Self { path, table, counts, record, positions: [0; COLUMNS.len()], n_columns: 0, ids };
         profiles.read_header()?;
         Ok(profiles)
     }
 
-    /// Number of rows of `path`, profiles or not.
+    /// Counts the rows of `path`, with the rejected ones.
     ///
     /// # Errors
-    /// As [`Profiles::open`] and [`Profiles::next_row`].
+    /// As for [`Profiles::open`] and [`Profiles::next_row`].
     pub fn count(path: &Path) -> anyhow::Result<u64> {
         let mut profiles = Self::open(path)?;
         let mut n = 0;
@@ -140,17 +139,17 @@ impl Profiles {
         Ok(n)
     }
 
-    /// The next profile, or the next row that is none; `None` at the end.
+    /// Reads the next row, a profile or a rejected row; `None` at the end.
     ///
     /// # Errors
-    /// If the file cannot be read any further.
+    /// If the file cannot be read further.
     pub fn next_row(&mut self) -> anyhow::Result<Option<Result<Profile, RejectedRow>>> {
         let Some(line) = self.read_record()? else { return Ok(None) };
         let profile = self.parse().and_then(|profile| {
             if self.ids.insert(profile.id.as_str().into()) {
                 return Ok(profile);
             }
-            Err(format!("id {:?} is that of an earlier row, which counts", profile.id))
+            Err(format!("id {:?} is already used by an earlier row", profile.id))
         });
         Ok(Some(profile.map_err(|detail| RejectedRow { line, detail })))
     }
@@ -172,10 +171,10 @@ impl Profiles {
         Ok(())
     }
 
-    /// Reads the next row into `record` and gives the line on which it begins.
+    /// Reads the next row into `record` and returns the number of its first line.
     fn read_record(&mut self) -> anyhow::Result<Option<u64>> {
         loop {
-            self.watch.since_row.set(0);
+            self.counts.since_row.set(0);
             let read = self.table.read_byte_record(&mut self.record);
             let after = self.table.position();
             if !read.with_context(|| {
@@ -183,9 +182,9 @@ impl Profiles {
             })? {
                 return Ok(None);
             }
-            // The reader's position is before blank lines that it skips, so the line is counted from the end.
+            // The reader's position is before skipped blank lines, so the line is counted from the end.
             let inside = self.record.as_slice().iter().filter(|&&b| b == b'\n').count() as u64;
-            let at_end = after.byte() == self.watch.n_read.get() && self.watch.last.get() != b'\n';
+            let at_end = after.byte() == self.counts.n_read.get() && self.counts.last.get() != b'\n';
             let line = after.line() - inside - u64::from(!at_end);
             self.cut_carriage_return();
             if self.record.len() != 1 || self.record.get(0) != Some(b"") {
@@ -222,9 +221,9 @@ impl Profiles {
             return Err("no id".to_owned());
         }
         for (cell, column) in cells.into_iter().zip(COLUMNS) {
-            // No file can have a NUL in its name; in an id it would end the id for whoever reads it in C.
+            // File names cannot contain NUL, and programs in C would cut an id at it.
             if cell.contains('\0') {
-                return Err(format!("{column} has a NUL in it: {}", quoted(cell)));
+                return Err(format!("{column} contains a NUL: {}", quoted(cell)));
             }
         }
         let photos: Vec<String> =
@@ -261,41 +260,41 @@ fn parse_location(latitude: &str, longitude: &str) -> Result<Option<Location>, S
     })
 }
 
-/// The beginning of a cell, escaped, for a message.
+/// Returns the beginning of a cell, escaped, for a message.
 fn quoted(cell: &str) -> String {
     let short: String = cell.chars().take(40).collect();
     format!("{short:?}")
 }
 
-/// What has gone through a [`Watched`] file.
+/// Counts of the bytes that were read through a [`CountingFile`].
 #[derive(Debug, Default)]
-struct Watch {
+struct ReadCounts {
     since_row: Cell<usize>,
     n_read: Cell<u64>,
     last: Cell<u8>,
 }
 
-/// A file that refuses to go on when a row does not end.
+/// A file that counts its bytes and returns an error if a row is too long.
 #[derive(Debug)]
-struct Watched {
+struct CountingFile {
     file: File,
-    watch: Rc<Watch>,
+    counts: Rc<ReadCounts>,
 }
 
-impl Read for Watched {
+impl Read for CountingFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let since_row = self.watch.since_row.get();
+        let since_row = self.counts.since_row.get();
         if since_row > MAX_ROW_BYTES {
             return Err(io::Error::other(format!(
-                "a row of more than {} MiB; is a quote left open?",
+                "a row of more than {} MiB; is a quote not closed?",
                 MAX_ROW_BYTES >> 20
             )));
         }
         let n = self.file.read(buffer)?;
-        self.watch.since_row.set(since_row + n);
-        self.watch.n_read.set(self.watch.n_read.get() + n as u64);
+        self.counts.since_row.set(since_row + n);
+        self.counts.n_read.set(self.counts.n_read.get() + n as u64);
         if let Some(&last) = buffer[..n].last() {
-            self.watch.last.set(last);
+            self.counts.last.set(last);
         }
         Ok(n)
     }

@@ -1,7 +1,7 @@
-//! Where an artefact came from: one canonical JSON string in, or beside, every artefact.
+//! The provenance of an artefact: one canonical JSON string in it or beside it.
 //!
-//! Canonical means keys sorted and no white space, so that equal provenance is equal bytes. There are
-//! no timestamps, host names or absolute paths in it: the same work gives the same bytes anywhere.
+//! Canonical means sorted keys and no white space, so that equal provenance has equal bytes. It has no
+//! timestamps, host names or absolute paths: the same work gives the same bytes everywhere.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -14,10 +14,10 @@ use sha2::{Digest, Sha256};
 
 use crate::{commit, regular};
 
-/// Version of every format in this crate; raised when a reader of an older version would be wrong.
+/// Version of all formats in this crate; must be raised when readers of the old version would be wrong.
 pub const FORMAT_VERSION: u32 = 3;
 
-/// What made an artefact, with what, from what.
+/// The stage, parameters and inputs of an artefact, and all outputs of the stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provenance {
@@ -27,29 +27,29 @@ pub struct Provenance {
     pub stage: String,
     /// The parameters that the result depends on, by flag name.
     pub parameters: Value,
-    /// sha256 of every input, by what it is for; of many files, that of their names and digests.
+    /// sha256 of every input, by its role; for many files, that of their names and digests.
     pub inputs: BTreeMap<String, String>,
-    /// sha256 of every file that was made, by its path relative to the stage's directory; `null` for one that
-    /// a run which did not end may have made.
+    /// sha256 of every output file, by its path relative to the stage's directory; `null` for one that an
+    /// unfinished run may have made.
     pub outputs: BTreeMap<String, Option<String>>,
 }
 
 impl Provenance {
-    /// Provenance of `stage` under `parameters`, with no inputs and outputs yet.
+    /// Returns the provenance of `stage` with `parameters`, without inputs and outputs.
     ///
     /// # Errors
-    /// If the parameters are no JSON (a map with keys that are no strings).
+    /// If the parameters cannot be JSON (a map with keys that are not strings).
     pub fn new(stage: &str, parameters: &impl Serialize) -> anyhow::Result<Self> {
         Ok(Self {
             format_version: FORMAT_VERSION,
             stage: stage.to_owned(),
-            parameters: serde_json::to_value(parameters).context("parameters are no JSON")?,
+            parameters: serde_json::to_value(parameters).context("parameters are not JSON")?,
             inputs: BTreeMap::new(),
             outputs: BTreeMap::new(),
         })
     }
 
-    /// Writes it as `path`.
+    /// Writes the provenance as `path`.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -57,34 +57,34 @@ impl Provenance {
         commit::write_bytes(path, (canonical_json(self)? + "\n").as_bytes())
     }
 
-    /// Reads what [`Provenance::write`] wrote; `None` if there is no such file.
+    /// Reads a file from [`Provenance::write`]; `None` if it does not exist.
     ///
     /// # Errors
-    /// If the file is there but is no provenance of this format version.
+    /// If the file exists but is not a provenance of this format version.
     pub fn read(path: &Path) -> anyhow::Result<Option<Self>> {
         let text = match regular::read_to_string(path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             text => text.with_context(|| format!("cannot read {}", path.display()))?,
         };
         let value: Value =
-            serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))?;
+            serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))?;
         check_version(path, value.get("format_version"))?;
-        let provenance =
-            serde_json::from_value(value).with_context(|| format!("{} is no provenance", path.display()))?;
+        let provenance = serde_json::from_value(value)
+            .with_context(|| format!("{} is not a provenance", path.display()))?;
         Ok(Some(provenance))
     }
 }
 
-/// The format version that the file at `path` states, if it is a JSON object with one.
+/// Returns the format version in the file at `path`, if it is a JSON object with one.
 pub(crate) fn version_of(path: &Path) -> Option<u64> {
     let value: Value = serde_json::from_str(&regular::read_to_string(path).ok()?).ok()?;
     value.get("format_version")?.as_u64()
 }
 
-/// Refuses an artefact of another format version, naming it.
+/// Refuses an artefact of another format version.
 ///
 /// # Errors
-/// If `version` is not [`FORMAT_VERSION`].
+/// If `version` is not [`FORMAT_VERSION`]; the error names the file.
 pub fn check_version(path: &Path, version: Option<&Value>) -> anyhow::Result<()> {
     let found = version.and_then(Value::as_u64);
     anyhow::ensure!(
@@ -96,13 +96,13 @@ pub fn check_version(path: &Path, version: Option<&Value>) -> anyhow::Result<()>
     Ok(())
 }
 
-/// `value` as JSON with sorted keys and no white space.
+/// Returns `value` as JSON with sorted keys and no white space.
 ///
 /// # Errors
-/// If the value is no JSON.
+/// If the value cannot be written as JSON.
 pub fn canonical_json(value: &impl Serialize) -> anyhow::Result<String> {
-    // The detour through a sorted map does not rely on serde_json's own map being sorted, which a
-    // feature of another crate in the graph can change.
+    // A sorted map is built here, because a feature that another crate enables can change the order of serde_json's
+    // own map.
     fn sorted(value: Value) -> Value {
         match value {
             Value::Object(map) => {
@@ -116,12 +116,12 @@ pub fn canonical_json(value: &impl Serialize) -> anyhow::Result<String> {
     Ok(serde_json::to_string(&sorted(serde_json::to_value(value)?))?)
 }
 
-/// A sha256 digest as 64 lower-case hexadecimal digits.
+/// Returns the sha256 of `bytes` as 64 lower-case hexadecimal digits.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     to_hex(&Sha256::digest(bytes).into())
 }
 
-/// The sha256 of a file's content, read in pieces.
+/// Computes the sha256 of a file's content, read in pieces.
 ///
 /// # Errors
 /// If the file cannot be read.
@@ -140,20 +140,20 @@ pub fn sha256_file(path: &Path) -> anyhow::Result<String> {
     read().with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// 32 bytes as 64 hexadecimal digits.
+/// Formats 32 bytes as 64 hexadecimal digits.
 pub fn to_hex(digest: &[u8; 32]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// 64 hexadecimal digits as 32 bytes.
+/// Parses 64 hexadecimal digits as 32 bytes.
 ///
 /// # Errors
-/// If `text` is anything else.
+/// If `text` is not 64 hexadecimal digits.
 pub fn from_hex(text: &str) -> anyhow::Result<[u8; 32]> {
     let mut digest = [0; 32];
     anyhow::ensure!(
         text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()),
-        "{text:?} is no sha256 (64 hexadecimal digits)"
+        "{text:?} is not a sha256 (64 hexadecimal digits)"
     );
     for (i, byte) in digest.iter_mut().enumerate() {
         *byte = u8::from_str_radix(&text[2 * i..2 * i + 2], 16)?;
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn hex_goes_there_and_back() {
+    fn hex_is_parsed_back() {
         let digest = sha256_hex(b"abc");
         assert_eq!(digest, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(to_hex(&from_hex(&digest).unwrap()), digest);

@@ -1,5 +1,5 @@
-//! How pictures became features: written into every feature file and every head, so that a head never
-//! meets features, or a photo, that were made in another way.
+//! The recipe by which features were made from pictures. It is written into every feature file and every head, so
+//! that a head is never used with features, or with a photo, of another recipe.
 
 use std::fmt;
 use std::path::Path;
@@ -7,35 +7,35 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Everything that the values of a picture's features depend on, beside the picture.
+/// Everything that the features of a picture depend on, except the picture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
     /// The network: `vgg16`.
     pub backbone: String,
-    /// Where the weights came from, for people: `seeded:42`, `hub:timm/vgg16.tv_in1k`, a file's name.
+    /// Source of the weights, for people: `seeded:42`, `hub:timm/vgg16.tv_in1k`, a file's name.
     pub weights: String,
-    /// sha256 of the weights that are used: of every convolution in the order of the forward pass, its weight
-    /// and then its bias, one line of name and shape (`features.0.weight [64, 3, 3, 3]`) and the values as
+    /// sha256 of the weights that are used: for every convolution in the order of the forward pass, its weight
+    /// and then its bias, each as one line of name and shape (`features.0.weight [64, 3, 3, 3]`) and the values as
     /// little-endian f32. The same weights in another file have the same digest.
     pub weights_sha256: String,
-    /// Pixels a side of the network's input.
+    /// Side of the network's square input, pixels.
     pub image_size: u32,
     /// Name of the preprocessing preset.
     pub preset: String,
-    /// Version of the preprocessing code; raised when its pixels change.
+    /// Version of the preprocessing code; must be raised when its pixels change.
     pub preprocessing_version: u32,
-    /// What is done to the last map.
+    /// Pooling of the last feature map.
     pub pool: Pool,
 }
 
-/// What is done to the last map, (512, S/32, S/32), before it is stored.
+/// The pooling of the last feature map, (512, S/32, S/32), before it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pool {
-    /// Nothing: all 512 * (S/32)^2 values, channel-major.
+    /// No pooling: all 512 * (S/32)^2 values, channel-major.
     None,
-    /// The mean over the positions: 512 values.
+    /// Global average pooling: 512 values.
     Avg,
 }
 
@@ -55,18 +55,18 @@ impl FromStr for Pool {
         match name {
             "none" => Ok(Pool::None),
             "avg" => Ok(Pool::Avg),
-            _ => anyhow::bail!("{name:?} is no pooling, expected none or avg"),
+            _ => anyhow::bail!("{name:?} is not a pooling, expected none or avg"),
         }
     }
 }
 
 impl Recipe {
-    /// Refuses `found`, the recipe of `file`, if it is not this one.
+    /// Checks that `found`, the recipe of `file`, equals this one.
     ///
     /// # Errors
-    /// One sentence that names the file, the first difference and the command that makes it anew.
+    /// If it differs: one sentence with the file, the first difference and the command that makes the file again.
     pub fn ensure_same(&self, found: &Recipe, file: &Path, rebuild_with: &str) -> anyhow::Result<()> {
-        // The label of the weights is for people; their digest decides.
+        // The source of the weights is only for people; their digest is compared.
         let weights = |r: &Recipe| format!("{} ({})", r.weights, short(&r.weights_sha256));
         let version = |r: &Recipe| r.preprocessing_version.to_string();
         let compared: [(&str, bool, String, String); 6] = [

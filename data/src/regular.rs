@@ -1,20 +1,20 @@
-//! Opening a file that anybody may have put there: a regular file, or an error at once.
+//! Opens files that a user names: only regular files, any other is an error at once.
 //!
-//! A pipe without a writer would make `open` wait for ever, a device may never end, a directory reads as
-//! an obscure error. So every file that a user names is looked at before it is opened, opened without
-//! waiting, and looked at again: another may have taken its place. Links are followed.
+//! With a pipe without a writer `open` would wait for ever, a device may never end, and a directory gives an unclear
+//! error. So the type of every file that a user names is checked before it is opened, the file is opened without
+//! waiting, and its type is checked again, because it may have been replaced. Links are followed.
 
 use std::fs::{self, File, FileType};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Bytes of a text file of this program (an index, a report's figures): far more than any has.
+/// Maximum bytes of a text file of this program (an index, the metrics of a report); real ones are much smaller.
 pub const MAX_TEXT_BYTES: u64 = 256 << 20;
 
 /// Opens the regular file `path` for reading.
 ///
 /// # Errors
-/// As [`File::open`], and at once if it is no regular file, saying what it is.
+/// As for [`File::open`]; also at once, with the kind of file, if it is not a regular file.
 pub fn open(path: &Path) -> io::Result<File> {
     check(fs::metadata(path)?.file_type())?;
     let file = open_without_waiting(path)?;
@@ -22,10 +22,10 @@ pub fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The content of the regular file `path`.
+/// Reads the content of the regular file `path`.
 ///
 /// # Errors
-/// As [`open`]; or if it has more than `max_bytes`, which is known before any of them is read.
+/// As for [`open`]; also, before anything is read, if it has more than `max_bytes`.
 pub fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     let file = open(path)?;
     let too_large = |n: u64| io::Error::other(format!("it has {n} bytes, more than {max_bytes}"));
@@ -41,20 +41,20 @@ pub fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// The text of the regular file `path`.
+/// Reads the text of the regular file `path`.
 ///
 /// # Errors
-/// As [`read()`] with [`MAX_TEXT_BYTES`], or if it is not UTF-8.
+/// As for [`read()`] with [`MAX_TEXT_BYTES`]; also if it is not UTF-8.
 pub fn read_to_string(path: &Path) -> io::Result<String> {
     let bytes = read(path, MAX_TEXT_BYTES)?;
-    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is no UTF-8 text"))
+    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
 }
 
 fn check(found: FileType) -> io::Result<()> {
     if found.is_file() {
         return Ok(());
     }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is no regular file but {}", kind(found))))
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is not a regular file but {}", kind(found))))
 }
 
 fn kind(found: FileType) -> &'static str {
@@ -90,7 +90,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_is_no_regular_file_is_refused_at_once() {
+    fn a_file_that_is_not_regular_is_refused_at_once() {
         let dir = tempfile::tempdir().unwrap();
         let (pipe, socket) = (dir.path().join("pipe"), dir.path().join("socket"));
         let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
@@ -107,7 +107,7 @@ mod tests {
         ];
         for (path, what) in cases {
             let message = open(path).unwrap_err().to_string();
-            assert_eq!(message, format!("it is no regular file but {what}"));
+            assert_eq!(message, format!("it is not a regular file but {what}"));
             assert!(read(path, 10).is_err() && read_to_string(path).is_err());
         }
         assert_eq!(open(&dir.path().join("x")).unwrap_err().kind(), io::ErrorKind::NotFound);
@@ -120,7 +120,7 @@ mod tests {
         commit::write_bytes(&path, b"12345").unwrap();
         assert_eq!(read(&path, 5).unwrap(), b"12345");
         assert_eq!(read(&path, 4).unwrap_err().to_string(), "it has 5 bytes, more than 4");
-        // A hole of 1 TB, where the file system can have one.
+        // A sparse file of 1 TB, if the file system supports it.
         let large = File::options().write(true).open(&path).unwrap();
         if large.set_len(1 << 40).is_ok() {
             assert!(read_to_string(&path).unwrap_err().to_string().contains("it has 1099511627776 bytes"));

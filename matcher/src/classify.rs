@@ -1,4 +1,4 @@
-//! `matcher classify`: what photos show, one block or one line of JSON each.
+//! `matcher classify`: prints what each photo shows, as a block of text or a line of JSON.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,18 +11,18 @@ use crate::model::{BATCH_SIZE, Model, ModelArgs, ModelConfig};
 use crate::my_dog::read_named;
 use crate::verdict::{Estimate, Guess, Verdict};
 
-/// What can be typed after `matcher classify`.
+/// Command-line arguments of `matcher classify`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
-    long_about = "Says of each photo whether it shows a dog, of which breed and of which size.\n\nPrints a block \
-                  for each photo or, with --json, one line of JSON. A photo that cannot be read is said to be so, \
-                  with the reason; the exit code is 1 only if no photo could be read.",
+    long_about = "Prints for each photo whether it shows a dog, of which breed and of which size.\n\nPrints a \
+                  block of text for each photo or, with --json, one line of JSON. A photo that cannot be read is \
+                  reported with the reason; the exit code is 1 only if no photo could be read.",
     after_help = "Example:\n  matcher classify --model W/model --weights W/weights/vgg16.safetensors --json photos/*.jpg"
 )]
 pub struct ClassifyArgs {
     #[command(flatten)]
     model: ModelArgs,
-    /// How many of the likeliest classes to print
+    /// Number of classes to print, the most probable first
     #[arg(long, default_value_t = 5)]
     top: usize,
     /// The photos
@@ -30,7 +30,7 @@ pub struct ClassifyArgs {
     photos: Vec<PathBuf>,
 }
 
-/// Those arguments, checked.
+/// The validated configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
     model: ModelConfig,
@@ -39,8 +39,10 @@ pub struct Config {
 }
 
 impl Config {
+    /// Validates the arguments.
+    ///
     /// # Errors
-    /// A usage error for what lies outside its range.
+    /// A usage error if a value lies outside its range.
     pub fn new(args: &ClassifyArgs) -> anyhow::Result<Self> {
         if args.top == 0 {
             return Err(usage("--top is 0, expected at least 1"));
@@ -49,7 +51,7 @@ impl Config {
     }
 }
 
-/// Looks at the photos and prints what they show.
+/// Classifies the photos and prints what they show.
 ///
 /// # Errors
 /// If the model cannot be used, the user interrupts, or no photo could be read.
@@ -77,7 +79,7 @@ pub fn classify(config: &Config, common: &CommonArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What is said of one photo.
+/// The result for one photo.
 #[derive(Debug, Serialize)]
 struct Answer {
     photo: String,
@@ -134,7 +136,7 @@ impl Answer {
         Self { photo: path.display().to_string(), shows }
     }
 
-    /// For people.
+    /// Formats the result as text for people.
     fn block(&self) -> String {
         let mut text = format!("{}\n", self.photo);
         let written = match &self.shows {
@@ -176,7 +178,7 @@ fn percent(p: f64) -> String {
     format!("{:.1} %", 100.0 * p)
 }
 
-/// `value` to the nearest `1 / per_one`, so that the text does not depend on the last bits.
+/// Rounds `value` to the nearest `1 / per_one`, so that the text does not depend on the last bits.
 fn rounded(value: f64, per_one: f64) -> f64 {
     (value * per_one).round() / per_one
 }

@@ -1,7 +1,7 @@
-//! `matcher decide`: every profile of a table to a decision, with the reason.
+//! `matcher decide`: decides like or pass for every profile of a table, with the reason.
 //!
-//! Profiles flow through in groups that hold a few batches of photos, so memory does not grow with the
-//! table: each group is filtered, looked at, decided and written before the next is read.
+//! Profiles are processed in groups that hold a few batches of photos, so that memory does not grow with the
+//! table: each group is filtered, classified, decided and written before the next is read.
 
 mod config;
 
@@ -26,34 +26,34 @@ use crate::rules::{self, Answer, Decision, Looked, Wish};
 pub use config::{Config, DecideArgs};
 use data::profiles::{Profile, Profiles, RejectedRow};
 
-/// A group is full with so many photos to look at, or so many rows.
+/// Photos, and rows, at which a group is full.
 const GROUP_PHOTOS: usize = 2 * BATCH_SIZE;
 const GROUP_ROWS: usize = 1024;
-/// What a run writes.
+/// Files that a run writes.
 const OUTPUTS: [&str; 3] = [FILE_NAME, REJECTED_FILE_NAME, gallery::FILE_NAME];
-/// Rejected rows that are logged; all are in the file.
+/// Maximum number of rejected rows that are logged; the file has all of them.
 const LOGGED_REJECTS: usize = 20;
 
-/// What a run did; n_in = n_liked + n_passed + n_rejected.
+/// The counts of a run; n_in = n_liked + n_passed + n_rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// Rows of the table.
     pub n_in: usize,
     /// Profiles, liked and passed.
     pub n_ok: usize,
-    /// Rows that are no profiles.
+    /// Rows that are not profiles.
     pub n_rejected: usize,
     /// Profiles to swipe right on.
     pub n_liked: usize,
     /// Profiles to swipe left on.
     pub n_passed: usize,
-    /// Photos looked at.
+    /// Photos of the profiles inside the filters.
     pub n_photos: usize,
-    /// Photos among them that an earlier run, which did not end, had looked at.
+    /// Photos among them that an earlier, unfinished run had classified.
     pub n_photos_seen_before: usize,
     /// Photos among them that could not be read.
     pub n_photos_unreadable: usize,
-    /// The page to look at.
+    /// Path of the page `matches.html`.
     pub page: PathBuf,
 }
 
@@ -73,12 +73,14 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Decides about every profile and writes the decisions and the page; `None` if they are current, or only that was
-/// asked.
+/// Decides about every profile and writes the decisions and the page.
+///
+/// Returns `None` if nothing was written: the outputs are current, `--check` or `--clean` is given, or there is no
+/// table with `--if-any`.
 ///
 /// # Errors
-/// If the table or the model cannot be used, nothing in the table is a profile, an output cannot be
-/// written, or the user interrupts; no decisions appear then.
+/// If the table or the model cannot be used, no row of the table is a profile, an output cannot be
+/// written, or the user interrupts. `decisions.csv` is then not written.
 pub fn decide(config: &Config, common: &CommonArgs) -> anyhow::Result<Option<Summary>> {
     let nobody = config.if_any && !config.rerun.clean && !config.profiles.exists();
     if nobody {
@@ -132,7 +134,7 @@ pub fn decide(config: &Config, common: &CommonArgs) -> anyhow::Result<Option<Sum
     Ok(Some(summary))
 }
 
-/// A run in the middle of the table.
+/// The state of a run.
 struct Run<'a> {
     config: &'a Config,
     model: &'a Model,
@@ -145,7 +147,7 @@ struct Run<'a> {
     summary: Summary,
 }
 
-/// A row that has been read and is to be decided about.
+/// A row that was read and is not yet decided.
 enum Row {
     Rejected(RejectedRow),
     Outside(Profile, String),
@@ -153,7 +155,7 @@ enum Row {
 }
 
 impl Run<'_> {
-    /// Reads, decides and writes one group; false at the end of the table.
+    /// Reads, decides and writes one group. Returns false at the end of the table.
     fn decide_group(&mut self, profiles: &mut Profiles, bar: &ProgressBar) -> anyhow::Result<bool> {
         check_interrupted()?;
         let group = self.read_group(profiles)?;
@@ -180,7 +182,7 @@ impl Run<'_> {
         Ok(!group.is_empty())
     }
 
-    /// What `photos` show; those that an earlier run has looked at are not looked at again.
+    /// Classifies `photos`, except those that an earlier run has classified.
     fn look(&mut self, photos: &[&str]) -> anyhow::Result<Vec<Seen>> {
         let digest = |photo: &&str| self.album.read(photo).ok().map(|bytes| sha256_hex(&bytes));
         let digests: Vec<Option<String>> = photos.par_iter().map(digest).collect();
@@ -268,7 +270,7 @@ impl Summary {
     fn check(&self, n_rows: u64) -> anyhow::Result<()> {
         anyhow::ensure!(
             self.n_in as u64 == n_rows,
-            "the table had {n_rows} rows and then {}: it was changed meanwhile; run again",
+            "the table had {n_rows} rows at the start and {} at the end: it was changed during the run; run again",
             self.n_in
         );
         anyhow::ensure!(

@@ -1,7 +1,7 @@
-//! `decisions.csv`, one row a profile in the order of the profiles, and beside it
-//! `rejected-profiles.csv`, one row for each row that was no profile.
+//! `decisions.csv`, one row per profile in the order of the profiles, and
+//! `rejected-profiles.csv`, one row for each row that was not a profile.
 //!
-//! There is no column for a box: the whole photo is looked at.
+//! There is no column for a box: the whole photo is classified.
 
 use std::path::Path;
 
@@ -33,32 +33,32 @@ const COLUMNS: [&str; 11] = [
     "distance_km",
 ];
 
-/// A decision with what it is about.
+/// A decision with its profile and the photo that decided.
 #[derive(Debug, Clone, Copy)]
 pub struct Decided<'a> {
-    /// About whom.
+    /// The profile.
     pub profile: &'a Profile,
-    /// What and why.
+    /// Like or pass, and the reason.
     pub decision: &'a Decision,
-    /// What the photo that decided showed.
+    /// Verdict of the photo that decided.
     pub verdict: Option<&'a Verdict>,
-    /// From home.
+    /// Distance from home.
     pub distance_km: Option<f64>,
 }
 
 impl Decided<'_> {
-    /// The path of the photo that decided.
+    /// Returns the path of the photo that decided, or an empty string.
     pub fn photo(&self) -> &str {
         self.decision.photo.map_or("", |i| &self.profile.photos[i])
     }
 
-    /// What that photo showed, if that is a dog.
+    /// Returns the verdict of that photo if it shows a dog.
     pub fn dog(&self) -> Option<&Verdict> {
         self.verdict.filter(|_| self.decision.dog)
     }
 }
 
-/// A table that is being written; nothing stands under its name before [`Table::commit`].
+/// A table that is being written; the file does not appear before [`Table::commit`].
 #[derive(Debug)]
 pub struct Table(csv::Writer<Pending>);
 
@@ -119,7 +119,7 @@ impl Table {
         Ok(self.0.write_record([row.line.to_string(), inert(&row.detail)])?)
     }
 
-    /// Makes the table durable under its name.
+    /// Writes the table to disk under its final name.
     ///
     /// # Errors
     /// If the file cannot be written.

@@ -1,13 +1,13 @@
-//! Dog or not: what each class of a model stands for.
+//! Dog or not: the kind of each class of a model.
 //!
-//! There is no detector of its own yet. A model is trained with classes that are no dog beside the
-//! breeds, and what it gives to those classes is the probability that a photo shows no dog.
+//! There is no separate detector. A model is trained with classes without dogs besides the breeds, and the
+//! sum of their probabilities is the probability that a photo shows no dog.
 
 use data::breeds::{self, Breed};
 use data::stage::usage;
 
-/// Words that make a class one without a dog: the other animal in the many sets of cats and dogs, and what people
-/// call the folder of everything else.
+/// Words that name a class without dogs: the cats of the many cat-and-dog data sets, and common names for a folder
+/// of everything else.
 const NO_DOGS: [&str; 20] = [
     "cat",
     "cats",
@@ -30,26 +30,26 @@ const NO_DOGS: [&str; 20] = [
     "humans",
     "landscape",
 ];
-/// What stands before `dog` in a class without one, as in `not_a_dog`.
+/// Words before `dog` in the name of a class without dogs, as in `not_a_dog`.
 const NEGATIONS: [&str; 9] = ["not", "nota", "notany", "no", "non", "without", "withouta", "isnota", "isnot"];
-/// Classes that are a dog without being a breed.
+/// Names of classes that are dogs of no particular breed.
 const SOME_DOGS: [&str; 6] = ["dog", "dogs", "puppy", "puppies", "otherdog", "otherdogs"];
 
-/// What a class stands for.
+/// The kind of a class.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
     /// No dog.
     NotADog,
-    /// A dog of no particular breed, as of the class `dog`.
+    /// A dog of no particular breed, such as the class `dog`.
     SomeDog,
     /// A breed whose weight is known.
     Breed(&'static Breed),
-    /// A breed of which nothing but the class's name is known.
+    /// A breed of unknown weight; the text is the name of the class.
     OtherBreed(String),
 }
 
 impl Kind {
-    /// The breed's middle weight in kilograms, where it is known.
+    /// Returns the breed's middle weight in kilograms, if it is known.
     pub fn mid_kg(&self) -> Option<f64> {
         match self {
             Kind::Breed(breed) => Some(breed.mid_kg()),
@@ -58,7 +58,7 @@ impl Kind {
     }
 }
 
-/// The classes of a model and what each stands for.
+/// The classes of a model and their kinds.
 #[derive(Debug, Clone)]
 pub struct Classes {
     names: Vec<String>,
@@ -66,15 +66,17 @@ pub struct Classes {
 }
 
 impl Classes {
-    /// The classes called `names`, in the order of the model's outputs; those listed in `not_a_dog`,
-    /// by folder name or by readable name, are no dog in addition to `not_a_dog` and `cat`.
+    /// Finds the kind of each class in `names`, in the order of the model's outputs.
+    ///
+    /// Classes listed in `not_a_dog`, by folder name or by readable name, are not dogs, in addition to those whose
+    /// names say so, such as `cat`.
     ///
     /// # Errors
-    /// A usage error if `not_a_dog` names no class of the model, or leaves no class that is a dog.
+    /// A usage error if a name in `not_a_dog` is not a class of the model, or if no class is a dog.
     pub fn new(names: &[String], not_a_dog: &[String]) -> anyhow::Result<Self> {
         if let Some(unknown) = not_a_dog.iter().find(|n| !names.iter().any(|class| same_name(class, n))) {
             return Err(usage(format!(
-                "--not-a-dog: {unknown:?} is no class of the model; its classes are {}",
+                "--not-a-dog: {unknown:?} is not a class of the model; its classes are {}",
                 listed(names)
             )));
         }
@@ -96,7 +98,7 @@ impl Classes {
             .collect();
         if !unknown.is_empty() {
             tracing::warn!(
-                "taken for breeds of unknown weight: {}; if one of them is no dog, name it with --not-a-dog",
+                "classes taken as breeds of unknown weight: {}; if one of them is not a dog, name it with --not-a-dog",
                 listed(&unknown.into_iter().cloned().collect::<Vec<_>>())
             );
         }
@@ -106,32 +108,32 @@ impl Classes {
         Ok(Self { names: names.to_vec(), kinds })
     }
 
-    /// Number of classes.
+    /// Returns the number of classes.
     pub(crate) fn len(&self) -> usize {
         self.kinds.len()
     }
 
-    /// The name of class `i` as a person reads it.
+    /// Returns the readable name of class `i`.
     pub fn name(&self, i: usize) -> String {
         breeds::readable(&self.names[i])
     }
 
-    /// What class `i` stands for.
+    /// Returns the kind of class `i`.
     pub fn kind(&self, i: usize) -> &Kind {
         &self.kinds[i]
     }
 
-    /// Whether class `i` is a dog.
+    /// Returns whether class `i` is a dog.
     pub fn is_dog(&self, i: usize) -> bool {
         self.kinds[i] != Kind::NotADog
     }
 
-    /// Whether the model can say at all that a photo shows no dog.
+    /// Returns whether the model has a class without dogs.
     pub fn can_say_no_dog(&self) -> bool {
         self.kinds.contains(&Kind::NotADog)
     }
 
-    /// The class that a person calls `name`: by folder, by readable name, or by a name of the same breed.
+    /// Finds the class `name`: by folder, by readable name, or by a name of the same breed.
     pub fn find(&self, name: &str) -> Option<usize> {
         let breed = breeds::find(name);
         let fits = |i: &usize| {
@@ -141,25 +143,25 @@ impl Classes {
         (0..self.len()).find(fits)
     }
 
-    /// The readable names of the classes that are dogs, for a message.
+    /// Lists the readable names of the classes that are dogs, for a message.
     pub fn dogs(&self) -> String {
         let dogs: Vec<String> = (0..self.len()).filter(|&i| self.is_dog(i)).map(|i| self.name(i)).collect();
         listed(&dogs)
     }
 
-    /// The probability of a dog: what the classes that are no dog leave over, in [0, 1].
+    /// Returns the probability of a dog in [0, 1]: 1 minus the probabilities of the classes without dogs.
     ///
     /// # Panics
-    /// If there is not one probability a class.
+    /// If there is not one probability per class.
     pub fn dog_probability(&self, probabilities: &[f32]) -> f64 {
-        assert_eq!(probabilities.len(), self.len(), "one probability a class");
+        assert_eq!(probabilities.len(), self.len(), "one probability per class");
         let no_dog: f64 =
             (0..self.len()).filter(|&i| !self.is_dog(i)).map(|i| f64::from(probabilities[i])).sum();
         (1.0 - no_dog).clamp(0.0, 1.0)
     }
 }
 
-/// Whether a class's name says that its pictures show no dog.
+/// Returns whether the name of a class says that its pictures show no dog.
 fn says_no_dog(class: &str) -> bool {
     let simple = simple(class);
     let negated = simple.strip_suffix('s').unwrap_or(&simple).strip_suffix("dog");
@@ -171,12 +173,12 @@ fn says_no_dog(class: &str) -> bool {
                 && !words.any(|word| word.to_lowercase().starts_with("dog")))
 }
 
-/// A name without what people write differently: case, and everything but letters and digits.
+/// Returns a name in lower case, with letters and digits only.
 fn simple(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// Whether two names of a class are the same to a person.
+/// Returns whether `name` is the folder name or the readable name of `class`, in any spelling.
 fn same_name(class: &str, name: &str) -> bool {
     simple(class) == simple(name) || simple(&breeds::readable(class)) == simple(name)
 }
@@ -234,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn the_classes_that_are_no_dog_are_what_a_dog_is_not() {
+    fn the_probability_of_a_dog_is_one_minus_the_classes_without_dogs() {
         let two_no_dogs = classes(&["beagle", "cat", "not_a_dog"], &[]).unwrap();
         let all_dogs = classes(&["beagle", "dog"], &[]).unwrap();
         let table: [(&Classes, &[f32], f64); 5] = [
@@ -251,9 +253,13 @@ mod tests {
     }
 
     #[test]
-    fn names_that_make_no_sense_are_refused() {
+    fn unknown_names_and_models_without_dogs_are_refused() {
         for (names, not_a_dog, expected) in [
-            (&["beagle"][..], &["beetle"][..], "\"beetle\" is no class of the model; its classes are beagle"),
+            (
+                &["beagle"][..],
+                &["beetle"][..],
+                "\"beetle\" is not a class of the model; its classes are beagle",
+            ),
             (&["beagle"][..], &["Beagle"][..], "no class of the model is a dog"),
             (&["cat"][..], &[][..], "no class of the model is a dog"),
         ] {

@@ -1,31 +1,31 @@
-//! Age, gender and distance: whom not to look at in the first place. Pure, as [`crate::rules`].
+//! Filters on age, gender and distance, applied before any photo is read. Pure, as [`crate::rules`].
 //!
-//! What a profile does not say does not pass a filter on it.
+//! A profile without a value does not pass a filter on that value.
 
 use data::profiles::{Location, Profile};
 
-/// Whom to look at.
+/// The filters on profiles.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filters {
-    /// Youngest age that is not outside.
+    /// Minimum age.
     pub min_age: Option<u32>,
-    /// Oldest age that is not outside.
+    /// Maximum age.
     pub max_age: Option<u32>,
-    /// Genders that are not outside, in lower case; none means all.
+    /// Accepted genders in lower case; an empty list accepts all.
     pub genders: Vec<String>,
-    /// Where I am.
+    /// My location.
     pub home: Option<Location>,
-    /// Greatest distance from home that is not outside; needs `home`.
+    /// Maximum distance from `home`, which must be set.
     pub max_distance_km: Option<f64>,
 }
 
 impl Filters {
-    /// How far away a profile is, if both locations are known.
+    /// Returns the distance of a profile from home, if both locations are known.
     pub fn distance_km(&self, profile: &Profile) -> Option<f64> {
         Some(self.home?.distance_km(profile.location?))
     }
 
-    /// Why `profile` is outside the filters, or `None` if it is not.
+    /// Returns the reason why `profile` is outside the filters, or `None` if it is inside.
     pub fn outside(&self, profile: &Profile) -> Option<String> {
         self.age(profile).or_else(|| self.gender(profile)).or_else(|| self.distance(profile))
     }
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_passes_no_filter_on_it() {
+    fn an_unknown_value_passes_no_filter_on_it() {
         let blank = Profile { age: None, gender: None, location: None, ..profile() };
         let home = Location::new(0.0, 0.0);
         for (filters, expected) in [

@@ -1,4 +1,4 @@
-//! `matches.html`: one page, with everything in it, that shows whom the rule likes and why.
+//! `matches.html`: one self-contained page that shows the liked and passed profiles with the reasons.
 
 use anyhow::Context;
 use base64::Engine;
@@ -15,13 +15,13 @@ use crate::rules::{Answer, Rule};
 /// Name of the page in the output directory.
 pub const FILE_NAME: &str = "matches.html";
 
-/// So many likes, passes and unseen profiles are on the page, about 10 MB; all are in the table.
+/// Maximum numbers of liked, passed and unseen profiles on the page, which is then about 10 MB.
 const MAX_SHOWN: [usize; 3] = [300, 300, 100];
 /// Pixels of a small photo's longer side.
 const SMALL_SIDE: u32 = 112;
 const JPEG_QUALITY: u8 = 82;
 
-/// The cards of the page, as they come in.
+/// The cards of the page, in the order in which they were added.
 #[derive(Debug)]
 pub struct Gallery {
     sections: [Section; 3],
@@ -51,7 +51,7 @@ struct Dog {
 }
 
 impl Gallery {
-    /// A page without cards.
+    /// Returns a page without cards.
     pub fn new() -> Self {
         Self { sections: Default::default() }
     }
@@ -99,7 +99,7 @@ impl Gallery {
         Ok(())
     }
 
-    /// The whole page.
+    /// Returns the whole page as HTML.
     pub fn page(&self, model: &Model, my_dog: Option<&MyDog>, rule: Rule, n_rejected: usize) -> String {
         let [likes, passes, unseen] = &self.sections;
         html! {
@@ -120,7 +120,7 @@ impl Gallery {
                     main {
                         section.likes {
                             h2 { "Swipe right" }
-                            @if likes.cards.is_empty() { p.none { "Nobody, this time." } }
+                            @if likes.cards.is_empty() { p.none { "No profile was liked." } }
                             div.cards { @for card in &likes.cards { (large(card)) } }
                             (rest(likes))
                         }
@@ -133,13 +133,13 @@ impl Gallery {
                         }
                         @if !unseen.cards.is_empty() {
                             section.passes {
-                                h2 { "Nothing to look at" }
+                                h2 { "No readable photo" }
                                 ul.rows { @for card in &unseen.cards { (small(card)) } }
                                 (rest(unseen))
                             }
                         }
                     }
-                    footer { (colophon(model)) }
+                    footer { (footer_text(model)) }
                 }
             }
         }
@@ -165,7 +165,7 @@ fn portrait(my_dog: Option<&MyDog>) -> Markup {
 
 fn wish(my_dog: Option<&MyDog>, rule: Rule) -> Markup {
     let text = match rule {
-        Rule::None => "Any dog will do, but there must be one.",
+        Rule::None => "Looking for any dog.",
         Rule::SameBreed => "Looking for a dog of the same breed.",
         Rule::SameSize => "Looking for a dog of the same size.",
         Rule::WithinOneSize => "Looking for a dog of the same size, or one size smaller or larger.",
@@ -174,7 +174,7 @@ fn wish(my_dog: Option<&MyDog>, rule: Rule) -> Markup {
         div {
             p.kicker { "My dog" }
             @match my_dog {
-                None => h1 { "Not compared" },
+                None => h1 { "Not given" },
                 Some(dog) => {
                     h1 { (dog.breed) }
                     p.facts {
@@ -183,8 +183,8 @@ fn wish(my_dog: Option<&MyDog>, rule: Rule) -> Markup {
                             None => "size unknown",
                         }
                         @match &dog.portrait {
-                            Some(p) => { " · seen in a photo, " (percent(p.probability)) },
-                            None => " · by name",
+                            Some(p) => { " · from a photo, " (percent(p.probability)) },
+                            None => " · from its name",
                         }
                     }
                 }
@@ -194,9 +194,9 @@ fn wish(my_dog: Option<&MyDog>, rule: Rule) -> Markup {
     }
 }
 
-/// Numbers of likes, passes, unseen profiles and rejected rows; the last two only where there are any.
+/// Shows the numbers of liked, passed, unseen and rejected profiles; the last two only if they are not 0.
 fn counts(numbers: [usize; 4]) -> Markup {
-    let names = ["liked", "passed", "without a photo to look at", "rows that are no profile"];
+    let names = ["liked", "passed", "without a readable photo", "rows that are not profiles"];
     html! {
         dl.counts {
             @for (i, (n, what)) in numbers.into_iter().zip(names).enumerate() {
@@ -211,22 +211,22 @@ fn notices(model: &Model) -> Markup {
         @if model.info().recipe.weights.starts_with("seeded") {
             p.notice {
                 strong { "The network is untrained. " }
-                "Its weights (" code { (model.info().recipe.weights) } ") were drawn at random and have never been \
-                 fitted to a photo; only the small head on top was. Breeds and sizes on this page show that the \
-                 programs work together, and mean nothing for real photos. For answers that mean something, \
-                 extract features and train again with trained VGG-16 weights."
+                "Its weights (" code { (model.info().recipe.weights) } ") are random numbers; only the small \
+                 classifier on top was trained. Breeds and sizes on this page show that the programs work \
+                 together, and mean nothing for real photos. For meaningful results, extract features and train \
+                 again with trained VGG-16 weights."
             }
         }
         @if !model.classes().can_say_no_dog() {
             p.notice {
-                strong { "Every photo is taken to show a dog. " }
-                "The model was trained without pictures that show none."
+                strong { "Every photo is assumed to show a dog. " }
+                "The model was trained without pictures that show no dog."
             }
         }
     }
 }
 
-/// A liked profile.
+/// Shows a liked profile.
 fn large(card: &Card) -> Markup {
     html! {
         article {
@@ -243,7 +243,7 @@ fn large(card: &Card) -> Markup {
     }
 }
 
-/// A profile that is passed.
+/// Shows a passed profile.
 fn small(card: &Card) -> Markup {
     html! {
         li {
@@ -271,19 +271,20 @@ fn rest(section: &Section) -> Markup {
     html! { @if n > 0 { p.none { "And " (n) " more, in " code { (decisions::FILE_NAME) } "." } } }
 }
 
-fn colophon(model: &Model) -> Markup {
+fn footer_text(model: &Model) -> Markup {
     let info = model.info();
     html! {
         p {
-            "Seen with " (info.recipe.to_string()) "; a head of " (counted(info.classes.len(), "class", "classes"))
-            ". Of several photos the one with the likeliest dog decides. The percentage is that of the breed; the \
-             size comes from the expected weight over all breeds, so it can differ from the breed's own."
+            "Model: " (info.recipe.to_string()) ", " (counted(info.classes.len(), "class", "classes"))
+            ". If a profile has several photos, the one with the highest probability of a dog decides. The \
+             percentage is the probability of the breed. The size comes from the expected weight over all breeds, \
+             so it can differ from the typical size of the breed shown."
         }
         p { "All decisions with their numbers: " code { (decisions::FILE_NAME) } "." }
     }
 }
 
-/// A dog's paw, drawn here so that the page needs no font and no file.
+/// Draws a dog's paw as SVG, so that the page needs no font and no other file.
 fn paw() -> Markup {
     html! {
         svg viewBox="0 0 48 48" role="img" {

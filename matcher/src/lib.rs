@@ -1,11 +1,10 @@
-//! Whom to swipe right on: dogs in profile photos, their breed, their size, and a rule.
+//! Finds the dogs in profile photos, with breed and size, and decides by a rule which profiles to like.
 //!
-//! `matcher classify` says what photos show; `matcher decide` goes through `profiles.csv` and writes
-//! `decisions.csv` and `matches.html`. A photo is looked at exactly as extraction and training looked at
-//! theirs ([`model`]); what is then decided is pure arithmetic ([`detect`], [`verdict`], [`filters`],
-//! [`rules`]).
+//! `matcher classify` prints what photos show; `matcher decide` reads `profiles.csv` and writes
+//! `decisions.csv` and `matches.html`. A photo is preprocessed exactly as for extraction and training
+//! ([`model`]); the decision is pure arithmetic ([`detect`], [`verdict`], [`filters`], [`rules`]).
 //!
-//! This crate knows files only: it swipes nowhere and fetches nothing.
+//! This crate only reads and writes files: it does not use the network.
 
 use std::process::ExitCode;
 

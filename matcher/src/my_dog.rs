@@ -1,4 +1,4 @@
-//! My dog: given by a photo or by the name of a breed, and what a rule compares of it.
+//! My dog, given by a photo or by the name of a breed, and the properties that a rule compares.
 
 use std::io;
 use std::path::Path;
@@ -16,49 +16,49 @@ use crate::verdict::Estimate;
 /// My dog.
 #[derive(Debug, Clone)]
 pub struct MyDog {
-    /// Its breed as a person reads it.
+    /// Readable name of its breed.
     pub breed: String,
     /// Its breed.
     pub kind: Kind,
-    /// Its size, where its weight is known.
+    /// Its size, if its weight is known.
     pub size: Option<Estimate>,
-    /// What the photo showed, if a photo was given.
+    /// Its photo, if one was given.
     pub portrait: Option<Portrait>,
 }
 
 /// My dog's photo.
 #[derive(Debug, Clone)]
 pub struct Portrait {
-    /// The photo, small.
+    /// The photo, scaled down.
     pub thumbnail: RgbImage,
-    /// The breed's probability.
+    /// Probability of the breed.
     pub probability: f64,
 }
 
 impl MyDog {
-    /// My dog by what was typed: a photo if there is such a file, else a class of the model, else one of
-    /// the 120 breeds.
+    /// Finds my dog from the value of `--my-dog`: a photo if the value names a file, else a class of the model,
+    /// else one of the 120 breeds.
     ///
     /// # Errors
-    /// A usage error if it is none of these; an error if the photo cannot be read, or shows a dog with
-    /// less than `min_dog`.
-    pub fn find(typed: &str, model: &Model, min_dog: f64) -> anyhow::Result<Self> {
-        if names_a_file(Path::new(typed)) {
-            Self::of_photo(typed, model, min_dog)
+    /// A usage error if the value is none of these; an error if the photo cannot be read, or if its probability
+    /// of a dog is below `min_dog`.
+    pub fn find(value: &str, model: &Model, min_dog: f64) -> anyhow::Result<Self> {
+        if names_a_file(Path::new(value)) {
+            Self::of_photo(value, model, min_dog)
         } else {
-            Self::of_name(typed, model)
+            Self::of_name(value, model)
         }
     }
 
-    fn of_photo(typed: &str, model: &Model, min_dog: f64) -> anyhow::Result<Self> {
-        let mut seen = model.look(&[Path::new(typed)], |path| read_named(path))?;
+    fn of_photo(value: &str, model: &Model, min_dog: f64) -> anyhow::Result<Self> {
+        let mut seen = model.look(&[Path::new(value)], |path| read_named(path))?;
         let seen = seen.remove(0);
         let verdict =
-            seen.looked.map_err(|reject| anyhow::anyhow!("--my-dog: cannot use {typed}: {reject}"))?;
+            seen.looked.map_err(|reject| anyhow::anyhow!("--my-dog: cannot use {value}: {reject}"))?;
         anyhow::ensure!(
             verdict.dog_probability >= min_dog,
-            "--my-dog: {typed} shows a dog with {:.1} % only, --min-dog asks for {:.1} %; give another photo, or \
-             the name of the breed",
+            "--my-dog: {value} shows a dog with a probability of {:.1} %, --min-dog requires {:.1} %; give another \
+             photo, or the name of the breed",
             100.0 * verdict.dog_probability,
             100.0 * min_dog
         );
@@ -71,18 +71,18 @@ impl MyDog {
         })
     }
 
-    fn of_name(typed: &str, model: &Model) -> anyhow::Result<Self> {
+    fn of_name(value: &str, model: &Model) -> anyhow::Result<Self> {
         let classes = model.classes();
-        let kind = match (classes.find(typed), breeds::find(typed)) {
+        let kind = match (classes.find(value), breeds::find(value)) {
             (Some(class), _) => classes.kind(class).clone(),
             (None, Some(breed)) => Kind::Breed(breed),
             (None, None) => {
-                let near: Vec<String> = breeds::nearest(typed)
+                let near: Vec<String> = breeds::nearest(value)
                     .into_iter()
                     .map(|breed| breeds::readable(&breed.class_dir))
                     .collect();
                 return Err(usage(format!(
-                    "--my-dog: {typed:?} is neither a photo nor a breed; did you mean {}? The model knows {}, and \
+                    "--my-dog: {value:?} is neither a photo nor a breed; did you mean {}? The model knows {}, and \
                      any other of the 120 breeds of Stanford Dogs has a size",
                     near.join(", "),
                     classes.dogs()
@@ -90,20 +90,20 @@ impl MyDog {
             }
         };
         if kind == Kind::NotADog {
-            return Err(usage(format!("--my-dog: {typed:?} is no dog")));
+            return Err(usage(format!("--my-dog: {value:?} is not a dog")));
         }
         let size = kind.mid_kg().map(|kg| Estimate::new(kg, model.size_thresholds()));
         let breed = match &kind {
             Kind::Breed(breed) => breeds::readable(&breed.class_dir),
-            _ => breeds::readable(typed),
+            _ => breeds::readable(value),
         };
         Ok(Self { breed, kind, size, portrait: None })
     }
 
-    /// What `rule` wishes for a dog such as mine.
+    /// Returns the condition that `rule` makes of my dog.
     ///
     /// # Errors
-    /// A usage error if the rule compares what is not known of my dog, or what the model cannot tell.
+    /// A usage error if the rule needs a property that is unknown for my dog, or a breed that the model lacks.
     pub fn wish(&self, rule: Rule, model: &Model) -> anyhow::Result<Wish> {
         let classes = model.classes();
         let size = |at_most| match self.size {
@@ -131,12 +131,12 @@ impl MyDog {
     }
 }
 
-/// Whether what was typed for my dog is meant as a file: there is one, or it looks like a path.
-pub(crate) fn names_a_file(typed: &Path) -> bool {
-    typed.exists() || typed.components().count() > 1 || typed.extension().is_some()
+/// Returns whether the value of `--my-dog` names a file: the file exists, or the value looks like a path.
+pub(crate) fn names_a_file(value: &Path) -> bool {
+    value.exists() || value.components().count() > 1 || value.extension().is_some()
 }
 
-/// The bytes of a photo that the user named; unlike in a profile, a link is followed.
+/// Reads the bytes of a photo that the user named. Unlike for a path from a profile, a link is followed.
 pub(crate) fn read_named(path: &Path) -> Result<Vec<u8>, Reject> {
     let target = path.canonicalize().map_err(|e| match e.kind() {
         io::ErrorKind::NotFound => Reject::new(Reason::Unreadable, "no such file"),

@@ -1,7 +1,9 @@
-//! What was seen in photos by a run that did not end, so that the next one need not look at them again.
+//! Saves the results for photos during a run, so that after an interruption the next run need not classify them
+//! again.
 //!
-//! One file a group of photos, `.seen/<number>.json` in the output directory, each whole or not at all; they go
-//! when the run ends. A photo is known by the digest of its bytes, and only to the model that looked at it.
+//! One file per group of photos, `.seen/<number>.json` in the output directory, written atomically; the files are
+//! removed when the run is finished. The key of a photo is the digest of its bytes; the results of another model
+//! are not used.
 
 use std::collections::HashMap;
 use std::fs;
@@ -18,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 const FOLDER: &str = ".seen";
 
-/// What was seen, and where more is kept.
+/// The saved results, and the directory that receives more.
 #[derive(Debug)]
 pub(crate) struct SeenBefore {
     dir: PathBuf,
@@ -27,11 +29,11 @@ pub(crate) struct SeenBefore {
     n_files: usize,
 }
 
-/// One photo that was looked at.
+/// The result for one photo.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Photo {
     sha256: String,
-    /// The bits of each class's probability: no figure passes through decimal digits.
+    /// The bits of each class's probability as f32, so that nothing is rounded.
     probabilities: Vec<u32>,
     /// PNG, base64.
     thumbnail: String,
@@ -45,11 +47,12 @@ struct Group {
     photos: Vec<Photo>,
 }
 
-/// A photo's digest, the probability of each class, and the photo, small.
+/// A photo's digest, the probability of each class, and the photo, scaled down.
 pub(crate) type SeenPhoto<'a> = (&'a str, &'a [f32], &'a RgbImage);
 
 impl SeenBefore {
-    /// Reads what a run of the same `model` left in `out`. What is damaged, or of another model, is nothing.
+    /// Reads the results that an unfinished run of the same `model` left in `out`. Ignores files that are damaged or
+    /// of another model.
     pub(crate) fn open(out: &Path, model: &str) -> Self {
         let dir = out.join(FOLDER);
         let mut seen = Self { dir, model: model.to_owned(), photos: HashMap::new(), n_files: 0 };
@@ -65,7 +68,7 @@ impl SeenBefore {
             }
         }
         if !seen.photos.is_empty() {
-            tracing::info!("{} photos were looked at by a run that did not end", seen.photos.len());
+            tracing::info!("{} photos were classified by an earlier, unfinished run", seen.photos.len());
         }
         seen
     }
@@ -74,7 +77,7 @@ impl SeenBefore {
         self.dir.join(format!("{number:06}.json"))
     }
 
-    /// What was seen in the photo with this digest: the probability of each class, and the photo, small.
+    /// Returns the result for the photo with this digest: the probability of each class, and the photo, scaled down.
     pub(crate) fn get(&self, sha256: &str) -> Option<(Vec<f32>, RgbImage)> {
         let photo = self.photos.get(sha256)?;
         let png = BASE64.decode(&photo.thumbnail).ok()?;
@@ -82,7 +85,7 @@ impl SeenBefore {
         Some((photo.probabilities.iter().map(|&bits| f32::from_bits(bits)).collect(), thumbnail))
     }
 
-    /// Keeps what was seen in `photos`.
+    /// Saves the results for `photos`.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -120,7 +123,7 @@ impl SeenBefore {
             }
             commit::remove(&path)?;
         }
-        // Fails where something else is in it.
+        // Fails if the directory contains other files, which then stay.
         let _ = fs::remove_dir(&dir);
         Ok(())
     }
@@ -137,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_seen_comes_back_to_the_bit_and_only_to_its_model() {
+    fn results_are_read_back_exactly_and_only_for_their_model() {
         let dir = tempfile::tempdir().unwrap();
         keep(dir.path(), "m", "a");
         keep(dir.path(), "m", "b");
@@ -152,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_nothing() {
+    fn a_damaged_file_is_ignored() {
         let dir = tempfile::tempdir().unwrap();
         keep(dir.path(), "m", "a");
         keep(dir.path(), "m", "b");

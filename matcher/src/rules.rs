@@ -1,7 +1,6 @@
-//! Like or pass: what was seen in a profile's photos, and a wish, to a decision with its reason.
+//! Decides like or pass from the verdicts of a profile's photos and a wish, with the reason.
 //!
-//! Pure: nothing here reads, writes or remembers. Every comparison with a limit is `>=` on the liked
-//! side, and of equals the first wins.
+//! Pure functions. Every comparison with a limit is `>=` on the liked side; among equals the first wins.
 
 use std::fmt;
 
@@ -11,10 +10,10 @@ use data::photo::Reject;
 use crate::detect::{Classes, Kind};
 use crate::verdict::Verdict;
 
-/// How the dog of a profile is compared with mine, as typed.
+/// The comparison of a profile's dog with mine, the value of `--rule`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Rule {
-    /// Any dog will do, but there must be one
+    /// Any dog
     None,
     /// A dog of my dog's breed
     SameBreed,
@@ -25,7 +24,7 @@ pub enum Rule {
 }
 
 impl fmt::Display for Rule {
-    /// As it is typed.
+    /// Writes the value as in `--rule`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Rule::None => "none",
@@ -36,38 +35,38 @@ impl fmt::Display for Rule {
     }
 }
 
-/// A rule with all that it compares against.
+/// A rule with the properties of my dog that it needs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Wish {
     /// Any dog.
     AnyDog,
     /// A dog of this breed, never [`Kind::NotADog`] or [`Kind::SomeDog`].
     Breed(Kind),
-    /// A dog that is at most so many sizes from mine.
+    /// A dog whose size differs from mine by at most `at_most` steps.
     Size {
         /// My dog's size.
         mine: Size,
-        /// 0 is the same size.
+        /// Maximum difference in sizes; 0 is the same size.
         at_most: usize,
     },
 }
 
-/// What looking at one photo gave.
+/// The verdict of one photo, or the reason why it could not be read.
 pub type Looked = Result<Verdict, Reject>;
 
-/// What is done about a profile.
+/// The answer to a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// Swipe right.
     Like,
     /// Swipe left.
     Pass,
-    /// Swipe left because no photo could be looked at.
+    /// Swipe left because no photo could be read.
     PassUnseen,
 }
 
 impl Answer {
-    /// `like` or `pass`.
+    /// Returns `like` or `pass`.
     pub fn name(self) -> &'static str {
         match self {
             Answer::Like => "like",
@@ -76,21 +75,21 @@ impl Answer {
     }
 }
 
-/// An answer and why.
+/// An answer and its reason.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
     /// The answer.
     pub answer: Answer,
-    /// For people.
+    /// The reason, as text for people.
     pub reason: String,
-    /// The photo that decided: the one with the likeliest dog.
+    /// Index of the photo that decided: the one with the highest probability of a dog.
     pub photo: Option<usize>,
     /// Whether that photo shows a dog.
     pub dog: bool,
 }
 
 impl Decision {
-    /// A pass on a profile that was not looked at.
+    /// Returns a pass on a profile outside the filters.
     pub fn outside(reason: String) -> Self {
         Self { answer: Answer::Pass, reason, photo: None, dog: false }
     }
@@ -98,8 +97,8 @@ impl Decision {
 
 /// Decides about a profile with these photos.
 ///
-/// The photo that decides is the one with the highest probability of a dog; it shows one if that is
-/// `min_dog` or more.
+/// The photo that decides is the one with the highest probability of a dog. It shows a dog if that
+/// probability is `min_dog` or more.
 pub fn decide(photos: &[Looked], wish: &Wish, min_dog: f64, classes: &Classes) -> Decision {
     let broken: Vec<&Reject> = photos.iter().filter_map(|p| p.as_ref().err()).collect();
     let mut best: Option<(usize, &Verdict)> = None;
@@ -129,7 +128,7 @@ pub fn decide(photos: &[Looked], wish: &Wish, min_dog: f64, classes: &Classes) -
     Decision { answer, reason, photo: Some(photo), dog }
 }
 
-/// Whether a dog is one to like, and why.
+/// Returns whether the dog fulfils the wish, and the reason.
 fn compare(verdict: &Verdict, wish: &Wish, classes: &Classes) -> (bool, String) {
     let breed = classes.name(verdict.breed.class);
     match wish {
@@ -153,11 +152,11 @@ fn compare(verdict: &Verdict, wish: &Wish, classes: &Classes) -> (bool, String) 
     }
 }
 
-/// `truncated, 2 x decode_error`: each reason once, in the order of its first appearance.
+/// Lists each reason once, in the order of its first appearance: `truncated, 2 x decode_error`.
 fn reasons(broken: &[&Reject]) -> String {
     let mut counts: Vec<(String, usize)> = Vec::new();
     for reject in broken {
-        // The details of many photos would drown the reason; one photo's is worth reading.
+        // The details of many photos would make the text too long; those of one photo are shown.
         let name = if broken.len() == 1 { reject.to_string() } else { reject.reason.name().to_owned() };
         match counts.iter_mut().find(|(n, _)| *n == name) {
             Some((_, count)) => *count += 1,

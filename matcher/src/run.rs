@@ -1,21 +1,21 @@
-//! The program, from arguments to summary.
+//! Runs the command of the program.
 
 use data::stage::print_summary;
 
 use crate::args::{Args, Command};
 use crate::{classify, decide};
 
-/// Does what the arguments say.
+/// Runs the command that the arguments name.
 ///
 /// # Errors
-/// See [`classify::classify`] and [`decide::decide`].
+/// Those of [`classify::classify`] and [`decide::decide`].
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let common = &args.common;
     match &args.command {
         Command::Classify(args) => classify::classify(&classify::Config::new(args)?, common),
         Command::Decide(args) => {
             let made = decide::decide(&decide::Config::new(args)?, common)?;
-            // Nothing was made where everything is current; that has been said.
+            // No summary if nothing was written; decide has printed why.
             made.map_or(Ok(()), |summary| print_summary(common, &summary))
         }
     }

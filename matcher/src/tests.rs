@@ -1,4 +1,4 @@
-//! The program from end to end, on a tiny model of its own and pictures made here.
+//! The program from end to end, on a tiny model and on pictures that the tests make.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
@@ -19,7 +19,7 @@ mod refusals;
 const N_FEATURES: usize = 512;
 const HEADER: &str = "id,name,age,gender,latitude,longitude,photos\n";
 
-/// Seeded weights, made once and gone with the last test that uses them.
+/// Seeded weights, made once and removed with the last test that uses them.
 struct Weights {
     _dir: TempDir,
     file: PathBuf,
@@ -49,12 +49,12 @@ struct Work {
 }
 
 impl Work {
-    /// A model that sees every class with its given probability in every photo.
+    /// Makes a model that gives every class its given probability for every photo.
     fn sees(classes: &[(&str, f32)]) -> Self {
         Self::with_model(classes, 0.0)
     }
 
-    /// A model whose answers differ from photo to photo.
+    /// Makes a model whose answers differ from photo to photo.
     fn sees_differences(classes: &[&str]) -> Self {
         let equal: Vec<(&str, f32)> = classes.iter().map(|c| (*c, 1.0)).collect();
         Self::with_model(&equal, 0.2)
@@ -96,7 +96,7 @@ impl Work {
         write_bytes(&self.path("profiles/profiles.csv"), format!("{HEADER}{rows}").as_bytes()).unwrap();
     }
 
-    /// A picture of noise, another for every name.
+    /// Writes a picture of noise that differs for every name.
     fn photo(&self, path: &str) -> PathBuf {
         let mut draws = draw::stream(1, "test", path);
         let mut pixel = || u8::try_from(draws.below(256)).unwrap();
@@ -109,7 +109,7 @@ impl Work {
         self.path(path)
     }
 
-    /// `matcher decide` with `flags`; `@` at the start of a flag's value stands for this directory.
+    /// Runs `matcher decide` with `flags`; `@` at the start of a flag's value stands for this directory.
     fn decide(&self, flags: &str) -> anyhow::Result<()> {
         self.matcher("decide", &format!("--profiles @profiles/profiles.csv --out @matches {flags}"))
     }
@@ -126,7 +126,7 @@ impl Work {
         run(&Args::try_parse_from(all.split_whitespace().map(resolve))?)
     }
 
-    /// The decisions as (id, decision, reason).
+    /// Returns the decisions as (id, decision, reason).
     fn decisions(&self) -> Vec<[String; 3]> {
         let mut table = csv::Reader::from_path(self.path("matches/decisions.csv")).unwrap();
         let row = |r: csv::StringRecord| [r[0].to_owned(), r[2].to_owned(), r[3].to_owned()];
@@ -139,7 +139,7 @@ fn check(work: &Work, expected: &[[&str; 3]]) {
 }
 
 #[test]
-fn every_profile_gets_its_row_and_every_bad_thing_its_reason() {
+fn every_profile_gets_a_row_and_every_failure_a_reason() {
     let work = Work::sees(&[("beagle", 0.75), ("chihuahua", 0.05), ("not_a_dog", 0.2)]);
     let good = work.photo("profiles/photos/good.png");
     let whole = std::fs::read(&good).unwrap();
@@ -173,12 +173,12 @@ id,name,decision,reason,photo,breed,probability,dog_probability,size,kg,distance
     assert_eq!(work.read("matches/decisions.csv"), expected);
     let rejected = "line,detail\n\
         6,\"age is \"\"thirty\"\", expected a whole number up to 150\"\n\
-        9,\"id \"\"1\"\" is that of an earlier row, which counts\"\n";
+        9,\"id \"\"1\"\" is already used by an earlier row\"\n";
     assert_eq!(work.read("matches/rejected-profiles.csv"), rejected);
 }
 
 #[test]
-fn the_page_holds_everything_and_says_what_the_weights_are() {
+fn the_page_is_self_contained_and_says_if_the_weights_are_untrained() {
     let work = Work::sees(&[("beagle", 0.8), ("dog", 0.2)]);
     work.photo("profiles/a.png");
     work.photo("mine.png");
@@ -188,12 +188,12 @@ fn the_page_holds_everything_and_says_what_the_weights_are() {
     for expected in [
         "The network is untrained.",
         "seeded:1",
-        "Every photo is taken to show a dog.",
+        "Every photo is assumed to show a dog.",
         "&lt;script&gt;",
         "same size: small",
         "age 50 above 40",
         "age unknown",
-        "seen in a photo, 80 %",
+        "from a photo, 80 %",
     ] {
         assert!(page.contains(expected), "{expected}");
     }
@@ -207,7 +207,7 @@ fn the_page_holds_everything_and_says_what_the_weights_are() {
 }
 
 #[test]
-fn the_same_work_gives_the_same_bytes_for_any_number_of_threads() {
+fn the_same_inputs_give_the_same_bytes_for_any_number_of_threads() {
     let work = Work::sees_differences(&["beagle", "chihuahua", "Great_Dane", "not_a_dog"]);
     let mut rows = String::new();
     for i in 0..20 {
@@ -250,9 +250,9 @@ fn my_dog_is_a_photo_a_class_or_a_breed() {
     }
 }
 
-/// Real photos and bad ones, where there are any beside the repository.
+/// Real photos and damaged ones, if there are any beside the repository.
 #[test]
-fn every_photo_in_the_neighbourhood_gets_an_answer() {
+fn every_real_photo_beside_the_repository_gets_a_result() {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
     let places = [("PHOTOS", "photos/pets"), ("BAD_IMAGES", "bad-images")];
     let work = Work::sees_differences(&["beagle", "cat"]);
@@ -285,7 +285,7 @@ fn a_photo_that_an_interrupted_run_has_seen_is_not_looked_at_again() {
     work.profiles("1,A,,,,,seen.png\n2,B,,,,,new.png\n");
     let photo = work.photo("profiles/seen.png");
     work.photo("profiles/new.png");
-    // What the model would never say, so that it tells who said it.
+    // The model never gives this result, so it shows that the saved one was used.
     let model = work.path("model");
     let config = crate::model::ModelConfig {
         model,
@@ -308,17 +308,17 @@ fn a_photo_that_an_interrupted_run_has_seen_is_not_looked_at_again() {
     keep(&identity);
     work.decide("--rule none").unwrap();
     assert_eq!(breeds(), ["Chihuahua", "beagle"]);
-    assert!(!work.path("matches/.seen").exists(), "what was seen is of no use any more");
+    assert!(!work.path("matches/.seen").exists(), "the saved results are removed at the end");
     keep("another model");
     work.decide("--rule none --min-dog 0.4").unwrap();
     assert_eq!(breeds(), ["beagle", "beagle"]);
     keep(&identity);
     work.decide("--rule none --force").unwrap();
-    assert_eq!(breeds(), ["beagle", "beagle"], "--force looks at everything");
+    assert_eq!(breeds(), ["beagle", "beagle"], "--force classifies everything");
 }
 
 #[test]
-fn a_cat_is_liked_under_no_name_of_its_class() {
+fn a_cat_is_passed_under_every_name_of_its_class() {
     for no_dog in ["cats", "not-a-dog", "no_dog", "NonDogs", "kittens"] {
         let work = Work::sees(&[("dogs", 0.1), (no_dog, 0.9)]);
         work.profiles("1,A,,,,,cat.png\n");

@@ -1,63 +1,62 @@
-//! What a photo shows, from the model's probabilities: a dog or not, which breed, which size.
+//! The verdict on a photo, from the model's probabilities: a dog or not, which breed, which size.
 //!
-//! The size comes from the **expected weight**, the mean of the breeds' middle weights under the whole
-//! probability vector, and not from the likeliest breed: the three poodles and the three schnauzers look
-//! alike and differ in little but size, so the likeliest of them is often the wrong size while the mean
-//! is near.
+//! The size comes from the **expected weight**, the mean of the breeds' middle weights weighted by their
+//! probabilities, and not from the most probable breed. Reason: the three poodles, and the three schnauzers, look
+//! alike and differ mainly in size, so the most probable of them often has the wrong size, but the mean is close.
 
 use data::breeds::{Size, SizeThresholds};
 
 use crate::detect::Classes;
 
-/// The share of the dog's probability that must lie on breeds of known weight before a size is claimed.
+/// Minimum share of the dog's probability on breeds of known weight; below it the size is unknown.
 const MIN_WEIGHED: f64 = 0.5;
 
 /// A class and its probability.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Guess {
-    /// Index among the model's classes.
+    /// Index of the class in the model's classes.
     pub class: usize,
     /// Its probability.
     pub probability: f64,
 }
 
-/// A weight and the size that it means.
+/// A weight and its size.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
     /// Kilograms.
     pub kg: f64,
-    /// By the thresholds in use.
+    /// Size by the thresholds in use.
     pub size: Size,
 }
 
 impl Estimate {
-    /// The estimate for a dog of `kg` kilograms.
+    /// Returns the estimate for a dog of `kg` kilograms.
     pub fn new(kg: f64, thresholds: &SizeThresholds) -> Self {
         Self { kg, size: thresholds.size(kg) }
     }
 }
 
-/// What a photo shows.
+/// The verdict on a photo.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
-    /// Probability that there is a dog.
+    /// Probability that the photo shows a dog.
     pub dog_probability: f64,
-    /// The likeliest class among those that are dogs.
+    /// The most probable class among those that are dogs.
     pub breed: Guess,
-    /// From the expected weight; this one decides. `None` if the breeds of known weight hold less than
+    /// Size from the expected weight, used for the decision. `None` if the breeds of known weight have less than
     /// half of the dog's probability.
     pub size: Option<Estimate>,
-    /// From the likeliest breed alone, for comparison.
+    /// Size from the most probable breed alone, for comparison.
     pub size_of_breed: Option<Estimate>,
-    /// One a class.
+    /// One probability per class.
     pub probabilities: Vec<f32>,
 }
 
 impl Verdict {
-    /// The verdict for `probabilities`, one a class.
+    /// Computes the verdict from `probabilities`, one per class.
     ///
     /// # Panics
-    /// If there is not one probability a class.
+    /// If there is not one probability per class.
     pub fn new(probabilities: Vec<f32>, classes: &Classes, thresholds: &SizeThresholds) -> Self {
         let dog_probability = classes.dog_probability(&probabilities);
         let (mut dogs, mut weighed, mut kg) = (0.0, 0.0, 0.0);
@@ -72,7 +71,7 @@ impl Verdict {
                 weighed += probability;
                 kg += probability * mid_kg;
             }
-            // Of equals the first wins.
+            // Among equals the first wins.
             if breed.is_none_or(|best| probability > best.probability) {
                 breed = Some(Guess { class, probability });
             }
@@ -88,7 +87,7 @@ impl Verdict {
         }
     }
 
-    /// The `k` likeliest of all classes, likeliest first; of equals the first class comes first.
+    /// Returns the `k` most probable of all classes, most probable first; among equals the first class comes first.
     pub fn top(&self, k: usize) -> Vec<Guess> {
         let guess = |(class, &p): (usize, &f32)| Guess { class, probability: f64::from(p) };
         let mut guesses: Vec<Guess> = self.probabilities.iter().enumerate().map(guess).collect();
@@ -110,7 +109,7 @@ mod tests {
 
     #[test]
     fn the_expected_weight_decides_the_size() {
-        // Chihuahua 2.7 kg, Great Dane about 63 kg: either breed is no medium dog, their mean is.
+        // Chihuahua 2.7 kg, Great Dane about 63 kg: neither breed is medium, their mean is.
         let names = ["chihuahua", "Great_Dane", "not_a_dog"];
         let v = verdict(&names, &[0.6, 0.2, 0.2]);
         let heavy = data::breeds::find("Great_Dane").unwrap().mid_kg();
@@ -121,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_needs_half_of_the_dog_on_known_weights() {
+    fn a_size_needs_half_of_the_dogs_probability_on_breeds_of_known_weight() {
         let names = ["beagle", "dog", "not_a_dog"];
         for (probabilities, known) in [
             ([0.25, 0.25, 0.5], true),
@@ -134,13 +133,13 @@ mod tests {
     }
 
     #[test]
-    fn the_breed_is_the_likeliest_dog_whatever_else_is_likelier() {
+    fn the_breed_is_the_most_probable_dog_even_if_a_class_without_dogs_is_more_probable() {
         let v = verdict(&["beagle", "not_a_dog", "chihuahua"], &[0.2, 0.7, 0.1]);
         assert_eq!((v.breed.class, v.top(1)[0].class), (0, 1));
     }
 
     #[test]
-    fn of_equals_the_first_class_wins() {
+    fn among_equals_the_first_class_wins() {
         let v = verdict(&["beagle", "chihuahua", "not_a_dog"], &[0.4, 0.4, 0.2]);
         assert_eq!(v.breed.class, 0);
         assert_eq!(v.top(9).iter().map(|g| g.class).collect::<Vec<_>>(), [0, 1, 2]);

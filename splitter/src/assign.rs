@@ -1,7 +1,7 @@
-//! Which picture goes into which split: stratified, seeded, groups of duplicates undivided.
+//! Assigns pictures to splits: stratified by class, seeded, with groups of duplicates kept together.
 //!
-//! Every class is drawn from its own stream, so that what happens to one class does not depend on the
-//! others. A picture that lies in two classes belongs to neither stream: its split is drawn by its content.
+//! Every class has its own random stream, so that the splits of one class do not depend on the other classes.
+//! The split of a picture that is in two classes is drawn from a stream of its own, keyed by its content.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,37 +18,37 @@ use crate::inspect::Picture;
 use crate::method::Method;
 use crate::scan::Listing;
 
-/// Refuses classes that have too few files to be split, or one class alone, before any file is read.
+/// Checks that there are two or more classes with enough files to be split, before any file is read.
 ///
 /// # Errors
-/// Names each of them.
+/// Names each class that is too small.
 pub(crate) fn check_class_sizes(rule: &Rule, listing: &Listing) -> anyhow::Result<()> {
     let mut counts = vec![Counts::default(); listing.classes.len()];
     for candidate in listing.candidates.iter().filter(|c| c.listed != Some(Split::Test)) {
         let counts = &mut counts[candidate.class as usize];
         counts.n_images += 1;
-        counts.n_distinct += 1; // until they are read
+        counts.n_distinct += 1; // an upper bound until they are read
     }
     small_classes(rule, &listing.classes, &counts)?;
     if let [class] = &listing.classes[..] {
         anyhow::ensure!(
             rule.allow_one_class,
             "there is one class, {class:?}, and a classifier needs two or more; add a folder of other pictures, \
-             such as not_a_dog, or pass --allow-one-class to split it all the same"
+             such as not_a_dog, or pass --allow-one-class to split it anyway"
         );
     }
     rule.method.warn_of_empty_parts();
     Ok(())
 }
 
-/// The pictures of a class that this program places: not those of the test list.
+/// Numbers of pictures in a class that this program assigns, without those of the test list.
 #[derive(Debug, Clone, Copy, Default)]
 struct Counts {
     n_images: usize,
     n_distinct: usize,
 }
 
-/// For each class whether it is too small to be split.
+/// Returns for each class whether it is too small to be split.
 fn small_classes(rule: &Rule, classes: &[String], counts: &[Counts]) -> anyhow::Result<Vec<bool>> {
     let (n_needed, n_parts) = (rule.method.n_needed(), rule.method.n_parts());
     let small: Vec<bool> = counts.iter().map(|c| c.n_images < n_needed || c.n_distinct < n_parts).collect();
@@ -70,12 +70,12 @@ fn small_classes(rule: &Rule, classes: &[String], counts: &[Counts]) -> anyhow::
     let advice = if rule.allow_small {
         "add pictures, or remove the folder"
     } else {
-        "add pictures, remove the folder, or pass --allow-small to put such a class, if it has any, into train"
+        "add pictures, remove the folder, or pass --allow-small to put all pictures of small classes into train"
     };
     anyhow::bail!("{message}{advice}")
 }
 
-/// The split of each picture of `settled`.
+/// Returns the split of each picture of `settled`.
 ///
 /// # Errors
 /// If a class is too small to be split.
@@ -83,7 +83,7 @@ pub(crate) fn assign(rule: &Rule, classes: &[String], settled: &Settled) -> anyh
     let Settled { pictures, groups, .. } = settled;
     let mut splits: Vec<Option<Split>> =
         pictures.iter().map(|p| p.listed.filter(|&split| split == Split::Test)).collect();
-    // For each class the pictures that are yet to be placed.
+    // For each class the pictures without a split so far.
     let mut free = vec![Vec::new(); classes.len()];
     for i in (0..pictures.len()).filter(|&i| splits[i].is_none()) {
         free[pictures[i].class as usize].push(i);
@@ -102,16 +102,17 @@ pub(crate) fn assign(rule: &Rule, classes: &[String], settled: &Settled) -> anyh
             let n = free.len();
             let _ = writeln!(
                 starved,
-                "class {class:?} has no picture for {split}: too many of its {n} are the same, or lie in another class too"
+                "class {class:?} has no picture for {split}: too many of its {n} are identical, or are in another \
+                 class too"
             );
         }
     }
-    anyhow::ensure!(starved.is_empty(), "{starved}add pictures, or remove the ones that are duplicate");
+    anyhow::ensure!(starved.is_empty(), "{starved}add pictures, or remove the duplicates");
     let placed: Option<Vec<Split>> = splits.into_iter().collect();
-    placed.context("a picture got no split: this is a mistake in the program")
+    placed.context("a picture got no split: this is a bug")
 }
 
-/// Places the pictures that lie in several classes.
+/// Assigns the pictures that are in several classes.
 fn place_conflicts(
     rule: &Rule,
     pictures: &[Picture],
@@ -129,7 +130,7 @@ fn place_conflicts(
         conflicts.entry(*group).and_modify(|members| members.push(i));
     }
     for members in conflicts.into_values() {
-        // Of equal pictures either all are in the test list or none is.
+        // Either all of a group of identical pictures are in the test list, or none is.
         if members.iter().any(|&i| splits[i].is_some()) {
             continue;
         }
@@ -149,22 +150,22 @@ fn place_conflicts(
     }
 }
 
-/// The pictures of one class that are being placed.
+/// The assignment of the pictures of one class.
 struct ClassPlacement<'a> {
-    /// How many pictures each split should have.
+    /// Wanted number of pictures in each split.
     targets: [usize; 3],
-    /// How many of them are still missing.
+    /// Number of pictures still missing in each split.
     room: [usize; 3],
-    /// How many pictures each split has.
+    /// Number of pictures in each split so far.
     counts: [usize; 3],
-    /// Indices of the pictures that are yet to be placed, by group of equal ones.
+    /// Indices of the pictures without a split so far, by group of identical ones.
     groups: Vec<Vec<usize>>,
-    /// The split of every picture of the data set, once it is placed.
+    /// The split of every picture of the data set, once it is assigned.
     splits: &'a mut [Option<Split>],
 }
 
-/// Places the pictures `free` of one class so that `targets` are met, whole groups at a time; some may be placed
-/// already. Gives the splits that should have a picture and cannot.
+/// Assigns the pictures `free` of one class to meet `targets`, whole groups at a time. Some pictures may have a
+/// split already. Returns the splits that should have a picture but cannot.
 fn place_class(
     rule: &Rule,
     class: &str,
@@ -187,7 +188,7 @@ impl<'a> ClassPlacement<'a> {
         let (mut room, mut counts) = (targets, [0; 3]);
         for split in free.iter().filter_map(|&i| splits[i]) {
             counts[split as usize] += 1;
-            // What is too much in one split is missing in train, so that the others stay as they should be.
+            // A surplus in one split is taken from train, so that the other split keeps its target.
             let from = if room[split as usize] > 0 { split } else { Split::Train };
             room[from as usize] = room[from as usize].saturating_sub(1);
         }
@@ -204,7 +205,7 @@ impl<'a> ClassPlacement<'a> {
         members.iter().for_each(|&i| self.splits[i] = Some(split));
     }
 
-    /// Fills train, then valid, then test; a group goes where its first member belongs.
+    /// Fills train, then valid, then test; a group goes into the split of its first member.
     fn place_in_order(&mut self) {
         for members in self.groups.clone() {
             let has_room = |split: &Split| self.room[*split as usize] > 0;
@@ -215,10 +216,10 @@ impl<'a> ClassPlacement<'a> {
 
     /// Draws the split of each group.
     fn place_at_random(&mut self, draws: &mut Stream) {
-        // The large groups first, while there is room for them.
+        // Large groups first, while they fit.
         self.groups.sort_by_key(|members| Reverse(members.len()));
         for members in self.groups.clone() {
-            // A free place is as likely as any other: a shuffle, in which groups stay together.
+            // Every free place has the same probability: a shuffle that keeps groups together.
             let fitting = self.room.map(|places| if places >= members.len() { places } else { 0 });
             let total: usize = fitting.iter().sum();
             let split = if total == 0 {
@@ -231,8 +232,8 @@ impl<'a> ClassPlacement<'a> {
         }
     }
 
-    /// Moves a group into each split that should have a picture and has none; gives the splits for which there is
-    /// no group to spare. Only groups that are large beside their class leave a split empty.
+    /// Moves a group into each split that should have a picture and has none. Returns the splits for which no group
+    /// is left. A split is empty only if some groups are large compared with their class.
     fn fill_empty_splits(&mut self) -> Vec<Split> {
         let mut starved = Vec::new();
         for to in Split::ALL {

@@ -1,13 +1,13 @@
-//! Boxes around the dogs, from annotations in the format of Pascal VOC, as Stanford Dogs has them.
+//! Reads the boxes around the dogs from annotations in the format of Pascal VOC, the format of Stanford Dogs.
 //!
-//! The annotation of `<class>/<picture>.jpg` is `<class>/<picture>` or `<class>/<picture>.xml`. Of its objects
-//! those count that are called like the class, or else a dog or a breed ([`of_the_dog`]): a box of the
-//! owner would teach something false. Where several are left the largest counts: what is trained on is then one
-//! dog that fills the picture, as it is when profiles are judged, and not two dogs with their owner in between.
-//! A picture without a usable annotation stays whole, and is counted: too much around the dog does no harm.
+//! The annotation of `<class>/<picture>.jpg` is `<class>/<picture>` or `<class>/<picture>.xml`. Only objects with
+//! the name of the class, or else of a dog or a breed, are used ([`of_the_dog`]), because a box around the owner
+//! would be a wrong example. Of several objects the largest is used, so that a training picture shows one dog that
+//! fills it, and not two dogs with their owner between them. A picture without a usable annotation is not cropped,
+//! and is counted: background around the dog does no harm.
 //!
-//! Annotations were mostly drawn on pictures as they are stored, by programs that knew nothing of EXIF's orientation. So
-//! their boxes are turned with the picture, unless their size says that it was upright already.
+//! Most annotations were drawn on pictures as they are stored, by programs that ignore the EXIF orientation. So
+//! their boxes are turned with the picture, unless their size shows that they were drawn on the upright picture.
 
 use std::path::Path;
 
@@ -23,14 +23,14 @@ use serde::Deserialize;
 use crate::inspect::Picture;
 use crate::names;
 
-/// More than any annotation has.
+/// Maximum size of an annotation; real ones are much smaller.
 const MAX_BYTES: u64 = 1 << 20;
-/// How far an annotation's shape, width over height, may be from the picture's: what rounding makes of one
-/// that was resized.
+/// Maximum difference between the aspect ratios of an annotation and its picture, relative: allows for the
+/// rounding of a resized picture.
 const SHAPE_TOLERANCE: f64 = 0.02;
-/// So many pictures without a usable annotation are named.
+/// Maximum number of pictures without a usable annotation that are named.
 const N_NAMED: usize = 5;
-/// What the classes of Pascal VOC are called, but for the dog: a single object of such a name is none.
+/// The classes of Pascal VOC other than the dog: a single object with one of these names is not a dog.
 const NO_DOGS: [&str; 19] = [
     "aeroplane",
     "bicycle",
@@ -73,7 +73,7 @@ struct Object {
     bndbox: Bounds,
 }
 
-/// Columns and rows count from 1, and the last ones are inside.
+/// Columns and rows count from 1; the maxima are inclusive.
 #[derive(Debug, Deserialize)]
 struct Bounds {
     xmin: f64,
@@ -82,10 +82,10 @@ struct Bounds {
     ymax: f64,
 }
 
-/// Looks up the annotations of `pictures` below `annotations`; the boxes are in the order of the pictures.
+/// Reads the annotations of `pictures` below `annotations`. Returns the boxes in the order of the pictures.
 ///
 /// # Errors
-/// If no picture at all has a usable one.
+/// If no picture has a usable annotation.
 pub(crate) fn find(
     annotations: &Path,
     classes: &[String],
@@ -104,7 +104,7 @@ pub(crate) fn find(
             )
         })
         .collect();
-    // In the loop above an interruption looks like a bad annotation.
+    // The loop above treats an interruption like a bad annotation.
     check_interrupted()?;
     let bad = pictures.iter().zip(&found).filter_map(|(p, result)| Some((p, result.as_ref().err()?)));
     let bad: Vec<String> = bad
@@ -118,16 +118,16 @@ pub(crate) fn find(
         bad.first().map_or("there is no picture", String::as_str)
     );
     for line in bad.iter().take(N_NAMED) {
-        tracing::warn!("stays whole: {line}");
+        tracing::warn!("not cropped: {line}");
     }
-    bad.iter().skip(N_NAMED).for_each(|line| tracing::debug!("stays whole: {line}"));
+    bad.iter().skip(N_NAMED).for_each(|line| tracing::debug!("not cropped: {line}"));
 
     Ok(found.into_iter().map(Result::ok).collect())
 }
 
-/// The text of the annotation of the picture called `name`.
+/// Reads the text of the annotation of the picture `name`.
 ///
-/// Only a regular file is opened; what a link leads to is nobody's annotation.
+/// Only a regular file is opened; links are not followed.
 fn read(folder: &Path, name: &str) -> anyhow::Result<String> {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     let bare = folder.join(stem);
@@ -136,26 +136,26 @@ fn read(folder: &Path, name: &str) -> anyhow::Result<String> {
     let named = || format!("cannot read the annotation {}", path.display());
     let bytes =
         photo::read(&path, &Limits { max_bytes: MAX_BYTES, ..Limits::STANDARD }).with_context(named)?;
-    String::from_utf8(bytes).ok().context("it is no UTF-8 text").with_context(named)
+    String::from_utf8(bytes).ok().context("it is not UTF-8 text").with_context(named)
 }
 
-/// A picture as all stages see it, and how it came to be so.
+/// The size of a picture as all stages see it, and its EXIF orientation.
 #[derive(Debug, Clone, Copy)]
 struct Frame {
-    /// Upright.
+    /// Width of the upright picture.
     width: u32,
     height: u32,
-    /// What turned the stored picture upright, 1 to 8 as in EXIF.
+    /// EXIF orientation of the stored picture, 1 to 8.
     orientation: u8,
 }
 
 impl Frame {
-    /// Width and height as stored.
+    /// Returns the width and height as stored.
     fn stored(self) -> (u32, u32) {
         if self.orientation >= 5 { (self.height, self.width) } else { (self.width, self.height) }
     }
 
-    /// Of a box on the picture as stored its place on the upright one.
+    /// Converts a box on the stored picture to the upright picture.
     fn turned(self, Crop { left, top, right, bottom }: Crop) -> Crop {
         let (width, height) = self.stored();
         let mirrored = |from: u32, to: u32, side: u32| (side - to, side - from);
@@ -175,12 +175,12 @@ impl Frame {
     }
 }
 
-/// The box of the dog in an annotation of a picture of `class`.
+/// Finds the box of the dog in an annotation of a picture of `class`.
 fn parse(text: &str, class: &str, frame: Frame) -> anyhow::Result<Crop> {
-    let annotation: Annotation = de::from_str(text).context("the annotation makes no sense")?;
+    let annotation: Annotation = de::from_str(text).context("the annotation is not valid Pascal VOC XML")?;
     let Size { width: of_width, height: of_height } = annotation.size;
     let upright = (frame.width, frame.height);
-    // How far the shapes are apart; also where a size is 0 or no number.
+    // The difference of the aspect ratios; written so that a size of 0 or NaN fails, too.
     let distance = |(width, height): (u32, u32)| {
         (f64::from(width) / of_width / (f64::from(height) / of_height) - 1.0).abs()
     };
@@ -196,7 +196,7 @@ fn parse(text: &str, class: &str, frame: Frame) -> anyhow::Result<Crop> {
     let (width, height) = if of_upright { upright } else { frame.stored() };
     let (across, down) = (f64::from(width) / of_width, f64::from(height) / of_height);
     let clamped = |Bounds { xmin, ymin, xmax, ymax }: &Bounds| {
-        // Casts stop at 0, and turn what is no number into it.
+        // Casts saturate at 0, and turn NaN into 0.
         Crop {
             left: ((xmin - 1.0) * across).floor() as u32,
             top: ((ymin - 1.0) * down).floor() as u32,
@@ -211,15 +211,15 @@ fn parse(text: &str, class: &str, frame: Frame) -> anyhow::Result<Crop> {
         .into_iter()
         .map(|object| clamped(&object.bndbox))
         .filter(|crop| crop.fits(width, height))
-        // The first of equals.
+        // The first among equals.
         .rev()
         .max_by_key(area)
         .with_context(|| format!("no box of {n_dogs} has pixels in the picture"))?;
     Ok(if of_upright { largest } else { frame.turned(largest) })
 }
 
-/// The objects that are called like the class; if there is none, a dog or a breed; if there is none, all,
-/// where they have one name that may stand for a dog.
+/// Returns the objects with the name of the class; if there is none, of a dog or a breed; if there is none, all
+/// objects, if they have one name that may mean a dog.
 fn of_the_dog<'a>(objects: &'a [Object], class: &str) -> anyhow::Result<Vec<&'a Object>> {
     let called = |is: &dyn Fn(&str) -> bool| objects.iter().filter(|o| is(&o.name)).collect::<Vec<_>>();
     let class = names::meaning(class);
@@ -237,11 +237,11 @@ fn of_the_dog<'a>(objects: &'a [Object], class: &str) -> anyhow::Result<Vec<&'a 
     match distinct[..] {
         [] => Ok(Vec::new()),
         [name] if !NO_DOGS.contains(&names::plain(name).as_str()) => Ok(objects.iter().collect()),
-        _ => anyhow::bail!("no object is called like the class, a dog or a breed: {distinct:?}"),
+        _ => anyhow::bail!("no object has the name of the class, a dog or a breed: {distinct:?}"),
     }
 }
 
-/// `dog`, `Dog_2`, `two dogs`, `puppy`; no `hot dog`.
+/// Returns whether a name means a dog: `dog`, `Dog_2`, `two dogs`, `puppy`, but not `hot dog`.
 fn is_dog(name: &str) -> bool {
     let name = name.to_lowercase();
     let mut words = name.split(|c: char| !c.is_alphabetic());
@@ -255,7 +255,7 @@ mod tests {
 
     const FRAME: Frame = Frame { width: 50, height: 40, orientation: 1 };
 
-    /// As Stanford Dogs writes them.
+    /// Makes an annotation as in Stanford Dogs.
     fn annotation(size: (u32, u32), boxes: &[[i32; 4]]) -> String {
         let object = |[xmin, ymin, xmax, ymax]: &[i32; 4]| {
             format!(
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn the_dog_counts_and_not_its_owner() {
+    fn the_box_of_the_dog_is_used_and_not_its_owners() {
         let named = |objects: &[(&str, [i32; 4])], class: &str| {
             let all: Vec<String> = objects
                 .iter()
@@ -315,11 +315,11 @@ mod tests {
         ] {
             assert_eq!(named(&[(dog, small), (other, large)], class), "0;0;5;5", "{dog} beside {other}");
         }
-        assert_eq!(named(&[("x", small), ("x", large)], "pug"), "0;0;50;40", "one name may be anything");
+        assert_eq!(named(&[("x", small), ("x", large)], "pug"), "0;0;50;40", "a single name may mean a dog");
         for objects in
             [&[("person", large)][..], &[("person", small), ("sofa", large)], &[("a", small), ("b", large)]]
         {
-            assert!(named(objects, "pug").contains("no object is called like the class"), "{objects:?}");
+            assert!(named(objects, "pug").contains("no object has the name of the class"), "{objects:?}");
         }
     }
 
@@ -345,18 +345,18 @@ mod tests {
         let upright = annotation((40, 50), &[[1, 1, 10, 20]]);
         let frame = Frame { width: 40, height: 50, orientation: 6 };
         assert_eq!(parse(&upright, "pug", frame).unwrap().to_string(), "0;0;10;20");
-        // Nothing tells: as stored.
+        // Sizes that fit both: taken as stored.
         let square = annotation((40, 40), &[[1, 1, 10, 20]]);
         let frame = Frame { width: 40, height: 40, orientation: 6 };
         assert_eq!(parse(&square, "pug", frame).unwrap().to_string(), "20;0;40;10");
-        // Nearly a square: the size that fits to the pixel.
+        // Nearly square: the size that fits exactly.
         let nearly = annotation((100, 101), &[[1, 1, 10, 20]]);
         let frame = Frame { width: 100, height: 101, orientation: 6 };
         assert_eq!(parse(&nearly, "pug", frame).unwrap().to_string(), "0;0;10;20");
     }
 
     #[test]
-    fn what_is_beyond_the_picture_is_cut_off() {
+    fn boxes_are_clipped_to_the_picture() {
         assert_eq!(parsed((50, 40), &[[0, -3, 60, 41]]), "0;0;50;40");
         assert_eq!(parsed((50, 40), &[[60, 1, 70, 9], [9, 9, 9, 9]]), "8;8;9;9", "the other one is outside");
     }
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn an_annotation_that_makes_no_sense_gives_no_box() {
+    fn an_invalid_annotation_gives_no_box() {
         assert!(parsed((40, 50), &[[1, 1, 9, 9]]).contains("of a picture of 40 x 50, this one has 50 x 40"));
         assert!(parsed((0, 0), &[[1, 1, 9, 9]]).contains("of a picture of 0 x 0"));
         assert!(parsed((50, 40), &[]).contains("no box of 0"));

@@ -1,4 +1,4 @@
-//! What a split changes against the one that lies in `--out` already.
+//! The changes of a split compared with the existing one in `--out`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,27 +6,27 @@ use std::path::Path;
 use data::manifest::{FILE_NAME, Manifest, Row, Split};
 use serde::Serialize;
 
-/// Pictures by what became of them since the last time.
+/// Numbers of pictures by the kind of change since the last split.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Changes {
     pub(crate) added: usize,
     pub(crate) removed: usize,
-    /// Other bytes under the same name.
+    /// Same name, other content.
     pub(crate) replaced: usize,
-    /// In both, and now in another part.
+    /// In both splits, now in another part.
     pub(crate) moved: usize,
-    /// Test is no longer the same pictures.
+    /// Whether the pictures of test have changed.
     pub(crate) test_changed: bool,
 }
 
 impl Changes {
-    /// Whether figures of a model before and after are of different pictures.
+    /// Returns whether anything has changed, so that metrics before and after are of different pictures.
     pub(crate) fn any(&self) -> bool {
         self.added + self.removed + self.replaced + self.moved > 0
     }
 }
 
-/// Compares `rows` with the manifest in `out`; `None` if there is none that can be read.
+/// Compares `rows` with the manifest in `out`. Returns `None` if there is no readable one.
 pub(crate) fn since_last_time(out: &Path, rows: &[Row]) -> Option<Changes> {
     let before = Manifest::read(&out.join(FILE_NAME)).ok()?;
     let mut old: BTreeMap<&str, &Row> = before.rows.iter().map(|row| (row.path.as_str(), row)).collect();

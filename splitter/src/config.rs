@@ -11,27 +11,27 @@ use crate::args::{Args, Duplicates, Inspect, Tree};
 use crate::method::Method;
 use crate::places;
 
-/// How pictures are assigned to splits.
+/// The rule that assigns pictures to splits.
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) method: Method,
-    /// Classes that are too small go into train, instead of being an error.
+    /// Whether classes that are too small go into train, instead of being an error.
     pub(crate) allow_small: bool,
-    /// A single class is split too, instead of being an error.
+    /// Whether a single class is split, instead of being an error.
     pub(crate) allow_one_class: bool,
     pub(crate) seed: u64,
 }
 
-/// Everything the stage needs to know; ranges are checked.
+/// The validated configuration of the stage.
 #[derive(Debug)]
 pub(crate) struct Config {
     /// The folder of class folders, as the user wrote it: error messages show it.
     pub(crate) images: PathBuf,
     /// The folder of the manifest, as the user wrote it.
     pub(crate) out: PathBuf,
-    /// From `out` to `images`: the first part of every path in the manifest.
+    /// The path from `out` to `images`: the first part of every path in the manifest.
     pub(crate) prefix: String,
-    /// How pictures are assigned to splits.
+    /// The rule that assigns pictures to splits.
     pub(crate) rule: Rule,
     pub(crate) tree: Tree,
     pub(crate) duplicates: Duplicates,
@@ -45,11 +45,11 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Checks `args`.
+    /// Validates `args`.
     ///
     /// # Errors
     /// [`data::stage::Exit::Usage`] for values out of range, before anything is read; other errors if
-    /// `--images` is no folder or lies in `--out` or around it.
+    /// `--images` is not a folder, or if `--images` and `--out` contain each other.
     pub(crate) fn check(args: &Args) -> anyhow::Result<Self> {
         let method = Method::of(args)?;
         places::check_images(&args.images)?;
@@ -75,12 +75,12 @@ impl Config {
         })
     }
 
-    /// Where a picture lies, as the user named its folder.
+    /// Returns the path of a picture, with its folder as the user wrote it.
     pub(crate) fn shown(&self, class: &str, name: &str) -> String {
         self.images.join(class).join(name).display().to_string()
     }
 
-    /// What the files of `--out` depend on beside files, by flag name.
+    /// Returns the parameters that the files of `--out` depend on, by flag name.
     pub(crate) fn parameters(&self) -> Value {
         let mut parameters = json!({
             "images": self.prefix,

@@ -1,9 +1,9 @@
-//! Pictures that are the same to the byte: kept together, dropped, or named as a conflict of labels.
+//! Identical pictures: kept together, dropped, or reported as a label conflict.
 //!
-//! A copy of a test picture among the train pictures makes every score a lie, so the members of a group
-//! never get into two splits. Where lists have put them there, the train copy goes and the test list
-//! stays as it was published. The same picture in two classes has at least one wrong label; which one, only a
-//! person can tell, so both stay, in one split, and are named.
+//! A copy of a test picture in train makes the test metrics too good, so the members of a group are never in two
+//! splits. If lists put them there, the train copy is dropped and the test list stays as it was published. If one
+//! picture is in two classes, at least one label is wrong. Only a person can tell which, so both stay, in one
+//! split, and are reported.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ use crate::args::Duplicates;
 use crate::config::Config;
 use crate::inspect::{Inspection, Picture};
 
-/// So many conflicts are named; all of them under --verbose.
+/// Maximum number of conflicts that are logged without --verbose.
 const N_SHOWN: usize = 20;
 
-/// The pictures that go into the manifest, and which of them are the same.
+/// The pictures that go into the manifest, and which of them are identical.
 #[derive(Debug)]
 pub(crate) struct Settled {
     /// Sorted by class, then by name.
@@ -26,9 +26,9 @@ pub(crate) struct Settled {
     pub(crate) groups: Vec<u32>,
     /// All rejects, dropped duplicates among them.
     pub(crate) rejects: Vec<(String, Reject)>,
-    /// Pictures in the manifest that share their bytes with another one there.
+    /// Number of pictures in the manifest that are identical to another one there.
     pub(crate) n_kept_duplicates: usize,
-    /// Pictures that stand in the manifest under two classes or more.
+    /// Number of pictures that are in the manifest under two classes or more.
     pub(crate) n_label_conflicts: usize,
 }
 
@@ -67,11 +67,11 @@ pub(crate) fn settle(config: &Config, classes: &[String], inspection: Inspection
     }
 }
 
-/// What becomes of equal pictures; numbers are their indices.
+/// Decisions about identical pictures; the numbers are their indices.
 struct Decisions {
-    /// Each dropped picture, and the one that it is the same as.
+    /// For each dropped picture the identical one that is kept.
     dropped_for: BTreeMap<usize, usize>,
-    /// Of each group in several classes two pictures with different labels, sorted.
+    /// For each group in several classes two pictures with different labels, sorted.
     conflicts: Vec<(usize, usize)>,
 }
 
@@ -85,7 +85,7 @@ fn decide(duplicates: Duplicates, pictures: &[Picture]) -> Decisions {
             dropped_for.extend(group.iter().filter(|i| !kept.contains(i)).map(|&i| (i, test)));
         }
         if duplicates == Duplicates::Drop {
-            // Sorted by class: the first of each class stays.
+            // Sorted by class: the first of each class is kept.
             kept.dedup_by(|&mut later, &mut first| {
                 let same_class = pictures[later].class == pictures[first].class;
                 if same_class {
@@ -108,11 +108,11 @@ fn warn_of_conflicts(conflicts: &[(usize, usize)], path: impl Fn(usize) -> Strin
         if n < N_SHOWN { tracing::warn!("{message}") } else { tracing::debug!("{message}") }
     }
     if conflicts.len() > N_SHOWN {
-        tracing::warn!("duplicate label conflict: {} more, named under --verbose", conflicts.len() - N_SHOWN);
+        tracing::warn!("duplicate label conflict: {} more, listed with --verbose", conflicts.len() - N_SHOWN);
     }
 }
 
-/// For each picture the index of the first one with the same bytes.
+/// Returns for each picture the index of the first one with the same bytes.
 pub(crate) fn groups(pictures: &[Picture]) -> Vec<u32> {
     let mut groups = vec![0; pictures.len()];
     for group in by_content(pictures).chunk_by(|&a, &b| pictures[a].sha256 == pictures[b].sha256) {
@@ -121,7 +121,7 @@ pub(crate) fn groups(pictures: &[Picture]) -> Vec<u32> {
     groups
 }
 
-/// Indices, with those of equal pictures side by side and ascending.
+/// Returns the indices sorted by content, so that identical pictures are adjacent; their indices ascend.
 fn by_content(pictures: &[Picture]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..pictures.len()).collect();
     order.sort_unstable_by(|&a, &b| pictures[a].sha256.cmp(&pictures[b].sha256).then(a.cmp(&b)));

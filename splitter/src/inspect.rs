@@ -1,4 +1,4 @@
-//! Reads every picture once: its digest and size, or why it cannot be used.
+//! Reads every picture once, for its digest and size, or the reason why it cannot be used.
 
 use std::path::Path;
 
@@ -12,15 +12,15 @@ use crate::args::Inspect;
 use crate::config::Config;
 use crate::scan::{Candidate, Listing};
 
-/// Pictures between two steps of the progress bar; only their results are held.
+/// Pictures per step of the progress bar; only their results stay in memory.
 const CHUNK: usize = 512;
 
-/// What every candidate turned out to be.
+/// The results for all candidates.
 #[derive(Debug)]
 pub(crate) struct Inspection {
     /// Sorted by class, then by name.
     pub(crate) pictures: Vec<Picture>,
-    /// By path as the user named it.
+    /// Rejects, with the path as the user wrote it.
     pub(crate) rejects: Vec<(String, Reject)>,
 }
 
@@ -28,13 +28,13 @@ pub(crate) struct Inspection {
 #[derive(Debug, Clone)]
 pub(crate) struct Picture {
     pub(crate) class: u32,
-    /// Where a list of `--split-list` puts it.
+    /// Split by the lists of `--split-list`.
     pub(crate) listed: Option<Split>,
     pub(crate) name: Box<str>,
     pub(crate) sha256: [u8; 32],
     pub(crate) width: u32,
     pub(crate) height: u32,
-    /// How the stored picture is turned to become upright: a number of EXIF, 1 to 8.
+    /// EXIF orientation of the stored picture, 1 to 8.
     pub(crate) orientation: u8,
 }
 
@@ -46,7 +46,7 @@ struct Facts {
 /// Reads all candidates of `listing` in parallel; `absent` are rejected already.
 ///
 /// # Errors
-/// [`Exit::Interrupted`] alone: a bad picture is a result.
+/// Only [`Exit::Interrupted`]: a bad picture is a result, not an error.
 pub(crate) fn inspect(
     config: &Config,
     listing: &Listing,
@@ -83,14 +83,14 @@ pub(crate) fn inspect(
     }
     bar.finish_and_clear();
     if n_animated > 0 {
-        tracing::warn!("{n_animated} pictures are animated: their first frame counts");
+        tracing::warn!("{n_animated} pictures are animated: only their first frame is used");
     }
     Ok(found)
 }
 
 fn look(config: &Config, class: &str, candidate: &Candidate) -> Result<(Box<str>, Facts), Reject> {
     let Some(name) = candidate.name.to_str() else {
-        return Err(Reject::new(Reason::BadName, "the name is no UTF-8; rename the file"));
+        return Err(Reject::new(Reason::BadName, "the name is not UTF-8; rename the file"));
     };
     match facts(&config.images.join(class).join(name), config.inspect) {
         Ok(facts) => Ok((name.into(), facts)),
@@ -100,7 +100,7 @@ fn look(config: &Config, class: &str, candidate: &Candidate) -> Result<(Box<str>
     }
 }
 
-/// A note, a table or a film that lies beside the pictures is no bad picture.
+/// Marks the reject of a note, a table or a video beside the pictures, which does not count as a bad picture.
 fn of_no_picture(reject: Reject) -> Reject {
     match reject.reason {
         Reason::Empty | Reason::UnknownFormat | Reason::TooLargeBytes => {
@@ -123,7 +123,7 @@ fn facts(path: &Path, inspect: Inspect) -> Result<Facts, Reject> {
     Ok(Facts { sha256: Sha256::digest(&bytes).into(), header })
 }
 
-/// A name as text, with what is no UTF-8 written as `\xff`.
+/// Returns a name as text, with bytes that are not UTF-8 written as `\xff`.
 fn escaped(name: &[u8]) -> String {
     let mut text = String::new();
     for chunk in name.utf8_chunks() {

@@ -1,10 +1,10 @@
-//! Class folders to a stratified, seeded train/valid/test manifest.
+//! Splits class folders of pictures into a stratified, seeded train/valid/test manifest.
 //!
-//! The stage reads every picture once, names the ones it cannot use, finds those that are the same to the
-//! byte, and gives each of the rest to train, valid or test. From here on the manifest, never a directory
-//! listing, says which pictures there are and in which order.
+//! The stage reads every picture once, reports those that it cannot use, finds identical ones, and assigns each
+//! of the rest to train, valid or test. All later stages take the pictures and their order from the manifest,
+//! never from a directory listing.
 //!
-//! This crate knows nothing of tensors, and of pictures only what [`data::photo`] tells: their size.
+//! This crate uses no tensors. Of a picture it uses only the size, from [`data::photo`].
 
 use std::process::ExitCode;
 

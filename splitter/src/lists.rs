@@ -1,6 +1,6 @@
-//! The pictures of `--split-list`: which of the candidates two lists name, and where they put them.
+//! Reads the two lists of `--split-list`, and marks the candidates that they name with their split.
 //!
-//! A list is text with one `class/picture` a line; the picture's extension may be missing.
+//! A list is text with one `class/picture` per line; the picture's extension may be missing.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -14,21 +14,21 @@ use crate::config::Config;
 use crate::method::Method;
 use crate::scan::{Candidate, Listing};
 
-/// Bytes of a list; that of all of Stanford Dogs has less than a megabyte.
+/// Maximum size of a list in bytes; that of all of Stanford Dogs has less than a megabyte.
 const MAX_BYTES: u64 = 256 << 20;
-/// So many names of a kind are shown.
+/// Maximum number of names that a warning shows.
 const N_SHOWN: usize = 20;
 
-/// What the lists said beside marking the candidates.
+/// Pictures on which the lists and the folder do not agree.
 #[derive(Debug, Default)]
 pub(crate) struct Selection {
-    /// Listed, but there is no such file; or there, but in neither list. By path as the user named it.
+    /// Listed without a file, or a file in neither list; with the path as the user wrote it.
     pub(crate) absent: Vec<(String, Reject)>,
     /// Pictures that no list names.
     pub(crate) n_unlisted: usize,
 }
 
-/// Marks the candidates that the lists name and forgets the others; without lists, keeps all.
+/// Marks the candidates that the lists name and removes the others. Without lists, keeps all.
 ///
 /// # Errors
 /// If a list cannot be read, the lists contradict each other, or more than `--max-bad` of the pictures
@@ -42,7 +42,7 @@ pub(crate) fn select(config: &Config, listing: &mut Listing) -> anyhow::Result<S
         ensure!(!entries.is_empty(), "the list {} names no picture", path.display());
         mark(config, listing, path, &entries, split, &mut selection.absent)?;
     }
-    warn_of("listed, but not there", selection.absent.iter().map(|(path, _)| path.as_str()));
+    warn_of("listed, but there is no such file", selection.absent.iter().map(|(path, _)| path.as_str()));
     forget_unlisted(config, listing, &mut selection)?;
     Ok(selection)
 }
@@ -51,16 +51,16 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     regular::read(path, MAX_BYTES).with_context(|| format!("cannot read the list {}", path.display()))
 }
 
-/// The `class/picture` of each line.
+/// Returns the `class/picture` of each line.
 ///
 /// # Errors
-/// If the list is no UTF-8 text.
+/// If the list is not UTF-8 text.
 fn entries(bytes: &[u8]) -> anyhow::Result<Vec<String>> {
     ensure!(
         !bytes.starts_with(b"MATLAB "),
-        "it is a MATLAB file; stanford-dogs writes the official lists as text beside it, one class/picture a line"
+        "it is a MATLAB file; stanford-dogs writes the official lists as text beside it, one class/picture per line"
     );
-    let text = str::from_utf8(bytes).context("it is no UTF-8 text, one class/picture a line")?;
+    let text = str::from_utf8(bytes).context("it is not UTF-8 text, expected one class/picture per line")?;
     let lines = text.trim_start_matches('\u{feff}').lines();
     Ok(lines.filter(|line| !line.trim().is_empty()).map(str::to_owned).collect())
 }
@@ -106,8 +106,8 @@ fn is_name(part: &str) -> bool {
     !matches!(part, "" | "." | "..") && !part.contains(['/', '\0'])
 }
 
-/// Index of the candidate `class/name`, or of the one whose name without extension it is: of a picture's
-/// extension, if there is one such.
+/// Finds the index of the candidate `class/name`, or of the one that has this name without its extension, of which
+/// one with the extension of a picture comes first.
 fn find(listing: &Listing, class: &str, name: &str) -> anyhow::Result<Option<usize>> {
     let Ok(class_idx) = listing.classes.binary_search_by(|c| c.as_str().cmp(class)) else { return Ok(None) };
     let key = |c: &Candidate, name: &str| {
@@ -124,13 +124,13 @@ fn find(listing: &Listing, class: &str, name: &str) -> anyhow::Result<Option<usi
         });
         (first..).zip(same_class.map(|c| &*c.name))
     };
-    // A note beside a picture is no choice, but a picture of an unusual name beside nothing is.
+    // A text file beside a picture does not make the name ambiguous. An unusual extension is used if it is alone.
     let named: Vec<(usize, &OsStr)> =
         with_stem().filter(|(_, name)| has_picture_name(name)).take(2).collect();
     let found = if named.is_empty() { with_stem().take(2).collect() } else { named };
     match found[..] {
         [(_, a), (_, b)] => {
-            bail!("{class}/{name} may be {} or {}; write the extension", a.display(), b.display())
+            bail!("{class}/{name} may be {} or {}; add the extension", a.display(), b.display())
         }
         _ => Ok(found.first().map(|(i, _)| *i)),
     }
@@ -143,7 +143,7 @@ fn forget_unlisted(config: &Config, listing: &mut Listing, selection: &mut Selec
     let reject = || Reject::new(Reason::NotListed, "in neither list of --split-list");
     selection.n_unlisted = unlisted().count();
     selection.absent.extend(unlisted().map(|c| (shown(c), reject())));
-    // Notes beside the pictures are in no list.
+    // Other files beside the pictures are in no list.
     let named_as_pictures = |c: &&Candidate| has_picture_name(&c.name);
     let (n, n_all) = (
         unlisted().filter(named_as_pictures).count(),
@@ -158,7 +158,7 @@ fn forget_unlisted(config: &Config, listing: &mut Listing, selection: &mut Selec
     Ok(())
 }
 
-/// Warns of `paths`, naming the first.
+/// Warns of `paths` and names the first ones.
 fn warn_of<S: AsRef<str>>(what: &str, paths: impl Iterator<Item = S>) {
     let mut n = 0;
     for path in paths {

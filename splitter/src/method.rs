@@ -1,4 +1,4 @@
-//! How the pictures of a class are divided between train, valid and test.
+//! Divides the pictures of a class between train, valid and test.
 
 use std::cmp::Reverse;
 use std::path::PathBuf;
@@ -7,24 +7,24 @@ use data::stage::usage;
 
 use crate::args::Args;
 
-/// How far from 1 a ratio may sum: 0.333,0.333,0.334 is allowed, 0.33,0.33,0.33 is not.
+/// Maximum distance of a ratio's sum from 1: 0.333,0.333,0.334 is allowed, 0.33,0.33,0.33 is not.
 const RATIO_TOLERANCE: f64 = 1e-6;
 
-/// How many pictures of a class go where, and which of them.
+/// The method that divides the pictures of a class between the splits.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Method {
-    /// By these shares of train, valid and test, drawn at random.
+    /// Shares of train, valid and test, drawn at random.
     Ratio([f64; 3]),
-    /// By these shares, each class in the order of its listing: train first, test last.
+    /// Shares of train, valid and test, each class in the order of its listing: train first, test last.
     Unshuffled([f64; 3]),
-    /// That many of each class to valid and to test, the rest to train.
+    /// Numbers of pictures of each class for valid and for test; the rest is train.
     Fixed { n_valid: usize, n_test: usize },
-    /// As two lists say; this share of the train list becomes valid.
+    /// Two lists; `valid_share` of the train list becomes valid.
     Listed { train: PathBuf, test: PathBuf, valid_share: f64 },
 }
 
 impl Method {
-    /// The method that the arguments ask for.
+    /// Returns the method that the arguments ask for.
     ///
     /// # Errors
     /// A usage error for shares or counts out of range.
@@ -53,10 +53,10 @@ impl Method {
         Ok(if args.unshuffled { Method::Unshuffled(ratio) } else { Method::Ratio(ratio) })
     }
 
-    /// Shares of train, valid and test among the pictures that this program places.
+    /// Returns the shares of train, valid and test among the pictures that this program assigns.
     pub(crate) fn shares(&self) -> [f64; 3] {
         match self {
-            // The ratio may miss a sum of 1 by a rounding error.
+            // The sum of a ratio may differ from 1 by a rounding error.
             Method::Ratio(ratio) | Method::Unshuffled(ratio) => {
                 ratio.map(|share| share / ratio.iter().sum::<f64>())
             }
@@ -65,7 +65,7 @@ impl Method {
         }
     }
 
-    /// Fewest pictures in a class that can be split.
+    /// Returns the minimum number of pictures in a class that can be split.
     pub(crate) fn n_needed(&self) -> usize {
         match self {
             Method::Fixed { n_valid, n_test } => n_valid + n_test + 1,
@@ -73,7 +73,7 @@ impl Method {
         }
     }
 
-    /// How many splits get pictures from this program.
+    /// Returns the number of splits that get pictures from this program.
     pub(crate) fn n_parts(&self) -> usize {
         match self {
             Method::Fixed { n_valid, n_test } => 1 + usize::from(*n_valid > 0) + usize::from(*n_test > 0),
@@ -81,7 +81,7 @@ impl Method {
         }
     }
 
-    /// Says what will not be possible later; nothing has been read yet.
+    /// Warns of empty splits that later stages need, before anything is read.
     pub(crate) fn warn_of_empty_parts(&self) {
         let [_, valid, test] = match self {
             Method::Fixed { n_valid, n_test } => [true, *n_valid > 0, *n_test > 0],
@@ -100,7 +100,7 @@ impl Method {
         }
     }
 
-    /// How many of a class's `n` pictures go where.
+    /// Returns how many of a class's `n` pictures go into train, valid and test.
     pub(crate) fn targets(&self, n: usize) -> [usize; 3] {
         match self {
             Method::Fixed { n_valid, n_test } => [n - n_valid - n_test, *n_valid, *n_test],
@@ -114,7 +114,7 @@ impl Method {
     }
 }
 
-/// Three shares that sum to 1.
+/// Checks that there are three shares that sum to 1.
 fn ratio(shares: &[f64]) -> anyhow::Result<[f64; 3]> {
     let Ok(ratio) = <[f64; 3]>::try_from(shares.to_vec()) else {
         return Err(usage(format!(
@@ -135,8 +135,8 @@ fn ratio(shares: &[f64]) -> anyhow::Result<[f64; 3]> {
     Ok(ratio)
 }
 
-/// Divides `n` by largest remainder: each part is within 1 of its share. A part with a share but no
-/// picture then takes one from the largest part, if that has more than one.
+/// Divides `n` by the largest remainder method: each part is within 1 of its share. A part with a share but
+/// without a picture then takes one from the largest part, if that has more than one.
 fn apportion(n: usize, shares: [f64; 3]) -> [usize; 3] {
     let exact = shares.map(|share| n as f64 * share);
     let mut parts = exact.map(|x| x as usize);

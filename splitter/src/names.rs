@@ -1,12 +1,12 @@
-//! Class names that mean the same.
+//! Finds class names that mean the same.
 
 use std::collections::BTreeMap;
 
 use data::breeds;
 use unicode_normalization::UnicodeNormalization;
 
-/// Warns of class folders whose names differ only in case, blanks, punctuation, accents' encoding or the number
-/// that ImageNet gives a breed: a model cannot tell apart what a person does not.
+/// Warns of class folders whose names differ only in case, spaces, punctuation, the encoding of accents or the
+/// ImageNet number of the breed: they are probably one class, which a model cannot learn as two.
 pub(crate) fn warn_of_alike(classes: &[String]) {
     let mut by_meaning: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for class in classes {
@@ -22,7 +22,7 @@ pub(crate) fn warn_of_alike(classes: &[String]) {
     }
 }
 
-/// Equal for names that mean the same.
+/// Returns a key that is equal for names that mean the same.
 pub(crate) fn meaning(name: &str) -> String {
     match breeds::find(name) {
         Some(breed) => breed.synset.clone(),
@@ -30,7 +30,7 @@ pub(crate) fn meaning(name: &str) -> String {
     }
 }
 
-/// Letters and digits alone, in lower case, without accents; the name itself if it has none.
+/// Returns the letters and digits of a name in lower case, without accents; the name itself if it has none.
 pub(crate) fn plain(name: &str) -> String {
     let letters = name.nfkd().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
     let letters: String = letters.collect();

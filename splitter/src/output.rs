@@ -1,4 +1,4 @@
-//! What lies in `--out`: whether this run may write there, and the writing.
+//! Writes the outputs into `--out`, after a check that this run may write there.
 
 use std::path::Path;
 
@@ -17,10 +17,10 @@ use crate::tree;
 pub(crate) const STAGE: &str = "splitter";
 pub(crate) const PROVENANCE: &str = "provenance.json";
 
-/// What the split depends on: the parameters, every file that may be a picture, the lists and the annotations.
+/// Returns the inputs of the split: the parameters, every file that may be a picture, the lists and the annotations.
 ///
 /// # Errors
-/// If the parameters are no JSON.
+/// If the parameters cannot be written as JSON.
 pub(crate) fn asked(config: &Config, listing: &Listing) -> anyhow::Result<Inputs> {
     let pictures = listing.candidates.iter().map(|candidate| {
         let class = &listing.classes[candidate.class as usize];
@@ -28,7 +28,7 @@ pub(crate) fn asked(config: &Config, listing: &Listing) -> anyhow::Result<Inputs
         (name, config.images.join(class).join(&*candidate.name))
     });
     let mut asked = Inputs::new(&config.parameters())?.files("pictures", pictures);
-    // Also the empty ones.
+    // Empty class folders count, too.
     asked = asked.value("class folders", &listing.classes)?;
     if let Method::Listed { train, test, .. } = &config.rule.method {
         asked = asked.file("the train list", train).file("the test list", test);
@@ -46,16 +46,16 @@ pub(crate) fn asked(config: &Config, listing: &Listing) -> anyhow::Result<Inputs
     Ok(asked)
 }
 
-/// Takes the lock of `--out`, and refuses to replace what this program did not make.
+/// Takes the lock of `--out`, and refuses to replace files that this program did not make.
 ///
 /// # Errors
-/// Says what is there, and that `--force` replaces it.
+/// Names the existing file, and `--force`, which replaces it.
 pub(crate) fn claim(config: &Config, job: &Job) -> anyhow::Result<Lock> {
     job.refuse_foreign(&[manifest::FILE_NAME, "train", "valid", "test"])?;
     commit::lock(&config.out, STAGE)
 }
 
-/// The manifest's rows, sorted by the bytes of their paths.
+/// Returns the manifest's rows, sorted by the bytes of their paths.
 pub(crate) fn rows(
     config: &Config,
     classes: &[String],
@@ -77,12 +77,12 @@ pub(crate) fn rows(
         }
     };
     let mut rows: Vec<Row> = pictures.iter().zip(splits).enumerate().map(row).collect();
-    // Not the order of (class, name): `a-b/x` comes before `a/x`.
+    // This differs from the order of (class, name): `a-b/x` comes before `a/x`.
     rows.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     rows
 }
 
-/// Writes everything; the manifest, for which the next stage waits, is the last of the outputs.
+/// Writes all outputs, the manifest last, because the next stage waits for it.
 ///
 /// # Errors
 /// Names the file.
@@ -98,7 +98,7 @@ pub(crate) fn write(
         let tables = [rejects::FILE_NAME, manifest::FILE_NAME].map(str::to_owned);
         tables.into_iter().chain(placed.iter().cloned())
     };
-    // First out with the old: a picture that has moved must not stand in two splits, however this ends.
+    // Old files are removed first: even after a crash a picture must not be in two splits.
     job.remove_old(|name| {
         Split::ALL.iter().any(|split| name.starts_with(&format!("{split}/"))) && !placed.contains(name)
     })?;

@@ -1,11 +1,11 @@
-//! Where the pictures lie as seen from the manifest.
+//! The path from the manifest to the pictures.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context;
 
-/// Refuses an `--images` that is no folder.
+/// Checks that `--images` is a folder.
 pub(crate) fn check_images(images: &Path) -> anyhow::Result<()> {
     let metadata =
         fs::metadata(images).with_context(|| format!("cannot open --images {}", images.display()))?;
@@ -17,35 +17,35 @@ pub(crate) fn check_images(images: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The relative path from `out` to `images`, with `/` between the parts.
+/// Returns the relative path from `out` to `images`, with `/` between the parts.
 ///
 /// # Errors
-/// If one of them lies inside the other: outputs among the inputs would be taken for a class the next
-/// time, and the other way round a cleaned output directory would take the pictures with it.
+/// If one of them is inside the other: the next run would read outputs inside `images` as a class, and whoever
+/// removes `out` would also remove the pictures inside it.
 pub(crate) fn prefix(images: &Path, out: &Path) -> anyhow::Result<String> {
     let (real_images, real_out) = (real(images)?, real(out)?);
     let (shown_images, shown_out) = (images.display(), out.display());
     anyhow::ensure!(
         !real_out.starts_with(&real_images),
-        "--out {shown_out} lies inside --images {shown_images} and would become a class of it; choose a folder beside it"
+        "--out {shown_out} is inside --images {shown_images} and would become a class of it; choose a folder beside it"
     );
     anyhow::ensure!(
         !real_images.starts_with(&real_out),
-        "--images {shown_images} lies inside --out {shown_out}; choose a folder beside it, such as {}",
+        "--images {shown_images} is inside --out {shown_out}; choose a folder beside it, such as {}",
         out.join("split").display()
     );
-    // Through the name that the user gave: where `raw` is a link, the manifest says ../raw, and goes
-    // on being right when the link is moved. `out` is where `..` starts from, so its links are resolved.
+    // Uses the name that the user gave: if `raw` is a link, the manifest has ../raw, which stays right when
+    // the target of the link changes. `..` starts from `out`, so its links are resolved.
     let named_images = match (images.parent(), images.file_name()) {
         (Some(parent), Some(name)) => real(parent)?.join(name),
         _ => real_images,
     };
     relative(&real_out, &named_images).with_context(|| {
-        format!("the path from {shown_out} to {shown_images} is no UTF-8; rename the folders")
+        format!("the path from {shown_out} to {shown_images} is not UTF-8; rename the folders")
     })
 }
 
-/// `path` absolute and with links resolved as far as it exists; the rest is yet to be created.
+/// Returns the absolute `path` with links resolved, as far as it exists; the rest is unchanged.
 fn real(path: &Path) -> anyhow::Result<PathBuf> {
     let named = || format!("cannot resolve {}", path.display());
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
@@ -63,7 +63,7 @@ fn real(path: &Path) -> anyhow::Result<PathBuf> {
     Ok(real)
 }
 
-/// Both are absolute and free of `..`; `None` if a part is no UTF-8.
+/// Returns the relative path between two absolute paths without `..`, or `None` if a part is not UTF-8.
 fn relative(from: &Path, to: &Path) -> Option<String> {
     let n_common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
     let up = from.components().skip(n_common).map(|_| Some(".."));

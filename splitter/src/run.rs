@@ -1,4 +1,4 @@
-//! The stage, from arguments to summary.
+//! Runs the stage, from arguments to summary.
 
 use data::current::{Job, Place};
 use data::stage;
@@ -10,7 +10,7 @@ use crate::scan::Listing;
 use crate::summary::Summary;
 use crate::{assign, boxes, changes, duplicates, inspect, lists, output, scan};
 
-/// Splits as `args` says and prints the summary.
+/// Splits the pictures as `args` asks and prints the summary.
 ///
 /// # Errors
 /// [`stage::Exit::Usage`] for flags that contradict each other, [`stage::Exit::TryAgain`] if another
@@ -18,7 +18,7 @@ use crate::{assign, boxes, changes, duplicates, inspect, lists, output, scan};
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let place = Place::new(&args.out, output::PROVENANCE, output::STAGE);
     if args.rerun.clean {
-        // Also where the pictures are no longer there.
+        // Works even if the pictures no longer exist.
         return place.clean();
     }
     let config = Config::check(args)?;
@@ -34,7 +34,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     split(&config, listing, Some(job))
 }
 
-/// Splits what was listed; without a job, writes nothing.
+/// Splits the listed pictures. Without a job, writes nothing.
 fn split(config: &Config, mut listing: Listing, mut job: Option<Job>) -> anyhow::Result<()> {
     let selection = lists::select(config, &mut listing)?;
     assign::check_class_sizes(&config.rule, &listing)?;

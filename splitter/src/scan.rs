@@ -1,7 +1,7 @@
-//! What lies below `--images`: classes and the files in them, sorted by bytes.
+//! Lists the classes below `--images` and the files in them, sorted by bytes.
 //!
-//! Every file of a class folder that is not hidden is a candidate, whatever it is called. Links are not followed,
-//! and nothing is opened, but where the folder looks like the wrong one.
+//! Every file of a class folder that is not hidden is a candidate, with any name. Links are not followed, and no
+//! file is opened, unless the folder looks like the wrong one.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, FileType};
@@ -14,19 +14,19 @@ use serde::Serialize;
 
 use crate::names;
 
-/// Class folders of these names are the parts of a tree that is split already.
+/// Names of folders that are the parts of a tree that is split already.
 const SPLIT_NAMES: [&str; 5] = ["train", "valid", "val", "validation", "test"];
 
 mod level;
 
-/// Everything that was found.
+/// The classes and files that were found.
 #[derive(Debug)]
 pub(crate) struct Listing {
     /// Names of the class folders, sorted by bytes; a class is an index into this.
     pub(crate) classes: Vec<String>,
     /// Sorted by class, then by the name's bytes.
     pub(crate) candidates: Vec<Candidate>,
-    /// What was passed over.
+    /// Numbers of ignored directory entries.
     pub(crate) ignored: Ignored,
 }
 
@@ -34,24 +34,24 @@ pub(crate) struct Listing {
 #[derive(Debug)]
 pub(crate) struct Candidate {
     pub(crate) class: u32,
-    /// Where a list of `--split-list` puts it.
+    /// Split by the lists of `--split-list`.
     pub(crate) listed: Option<Split>,
     pub(crate) name: Box<OsStr>,
 }
 
-/// How many directory entries were passed over.
+/// Numbers of ignored directory entries.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Ignored {
-    /// Names with a leading dot and what file managers leave behind.
+    /// Names with a leading dot, and files that file managers create.
     pub(crate) hidden: usize,
-    /// Files beside the class folders, and links there.
+    /// Files and links beside the class folders.
     pub(crate) beside_class_folders: usize,
-    /// Folders in class folders.
+    /// Folders inside class folders.
     pub(crate) nested_folders: usize,
 }
 
 impl Listing {
-    /// Forgets the candidates that no list names, and the classes that have no other.
+    /// Removes the candidates that no list names, and the classes without any other.
     pub(crate) fn keep_listed(&mut self) {
         self.candidates.retain(|c| c.listed.is_some());
         let mut classes = Vec::new();
@@ -64,7 +64,7 @@ impl Listing {
     }
 }
 
-/// Lists `images`.
+/// Lists the class folders in `images` and their files.
 ///
 /// # Errors
 /// If a folder cannot be listed, there are no class folders, or the folder looks like the wrong one.
@@ -88,7 +88,7 @@ pub(crate) fn list(images: &Path) -> anyhow::Result<Listing> {
         }
         let Some(class) = name.to_str() else {
             anyhow::bail!(
-                "the class folder {} has a name that is no UTF-8; rename it",
+                "the class folder {} has a name that is not UTF-8; rename it",
                 images.join(&name).display()
             );
         };
@@ -120,7 +120,7 @@ fn list_class(dir: &Path, listing: &mut Listing) -> anyhow::Result<()> {
     }
     let n_nested = listing.ignored.nested_folders - n_nested_before;
     if n_nested > 0 {
-        tracing::warn!("{} holds {n_nested} folders: what is in them is ignored", dir.display());
+        tracing::warn!("{} contains {n_nested} folders: their files are ignored", dir.display());
     }
     Ok(())
 }
@@ -134,14 +134,14 @@ fn sorted_entries(dir: &Path) -> anyhow::Result<Vec<(OsString, FileType)>> {
     Ok(entries)
 }
 
-/// Two folders called train and test are hardly two classes; nor is one that holds folders.
+/// Refuses an `images` that is split already: two folders such as train and test, or one of them with folders.
 fn refuse_split_tree(images: &Path, found: &[(String, bool)]) -> anyhow::Result<()> {
     if !found.iter().any(|(_, nested)| *nested || found.len() > 1) {
         return Ok(());
     }
     let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
     anyhow::bail!(
-        "{} looks like a tree that is split already: it holds {}, which would become classes; \
+        "{} looks like a tree that is split already: it contains {}, which would become classes; \
          pass the folder of class folders{}, or move these folders out of it",
         images.display(),
         names.join(", "),
@@ -157,16 +157,16 @@ fn refuse_wrong_level(images: &Path, listing: &Listing) -> anyhow::Result<()> {
             images.parent().map_or(parent, |p| if p.as_os_str().is_empty() { Path::new(".") } else { p });
         anyhow::ensure!(
             !level::holds_pictures(images),
-            "--images {shown} holds pictures and no class folders; if it is itself a class, pass --images {}",
+            "--images {shown} contains pictures but no class folders; if it is a class itself, pass --images {}",
             parent.display()
         );
-        anyhow::bail!("--images {shown} holds no class folders; expected {shown}/<class>/<picture>.jpg");
+        anyhow::bail!("--images {shown} contains no class folders; expected {shown}/<class>/<picture>.jpg");
     }
     if listing.ignored.nested_folders > 0
         && !listing.classes.iter().any(|class| level::holds_pictures(&images.join(class)))
     {
         anyhow::bail!(
-            "the folders in --images {shown} hold no pictures but folders{}",
+            "the folders in --images {shown} contain no pictures but folders{}",
             level::hint(images, "; perhaps")
         );
     }

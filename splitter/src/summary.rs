@@ -1,4 +1,4 @@
-//! What the stage says at its end.
+//! The summary that the stage prints at its end.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,18 +12,18 @@ use crate::config::Config;
 use crate::duplicates::Settled;
 use crate::scan::Ignored;
 
-/// A table of more classes than this is printed under --verbose only.
+/// Maximum number of classes in the table without --verbose.
 const MAX_CLASSES_SHOWN: usize = 30;
 
-/// Counts of a whole run.
+/// Counts of a run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Summary {
-    /// Pictures that there were to be split.
+    /// Pictures to be split.
     n_in: usize,
     /// Rows of the manifest.
     n_ok: usize,
     n_rejected: usize,
-    /// By reason.
+    /// Rejected pictures by reason.
     rejected: BTreeMap<&'static str, usize>,
     train: usize,
     valid: usize,
@@ -31,21 +31,21 @@ pub(crate) struct Summary {
     n_classes: usize,
     biggest_class: ClassCounts,
     smallest_class: ClassCounts,
-    /// Biggest class over smallest.
+    /// Size of the largest class divided by that of the smallest.
     imbalance: f64,
     kept_duplicates: usize,
     label_conflicts: usize,
     ignored: Ignored,
-    /// With --crop-to-box: pictures of which only a box is seen; `null` without it.
+    /// Pictures that are cropped to a box; `null` without --crop-to-box.
     boxed: Option<usize>,
     /// Pictures that neither list of --split-list names.
     unlisted: usize,
     classes: Vec<ClassCounts>,
-    /// Against the manifest that was there before; `null` without one.
+    /// Changes compared with the previous manifest; `null` without one.
     changes: Option<Changes>,
     dry_run: bool,
     manifest: String,
-    /// Where the rejected pictures are named.
+    /// File that names the rejected pictures.
     rejects: String,
     #[serde(skip)]
     show_classes: bool,
@@ -67,7 +67,7 @@ impl ClassCounts {
 }
 
 impl Summary {
-    /// Counts.
+    /// Counts the pictures.
     pub(crate) fn new(
         config: &Config,
         n_in: usize,
@@ -89,7 +89,7 @@ impl Summary {
         for (_, reject) in &settled.rejects {
             *rejected.entry(reject.reason.name()).or_default() += 1;
         }
-        // The first of equals, in either case.
+        // The first among equals, in either case.
         let biggest_class = classes.iter().rev().max_by_key(|c| c.n()).cloned().unwrap_or_default();
         let smallest_class = classes.iter().min_by_key(|c| c.n()).cloned().unwrap_or_default();
         Self {
@@ -118,14 +118,14 @@ impl Summary {
         }
     }
 
-    /// Every picture that came in is a row or a reject.
+    /// Checks that every input picture is a row or a reject.
     ///
     /// # Errors
-    /// If one is neither or both: a mistake in this program.
+    /// If one is neither or both, which is a bug.
     pub(crate) fn check_counts(&self) -> anyhow::Result<()> {
         anyhow::ensure!(
             self.n_in == self.n_ok + self.n_rejected && self.n_ok == self.train + self.valid + self.test,
-            "{} pictures in, but {} in the manifest and {} rejected: this is a mistake in the program",
+            "{} pictures in, but {} in the manifest and {} rejected: this is a bug",
             self.n_in,
             self.n_ok,
             self.n_rejected
@@ -154,9 +154,9 @@ impl Summary {
         write!(f, "since the last split: {added} pictures added, {removed} removed, {replaced} replaced, ")?;
         writeln!(f, "{moved} of the old ones in another part")?;
         if *test_changed {
-            writeln!(f, "test has changed: figures from before and after are not of the same pictures")?;
+            writeln!(f, "test has changed: do not compare metrics from before and after")?;
         } else if *moved > 0 {
-            writeln!(f, "test is the same, train and valid are not: train again before comparing figures")?;
+            writeln!(f, "test is the same, train and valid are not: train again before comparing metrics")?;
         }
         Ok(())
     }
@@ -173,7 +173,7 @@ impl fmt::Display for Summary {
         }
         let Ignored { hidden, beside_class_folders, nested_folders } = self.ignored;
         for (verb, n, what) in [
-            ("kept", self.kept_duplicates, "pictures with the bytes of another one, each group in one split"),
+            ("kept", self.kept_duplicates, "pictures identical to another one, each group in one split"),
             ("found", self.label_conflicts, "pictures in several classes (label conflicts)"),
             ("ignored", self.unlisted, "pictures that are in neither list"),
             ("ignored", hidden, "hidden files"),
@@ -187,13 +187,13 @@ impl fmt::Display for Summary {
         if let Some(n) = self.boxed {
             writeln!(
                 f,
-                "cropped {n} pictures to their box; {} without a usable one stay whole",
+                "cropped {n} pictures to their box; {} without a usable box are not cropped",
                 self.n_ok - n
             )?;
         }
         writeln!(
             f,
-            "{} classes, biggest {} ({}), smallest {} ({}), imbalance {:.2}",
+            "{} classes, largest {} ({}), smallest {} ({}), imbalance {:.2}",
             self.n_classes,
             self.biggest_class.class,
             self.biggest_class.n(),

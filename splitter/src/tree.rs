@@ -1,4 +1,4 @@
-//! The folders `train`, `valid` and `test` below `--out`, for people and for tools that want folders.
+//! Writes the folders `train`, `valid` and `test` below `--out`, for people and for tools that need folders.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +13,7 @@ use data::{provenance, stage};
 
 use crate::args::Tree;
 
-/// The names, relative to `--out`, of all that the tree holds.
+/// Returns the names of all files of the tree, relative to `--out`.
 pub(crate) fn names(rows: &[Row], tree: Tree) -> BTreeSet<String> {
     let rows = rows.iter().filter(|_| tree != Tree::None);
     rows.map(|row| format!("{}/{}/{}", row.split, row.class, name(row))).collect()
@@ -43,7 +43,7 @@ pub(crate) fn write(out: &Path, rows: &[Row], tree: Tree) -> anyhow::Result<()> 
         .try_for_each(|dir| commit::sync_directory(dir))
 }
 
-/// The picture's own name: the last part of its path.
+/// Returns the file name of a picture.
 fn name(row: &Row) -> &str {
     row.path.rsplit('/').next().unwrap_or(&row.path)
 }
@@ -69,7 +69,7 @@ fn place(out: &Path, row: &Row, target: &Path, tree: Tree) -> anyhow::Result<()>
             })
         }
         Tree::Symlink => {
-            // The link lies in <split>/<class>/, two folders below the manifest.
+            // The link is in <split>/<class>/, two folders below the manifest.
             let pointee = Path::new("../..").join(&row.path);
             if fs::read_link(target).is_ok_and(|old| old == pointee) {
                 return Ok(());
@@ -78,7 +78,7 @@ fn place(out: &Path, row: &Row, target: &Path, tree: Tree) -> anyhow::Result<()>
         }
         Tree::Copy => {
             let is_file = fs::symlink_metadata(target).is_ok_and(|m| m.is_file());
-            // A second name of the picture has its bytes, but is no copy.
+            // A hard link to the picture has the same bytes, but is not a copy.
             if is_file
                 && !is_same_file(&source, target)
                 && provenance::sha256_file(target).is_ok_and(|old| old == provenance::to_hex(&row.sha256))

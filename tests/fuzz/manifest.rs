@@ -1,4 +1,4 @@
-//! See targets.rs.
+//! Fuzz target of manifests; see targets.rs.
 #![no_main]
 
 mod targets;

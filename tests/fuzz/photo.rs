@@ -1,4 +1,4 @@
-//! See targets.rs.
+//! Fuzz target of pictures; see targets.rs.
 #![no_main]
 
 mod targets;

@@ -1,5 +1,5 @@
-//! What is asked of each reader, whatever bytes it is given: it does not panic, it does not hang, and what it
-//! accepts makes sense. Every function says whether the bytes were accepted.
+//! The checks of each reader for arbitrary bytes: it does not panic, it does not hang, and accepted content is
+//! consistent. Every function returns whether the bytes were accepted.
 
 #![allow(dead_code, reason = "each fuzz target calls one of them")]
 
@@ -12,7 +12,7 @@ use data::photo::{self, Limits};
 use data::profiles::{self, Profile, Profiles};
 use data::weights::Part;
 
-/// A picture: the header and the decoder agree, and decoding again gives the same pixels.
+/// Checks a picture: the header and the decoder agree, and decoding again gives the same pixels.
 pub(crate) fn photo(bytes: &[u8]) -> bool {
     let limits = Limits { max_pixels: 1 << 22, ..Limits::STANDARD };
     let Ok(decoded) = photo::decode(bytes, &limits) else { return false };
@@ -25,7 +25,7 @@ pub(crate) fn photo(bytes: &[u8]) -> bool {
     true
 }
 
-/// A manifest: what is read can be written, and is then read as the same.
+/// Checks a manifest: it can be written, and is then read back unchanged.
 pub(crate) fn manifest(bytes: &[u8]) -> bool {
     let dir = InFile::new("manifest.csv", bytes);
     let Ok(read) = Manifest::read(&dir.path) else { return false };
@@ -36,7 +36,7 @@ pub(crate) fn manifest(bytes: &[u8]) -> bool {
     true
 }
 
-/// Profiles: the rows are counted right, and the good ones can be written and are then read as the same.
+/// Checks profiles: the count of rows is right, and the valid ones can be written and are then read back unchanged.
 pub(crate) fn profiles(bytes: &[u8]) -> bool {
     let dir = InFile::new(profiles::FILE_NAME, bytes);
     let Ok(mut table) = Profiles::open(&dir.path) else { return false };
@@ -66,7 +66,7 @@ pub(crate) fn profiles(bytes: &[u8]) -> bool {
     !good.is_empty()
 }
 
-/// A head: what is read can be written, and has then the same bytes.
+/// Checks a head: it can be written, and then has the same bytes.
 pub(crate) fn head(bytes: &[u8]) -> bool {
     let dir = InFile::new("head.safetensors", bytes);
     let Ok(read) = Head::read(&dir.path) else { return false };
@@ -96,7 +96,7 @@ pub(crate) fn pth(bytes: &[u8]) -> bool {
     true
 }
 
-/// Bytes in a file of their own.
+/// Writes the bytes into a temporary file.
 struct InFile {
     _dir: tempfile::TempDir,
     path: PathBuf,

@@ -6,7 +6,7 @@ use crate::harness::repository;
 
 mod files;
 
-/// The allowed arrows between our crates, and which outside crates are bound to some of them.
+/// The allowed dependencies between our crates, and the external crates that only some of them may use.
 const IMPORTS: [(&str, &[&str]); 10] = [
     ("data", &[]),
     ("data/fetch", &["data"]),
@@ -28,7 +28,7 @@ const BOUND: [(&str, &[&str]); 6] = [
     ("ureq", &["data/fetch"]),
 ];
 
-/// Names under `[dependencies]` of each member.
+/// Returns the names under `[dependencies]` of each member.
 fn dependencies() -> BTreeMap<String, Vec<String>> {
     let members = IMPORTS.iter().map(|(name, _)| {
         let text = fs::read_to_string(repository().join(name).join("Cargo.toml")).unwrap();
@@ -62,7 +62,7 @@ fn below(folders: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
     sources
 }
 
-/// The source without its test module.
+/// Returns the source without its test module.
 fn product(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     text.split("#[cfg(test)]\nmod tests {").next().unwrap().to_owned()
@@ -91,11 +91,11 @@ fn crates_import_along_the_arrows_only() {
 }
 
 #[test]
-fn there_is_no_drawer() {
+fn no_module_has_a_catch_all_name() {
     for path in sources() {
         let stem = path.file_stem().unwrap().to_str().unwrap();
-        let drawer = ["common", "core", "utils", "util", "helpers", "shared", "misc"].contains(&stem);
-        assert!(!drawer, "{}", path.display());
+        let catch_all = ["common", "core", "utils", "util", "helpers", "shared", "misc"].contains(&stem);
+        assert!(!catch_all, "{}", path.display());
     }
 }
 

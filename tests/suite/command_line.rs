@@ -128,7 +128,7 @@ fn a_terminated_stage_says_so_and_ends_with_143() {
     assert!(!work.path("features/index.json").exists());
 }
 
-/// A server that takes every connection and never says a word.
+/// Starts a server that accepts connections and never answers.
 fn silent_server() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -164,7 +164,7 @@ fn a_download_from_a_silent_server_ends_soon_after_a_signal() {
     }
 }
 
-/// Every file that a user names, as a pipe that nobody writes into.
+/// Tests every file argument with a pipe that has no writer.
 #[test]
 fn a_pipe_in_the_place_of_a_file_is_refused_at_once() {
     let work = Work::with_model();
@@ -203,7 +203,7 @@ fn a_pipe_in_the_place_of_a_file_is_refused_at_once() {
     fs::hard_link(work.path("pipes/head.safetensors"), &pipe).unwrap();
     for (program, args) in cases {
         let began = std::time::Instant::now();
-        work.fails(1, "it is no regular file but a pipe", program, args);
+        work.fails(1, "it is not a regular file but a pipe", program, args);
         assert!(began.elapsed().as_secs() < 10, "{program} {args:?}");
     }
 }
@@ -220,7 +220,7 @@ fn artefacts_are_readable_by_others() {
     }
 }
 
-/// An animated picture, so that there is something to log.
+/// Makes an animated picture, which causes a log line.
 fn animation() -> Vec<u8> {
     let mut gif = Vec::new();
     let mut encoder = image::codecs::gif::GifEncoder::new(&mut gif);

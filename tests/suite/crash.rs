@@ -1,12 +1,12 @@
-//! SQLite's way: after a kill at any moment the directory must be in a legal state, and the same
-//! command run again must end in the artefacts of a run that was never killed.
+//! Crash tests as in SQLite: after a kill at any moment the directory must be in a valid state, and the same
+//! command run again must produce the artefacts of a run that was never killed.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::harness::{Work, stages};
 
-/// How often each stage is killed before it may end; `CRASH_ROUNDS` for more.
+/// Number of kills of each stage before it may end; `CRASH_ROUNDS` sets it.
 fn rounds() -> u32 {
     std::env::var("CRASH_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(4)
 }
@@ -46,7 +46,7 @@ fn killed_at_random_moments_every_stage_ends_in_the_same_artefacts() {
     }
 }
 
-/// Temporary files of killed runs are gone after the next run, and nothing hidden but the lock stays.
+/// Checks that the next run removes the temporary files of a killed one, and that only the lock stays hidden there.
 #[test]
 fn a_rerun_sweeps_the_temporaries() {
     let work = Work::with_model();

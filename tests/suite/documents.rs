@@ -42,7 +42,7 @@ fn read(document: &str) -> String {
     fs::read_to_string(repository().join(document)).unwrap()
 }
 
-/// The words of `text` that begin with `start` and go on with what `belongs` to a word.
+/// Returns the words of `text` that begin with `start` and continue with characters that `belongs` accepts.
 fn words(text: &str, start: &str, belongs: impl Fn(char) -> bool) -> BTreeSet<String> {
     let begins = text.match_indices(start).map(|(at, _)| at);
     let free =
@@ -84,7 +84,7 @@ fn every_variable_in_the_documents_exists() {
         .flat_map(str::split_whitespace)
         .collect();
     assert!(known.contains("EPOCHS") && known.contains("DATASET"), "{known:?}");
-    // Of the environment, of the tests, and of Python's hub.
+    // Variables of the environment, of the tests, and of Python's hub.
     let others = ["VGG16_PHOTOS", "TINDOGR_CONV3X3", "HF_HUB_OFFLINE", "CRASH_ROUNDS"];
     let mut n_found = 0;
     for document in DOCUMENTS {
@@ -137,7 +137,7 @@ fn every_link_in_the_documents_leads_somewhere() {
     }
 }
 
-/// Whatever a new user looks for first is in the README, and the README stays short enough to be read.
+/// Checks that the README has what a new user needs first, and that it is short.
 #[test]
 fn the_readme_stays_short() {
     let n = read("README.md").lines().count();

@@ -1,5 +1,5 @@
-//! The corpora of the fuzz targets, as ordinary tests: files named `good-*` are accepted, all others are refused,
-//! and no file makes a reader panic.
+//! Tests the readers with the corpora of the fuzz targets: files named `good-*` are accepted, all others are
+//! refused, and no file makes a reader panic.
 
 use std::fs;
 use std::path::PathBuf;
@@ -57,7 +57,7 @@ fn published_weights() {
     check("pth", targets::pth);
 }
 
-/// Writes the seeds of the corpora. A new format version makes the old good ones bad.
+/// Writes the seeds of the corpora; needed after a change of the format version, which makes old files invalid.
 #[test]
 #[ignore = "rewrites tests/fuzz/corpus"]
 fn write_seeds() {

@@ -6,15 +6,15 @@ use std::process::{Command, Output, Stdio};
 
 use sha2::{Digest, Sha256};
 
-/// Every program of the workspace in one binary.
+/// The binary with all programs of the workspace.
 const STAGE: &str = env!("CARGO_BIN_EXE_stage");
 
-/// A fresh directory in which a test runs stages.
+/// A temporary directory in which a test runs stages.
 pub(crate) struct Work {
     dir: tempfile::TempDir,
 }
 
-/// What a command did.
+/// The result of a command.
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -30,7 +30,7 @@ impl Work {
         self.dir.path().join(below)
     }
 
-    /// A stage's command with this directory as its current one and nothing of the caller's settings.
+    /// Returns a stage's command with this directory as its current one and without the caller's settings.
     pub(crate) fn command(&self, stage: &str, args: &[&str]) -> Command {
         let mut command = Command::new(STAGE);
         command.arg0(stage).args(args).current_dir(self.dir.path());
@@ -42,14 +42,14 @@ impl Work {
         Ran::of(self.command(stage, args).output().unwrap())
     }
 
-    /// Runs a stage that must succeed; its stdout.
+    /// Runs a stage that must succeed, and returns its stdout.
     pub(crate) fn ok(&self, stage: &str, args: &[&str]) -> String {
         let ran = self.run(stage, args);
         assert_eq!(ran.code, Some(0), "{stage} {args:?}\n{}{}", ran.stdout, ran.stderr);
         ran.stdout
     }
 
-    /// Runs a stage that must fail with `code` and say `expected` on stderr.
+    /// Runs a stage that must fail with `code` and print `expected` on stderr.
     pub(crate) fn fails(&self, code: i32, expected: &str, stage: &str, args: &[&str]) {
         let ran = self.run(stage, args);
         assert_eq!(ran.code, Some(code), "{stage} {args:?}\n{}{}", ran.stdout, ran.stderr);
@@ -57,12 +57,12 @@ impl Work {
         assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
     }
 
-    /// The repository's Makefile over the freshly built programs, with this directory as the run.
+    /// Runs the repository's Makefile with the new programs and this directory as the run.
     pub(crate) fn make(&self, args: &[&str]) -> Ran {
         Ran::of(self.make_command(args).output().unwrap())
     }
 
-    /// The command of [`Work::make`].
+    /// Returns the command of [`Work::make`].
     pub(crate) fn make_command(&self, args: &[&str]) -> Command {
         let bin = self.path("bin");
         if !bin.exists() {
@@ -91,14 +91,14 @@ impl Work {
         command
     }
 
-    /// [`Work::make`] that must succeed.
+    /// Runs [`Work::make`], which must succeed.
     pub(crate) fn make_ok(&self, args: &[&str]) -> Ran {
         let ran = self.make(args);
         assert_eq!(ran.code, Some(0), "make {args:?}\n{}{}", ran.stdout, ran.stderr);
         ran
     }
 
-    /// Runs every stage again, whether or not it is up to date.
+    /// Runs every stage again, even if it is up to date.
     pub(crate) fn run_all_again(&self, more: &[&str]) {
         for (stage, mut args) in stages() {
             args.push("--force");
@@ -107,7 +107,7 @@ impl Work {
         }
     }
 
-    /// sha256 of every file below `below`, by its path; hidden files are left out.
+    /// Returns the sha256 of every file below `below` by its path, without hidden files.
     pub(crate) fn tree(&self, below: &str) -> BTreeMap<PathBuf, String> {
         let mut files = BTreeMap::new();
         let mut pending = vec![self.path(below)];
@@ -138,7 +138,7 @@ impl Work {
     }
 }
 
-/// The stages of a tiny run, in order, each with its arguments.
+/// Returns the stages of a tiny run, in order, each with its arguments.
 pub(crate) fn stages() -> Vec<(&'static str, Vec<&'static str>)> {
     vec![
         ("sample", vec!["--out", "raw", "--profiles", "profiles", "--per-class", "5", "--size", "96"]),
@@ -212,7 +212,7 @@ impl Ran {
     }
 }
 
-/// The root of the repository.
+/// Returns the root of the repository.
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }

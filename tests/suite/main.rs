@@ -1,21 +1,21 @@
-//! The stages and the Makefile from the outside.
+//! Tests of the programs and the Makefile as a user runs them.
 //!
-//! One binary, so that it links once; each module says what belongs into it.
+//! All tests are in one binary, which links once; a comment before each module names its subject.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-// A fresh directory, and commands that point at it.
+// A temporary directory, and commands that run in it.
 mod harness;
 
-// The whole pipeline through the Makefile: what it makes, what it makes again and what not.
+// The whole pipeline by the Makefile: outputs, and reruns after changes.
 mod make;
-// Stanford Dogs through the Makefile, from a server that holds a miniature of it; killed on the way.
+// Stanford Dogs by the Makefile, from a server with a small copy, with kills during the run.
 mod stanford_dogs;
-// The same bytes for any number of threads, any order and any place.
+// The same bytes for any number of threads, any order and any directory.
 mod determinism;
-// Killed anywhere, run again: the same artefacts.
+// Kills at random moments, then the same artefacts after a rerun.
 mod crash;
-// Foreign, damaged and missing artefacts are refused with the command that mends it.
+// Foreign, damaged and missing artefacts, refused with the command that repairs them.
 mod refusals;
 // README, GUIDE and the other documents name only what exists.
 mod documents;
@@ -23,5 +23,5 @@ mod documents;
 mod fuzz;
 // Exit codes, stdout and stderr.
 mod command_line;
-// Who may import whom, and other rules of ARCHITECTURE.md that a tool can check.
+// The allowed imports, and other rules of ARCHITECTURE.md that a test can check.
 mod architecture;

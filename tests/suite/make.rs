@@ -9,7 +9,7 @@ mod settings;
 
 use changes::overwrite;
 
-/// The stages in order, each with the record that it writes when it runs.
+/// The stages in order, each with its provenance file.
 const STAGES: [(&str, &str); 9] = [
     ("sample", "raw/.sample.json"),
     ("split", "split/provenance.json"),
@@ -27,7 +27,7 @@ fn times(work: &Work) -> Vec<Option<SystemTime>> {
     STAGES.iter().map(|(_, record)| time(record)).collect()
 }
 
-/// The stages that `make target` with `args` runs.
+/// Returns the stages that `make target` with `args` runs.
 fn run_by(work: &Work, target: &str, args: &[&str]) -> Vec<&'static str> {
     let before = times(work);
     work.make_ok(&[&[target], args].concat());
@@ -36,7 +36,7 @@ fn run_by(work: &Work, target: &str, args: &[&str]) -> Vec<&'static str> {
     ran.map(|((name, _), _)| *name).collect()
 }
 
-/// What `make status` with `args` says of each stage.
+/// Returns the output of `make status` with `args` for each stage.
 fn status(work: &Work, args: &[&str]) -> BTreeMap<String, String> {
     let ran = work.make_ok(&[&["status"], args].concat());
     let mut said: BTreeMap<String, String> = BTreeMap::new();
@@ -77,7 +77,7 @@ fn make_all_makes_everything_and_then_only_what_changed() {
         run_by(&work, "all", &["EPOCHS=1", "COPIES=0"]),
         ["augment", "features", "train", "evaluate", "report", "match"]
     );
-    // Another number of copies is remembered, and the same rows in another file are no change.
+    // Another number of copies is saved, and the same rows in another file are not a change.
     assert_eq!(run_by(&work, "all", &["EPOCHS=1"]), [""; 0]);
     assert_eq!(run_by(&work, "all", &["EPOCHS=1", "SPLIT_FLAGS=--max-bad 7"]), ["split"]);
 }
@@ -148,7 +148,7 @@ fn clean_removes_what_was_made_and_nothing_else() {
     );
 }
 
-/// As on systems whose tools are not GNU's: busybox', and a `find` that knows no `-printf`.
+/// Tests with tools that are not GNU's: busybox, and a `find` without `-printf`.
 #[test]
 fn plain_tools_are_enough() {
     let work = Work::new();
@@ -208,7 +208,7 @@ fn an_interrupted_training_goes_on_with_the_same_command() {
     std::process::Command::new("kill").args(["-INT", "--", &group]).status().unwrap();
     let ran = Ran::of(child.wait_with_output().unwrap());
     let again = work.make_ok(&args);
-    // Where it had ended before the signal came there is nothing to go on with.
+    // If it had ended before the signal, there is nothing to continue.
     assert!(
         ran.code == Some(0) || again.stderr.contains("resuming after epoch"),
         "{}{}",

@@ -15,28 +15,28 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use crate::harness::{Ran, Work};
 use list_files::mat;
 
-// The one writer of MATLAB files that we have.
+// The only writer of MATLAB files.
 #[path = "../../data/stanford-dogs/src/mat/files.rs"]
 mod list_files;
 
-/// Pictures of each class in the official lists.
+/// Number of pictures of each class in the official lists.
 const N_TRAIN: usize = 20;
 const N_TEST: usize = 6;
-/// As much of images.tar as the first answer brings before the server falls silent.
+/// Bytes of images.tar in the first answer, before the server stops sending.
 const N_FIRST: usize = 100_000;
 
-/// The three archives, as the authors lay them out, in a folder that a server serves.
+/// The three archives with the authors' layout, in a folder that a server serves.
 struct Miniature {
     work: Work,
     server: Server,
-    /// Class folders, the dogs of the sample.
+    /// Class folders with the dogs of the sample.
     classes: Vec<String>,
-    /// Pictures in images.tar.
+    /// Number of pictures in images.tar.
     n_pictures: usize,
 }
 
 impl Miniature {
-    /// With the defects of the true one, see [`plant_defects`].
+    /// Makes archives with the defects of the real data set, see [`plant_defects`].
     fn new() -> Self {
         let work = Work::new();
         let per_class = (N_TRAIN + N_TEST).to_string();
@@ -64,7 +64,7 @@ impl Miniature {
         let lists = [("file_list", all), ("train_list", train), ("test_list", test)];
         let lists = lists.map(|(name, entries)| (format!("{name}.mat"), list(&entries)));
         let annotations = pictures.iter().map(|(path, bytes)| {
-            // Of the twins the second has another box; the PNG's annotation is of another picture.
+            // The second of the duplicates has another box; the PNG's annotation is of another picture.
             let right = if path.ends_with("_0001.jpg") { 20 } else { 999 };
             let is_png = bytes.starts_with(b"\x89PNG");
             let size = data::photo::dimensions(bytes, &data::photo::Limits::STANDARD).unwrap();
@@ -84,7 +84,7 @@ impl Miniature {
         Self { server: Server::new(served), work, classes, n_pictures: pictures.len() }
     }
 
-    /// `make split` with `work` as the run.
+    /// Returns the command `make split` with `work` as the run.
     fn make(&self, work: &Work) -> Command {
         let mirror = format!("MIRROR={}", self.server.address);
         let mut command = work.make_command(&["split", "DATASET=stanford-dogs", &mirror]);
@@ -98,14 +98,14 @@ impl Miniature {
     }
 }
 
-/// `class/picture` of the lists.
+/// Returns a `class/picture` of the lists.
 fn picture(class: &str, i: usize) -> String {
     let synset = class.split('-').next().unwrap();
     format!("{class}/{synset}_{i:04}.jpg")
 }
 
-/// What the true one has: pictures that are the same to the byte under other names, within train, within
-/// test, and across both, in one class and in two; and one PNG that is called .jpg.
+/// Adds the defects of the real data set: identical pictures with different names, within train, within test, and
+/// across both, in one class and in two; and one PNG with the extension .jpg.
 fn plant_defects(classes: &[String], pictures: &mut BTreeMap<String, Vec<u8>>) {
     let [a, b] = [&classes[0], &classes[1]];
     let test = |i: usize| N_TRAIN + i;
@@ -144,10 +144,10 @@ fn names(dir: &Path) -> Vec<String> {
     names
 }
 
-/// Serves the files of a folder; the first answer about images.tar ends in silence.
+/// A server of the files of a folder; in the first answer for images.tar it stops sending.
 struct Server {
     address: String,
-    /// What it was asked for: a name, and the first byte.
+    /// The requests: name and first byte.
     asked: Arc<Mutex<Vec<(String, usize)>>>,
 }
 
@@ -171,7 +171,7 @@ impl Server {
     }
 }
 
-/// Answers one request; gives the connection back if it is to stay open.
+/// Answers one request. Returns the connection if it must stay open.
 fn serve(mut connection: TcpStream, folder: &Path, log: &Mutex<Vec<(String, usize)>>) -> Option<TcpStream> {
     let mut lines = BufReader::new(connection.try_clone().unwrap()).lines().map_while(Result::ok);
     let name = lines.next()?.split(' ').nth(1)?.trim_start_matches('/').to_owned();
@@ -199,7 +199,7 @@ fn serve(mut connection: TcpStream, folder: &Path, log: &Mutex<Vec<(String, usiz
     falls_silent.then_some(connection)
 }
 
-/// Starts `command`, kills it and all that it started once `is_time` says so, and waits until they are gone.
+/// Starts `command`, kills it and its child processes when `is_time` is true, and waits until they have ended.
 fn kill_when(mut command: Command, work: &Work, mut is_time: impl FnMut() -> bool) {
     let mut make: Child =
         command.process_group(0).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -210,7 +210,7 @@ fn kill_when(mut command: Command, work: &Work, mut is_time: impl FnMut() -> boo
     }
     let _ = kill_process_group(Pid::from_child(&make), Signal::KILL);
     make.wait().unwrap();
-    // The kernel gives a lock back when its holder is gone; this one was taken last.
+    // The kernel releases a lock when its process has ended; this one was taken last.
     File::open(work.path("W/raw/.lock")).unwrap().lock().unwrap();
 }
 
@@ -229,7 +229,7 @@ fn killed_while_it_downloads_and_while_it_unpacks_make_ends_in_the_same_files() 
     });
     assert_eq!(n_unpacked(&killed), 0);
 
-    // The tenth picture may have been followed by the last one before the signal came.
+    // After the tenth picture, the last one may have been written before the signal.
     let target = killed.path("W/raw/.stanford-dogs.json");
     for _ in 0..10 {
         kill_when(miniature.make(&killed), &killed, || n_unpacked(&killed) >= 10);
@@ -249,10 +249,10 @@ fn killed_while_it_downloads_and_while_it_unpacks_make_ends_in_the_same_files() 
     let written = modified(&first);
 
     miniature.make_ok(&killed);
-    assert_eq!(modified(&first), written, "what stands is not written again");
+    assert_eq!(modified(&first), written, "existing files are not written again");
     let of_images: Vec<usize> =
         miniature.server.asked().iter().filter(|(name, _)| name == "images.tar").map(|a| a.1).collect();
-    assert_eq!(of_images, [0, N_FIRST], "what has come is not asked for again");
+    assert_eq!(of_images, [0, N_FIRST], "received bytes are not requested again");
 
     let n_asked = miniature.server.asked().len();
     let made = [target.clone(), killed.path("W/split/manifest.csv")].map(|path| modified(&path));
@@ -263,8 +263,8 @@ fn killed_while_it_downloads_and_while_it_unpacks_make_ends_in_the_same_files() 
     let golden = Work::new();
     miniature.make_ok(&golden);
     for below in ["W/download", "W/raw", "W/annotations", "W/lists", "W/split"] {
-        // The rejects are named as make named their folder, which is another one for each run; and the record of
-        // the split has their digest.
+        // The paths of rejects have the folder as make wrote it, which differs for each run; and the record of the
+        // split has the digest of the rejects.
         let artefacts = |work: &Work| {
             let mut tree = work.tree(below);
             tree.retain(|path, _| {
@@ -279,7 +279,7 @@ fn killed_while_it_downloads_and_while_it_unpacks_make_ends_in_the_same_files() 
     assert_eq!(inventory(&golden), inventory(&killed));
 }
 
-/// Column by column: what the second is for each first.
+/// Returns a map from the column `first` to the column `second`.
 fn table(path: &Path, first: &str, second: &str) -> BTreeMap<String, String> {
     let mut reader = csv::Reader::from_path(path).unwrap();
     let headers = reader.headers().unwrap().clone();
@@ -289,11 +289,11 @@ fn table(path: &Path, first: &str, second: &str) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn the_official_split_and_what_becomes_of_each_defect() {
+fn the_official_split_handles_each_defect() {
     let (miniature, work) = (Miniature::new(), Work::new());
     data::commit::write_link(&work.path("W/download"), &miniature.work.path("served")).unwrap();
     miniature.make_ok(&work);
-    assert!(miniature.server.asked().is_empty(), "archives that are there need no network");
+    assert!(miniature.server.asked().is_empty(), "existing archives need no network");
 
     let [a, b, c, d] = &miniature.classes[..] else { panic!("four classes") };
     let splits = table(&work.path("W/split/manifest.csv"), "path", "split");
@@ -302,17 +302,17 @@ fn the_official_split_and_what_becomes_of_each_defect() {
         splits.iter().filter(|(path, split)| path.contains(class) && *split == wanted).count()
     };
     let counts = |class: &str| ["train", "valid", "test"].map(|split| count(class, split));
-    // A tenth of train is valid; a train copy of a test picture is gone before.
+    // 0.1 of train is valid, after train copies of test pictures are dropped.
     assert_eq!([a, b, c, d].map(|class| counts(class)), [[17, 2, 6], [17, 2, 6], [18, 2, 6], [18, 2, 6]]);
     for class in [a, b, c, d] {
         assert!((N_TRAIN..N_TRAIN + N_TEST).all(|i| split(class, i).as_deref() == Some("test")));
     }
-    assert_eq!(split(a, 0), split(a, 1), "twins in train stay together, in train or in valid");
-    assert_eq!([split(a, 2), split(b, 3)], [None, None], "no test picture is learnt from");
-    assert!(split(b, 4).is_some(), "a PNG that is called .jpg is a picture");
+    assert_eq!(split(a, 0), split(a, 1), "duplicates in train stay together, in train or in valid");
+    assert_eq!([split(a, 2), split(b, 3)], [None, None], "no copy of a test picture is in train");
+    assert!(split(b, 4).is_some(), "a PNG with the extension .jpg is a picture");
 
     let rejects = table(&work.path("W/split/rejects.csv"), "path", "detail");
-    // As make named the folder.
+    // With the folder as make wrote it.
     let shown = |class: &str, i: usize| work.path("W/raw").join(picture(class, i)).display().to_string();
     let detail = |class: &str, i: usize| rejects[&shown(class, i)].clone();
     assert_eq!(rejects.len(), 3, "{rejects:?}");
@@ -321,10 +321,10 @@ fn the_official_split_and_what_becomes_of_each_defect() {
     assert_eq!(detail(b, 9999), "in the train list, but there is no such file");
     let shas = table(&work.path("W/split/manifest.csv"), "sha256", "split");
     let by_split = |wanted: &str| splits.values().filter(|split| *split == wanted).count();
-    assert_eq!(shas.len() + 2, splits.len(), "two pairs of twins are left");
+    assert_eq!(shas.len() + 2, splits.len(), "two pairs of duplicates are left");
     assert_eq!(by_split("test"), 4 * N_TEST);
 
-    // Only now the dogs alone: the same pictures in the same splits, each with its own box.
+    // Now with crops: the same pictures in the same splits, each with its own box.
     let mut make = miniature.make(&work);
     make.arg("CROP_TO_BOX=yes");
     let ran = Ran::of(make.output().unwrap());

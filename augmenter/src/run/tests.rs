@@ -10,14 +10,14 @@ use super::*;
 
 mod copies;
 
-/// A work directory with painted pictures, a split of them, and the stage's output.
+/// A temporary directory with painted pictures, a split of them, and the stage's output.
 struct Work {
     dir: TempDir,
     rows: Vec<Row>,
 }
 
 impl Work {
-    /// Two train pictures of `few`, four of `many`, and one valid and one test picture of each.
+    /// Makes two train pictures of `few`, four of `many`, and one valid and one test picture of each.
     fn new() -> Self {
         let mut work = Self { dir: tempfile::tempdir().unwrap(), rows: Vec::new() };
         for (class, n) in [("few", 2), ("many", 4)] {
@@ -60,7 +60,7 @@ impl Work {
 
     fn augment(&self, flags: &[&str]) -> anyhow::Result<()> {
         let (manifest, out) = (self.path("split/manifest.csv"), self.path("augmented"));
-        let typed = [
+        let given = [
             "augmenter",
             "--quiet",
             "--manifest",
@@ -68,7 +68,7 @@ impl Work {
             "--out",
             out.to_str().unwrap(),
         ];
-        run(&Args::try_parse_from(typed.iter().chain(flags))?)
+        run(&Args::try_parse_from(given.iter().chain(flags))?)
     }
 
     fn refused(&self, flags: &[&str], expected: &str) {
@@ -84,7 +84,7 @@ impl Work {
         self.result().rows.into_iter().filter(|row| row.augmented.is_some()).collect()
     }
 
-    /// Every file that was written: its digest and when.
+    /// Returns every written file with its digest and modification time.
     fn tree(&self) -> BTreeMap<PathBuf, (String, SystemTime)> {
         let mut tree = BTreeMap::new();
         let mut pending = vec![self.path("augmented")];
@@ -149,7 +149,7 @@ fn changed_and_missing_pictures_are_named_and_counted() {
 }
 
 #[test]
-fn finished_copies_are_kept_when_a_run_is_taken_up_again() {
+fn finished_copies_are_kept_when_a_run_is_resumed() {
     let work = Work::new();
     work.augment(&["--copies=2"]).unwrap();
     let whole = work.tree();
@@ -166,7 +166,7 @@ fn finished_copies_are_kept_when_a_run_is_taken_up_again() {
 }
 
 #[test]
-fn other_parameters_leave_nothing_of_the_old_ones_behind() {
+fn a_run_with_other_parameters_removes_the_old_copies() {
     let work = Work::new();
     work.augment(&["--contact-sheet"]).unwrap();
     commit::write_bytes(&work.path("augmented/images/few/notes.txt"), b"mine").unwrap();
@@ -176,25 +176,25 @@ fn other_parameters_leave_nothing_of_the_old_ones_behind() {
         work.digests().into_keys().filter(|p| p.starts_with("images") && !p.ends_with("notes.txt")).collect();
     assert_eq!(on_disk, named);
     assert!(work.path("augmented/images/few/notes.txt").exists());
-    assert!(!work.path("augmented/contact-sheet.jpg").exists(), "it would show copies that are gone");
+    assert!(!work.path("augmented/contact-sheet.jpg").exists(), "it would show copies that were removed");
 }
 
 #[test]
-fn what_cannot_be_right_is_refused() {
+fn wrong_manifests_and_directories_are_refused() {
     let work = Work::new();
     work.augment(&[]).unwrap();
     let copied = work.path("augmented/manifest.csv");
     let out = work.path("twice");
-    let typed =
+    let given =
         ["augmenter", "--quiet", "--manifest", copied.to_str().unwrap(), "--out", out.to_str().unwrap()];
-    let message = format!("{:#}", run(&Args::try_parse_from(typed).unwrap()).unwrap_err());
+    let message = format!("{:#}", run(&Args::try_parse_from(given).unwrap()).unwrap_err());
     assert!(message.contains("already has copies"), "{message}");
 
     let split = work.path("split/manifest.csv");
     let out = work.path("split");
-    let typed =
+    let given =
         ["augmenter", "--quiet", "--manifest", split.to_str().unwrap(), "--out", out.to_str().unwrap()];
-    let message = format!("{:#}", run(&Args::try_parse_from(typed).unwrap()).unwrap_err());
+    let message = format!("{:#}", run(&Args::try_parse_from(given).unwrap()).unwrap_err());
     assert!(message.contains("would be overwritten"), "{message}");
 
     let mut hostile = Work::new();
@@ -214,14 +214,14 @@ fn copies_are_not_written_through_a_link() {
 }
 
 #[test]
-fn a_plan_counts_what_is_there_and_leaves_nothing_on_disk() {
+fn a_plan_counts_existing_copies_and_leaves_nothing_on_disk() {
     use data::forecast::Cost;
     let work = Work::new();
     let plan = |flags: &[&str]| -> Vec<Cost> {
         let (manifest, out) = (work.path("split/manifest.csv"), work.path("augmented"));
-        let typed =
+        let given =
             ["augmenter", "--plan", "--manifest", manifest.to_str().unwrap(), "--out", out.to_str().unwrap()];
-        let args = Args::try_parse_from(typed.iter().chain(flags)).unwrap();
+        let args = Args::try_parse_from(given.iter().chain(flags)).unwrap();
         cost::forecast(&Config::new(&args).unwrap(), &args.plan).unwrap().costs
     };
     // Six train pictures.

@@ -1,50 +1,49 @@
-//! What lies outside the source.
+//! Filling of the area outside the source.
 
-/// How points outside the source are filled; the names and the meaning are those of
-/// `scipy.ndimage`, on which Keras builds.
+/// The filling of points outside the source; names and meaning are those of `scipy.ndimage`, which Keras uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fill {
     /// `aaaa|abcd|dddd`.
     Nearest,
-    /// `kkkk|abcd|kkkk`, cut hard at the centres of the outermost pixels.
+    /// `kkkk|abcd|kkkk`, with a hard edge at the centres of the outermost pixels.
     Constant([u8; 3]),
     /// `dcba|abcd|dcba`.
     Reflect,
-    /// `bcdb|abcd|bcab`: scipy's `wrap`, where the last pixel and the first are the same point, so that
-    /// the period is one less than the size. (Its `grid-wrap`, which Keras has not, differs.)
+    /// `bcdb|abcd|bcab`: scipy's `wrap`, in which the last and the first pixel are the same point, so that
+    /// the period is one less than the size. (scipy's `grid-wrap`, which Keras does not have, differs.)
     Wrap,
 }
 
-/// Source coordinates are fixed-point numbers with this many fractional bits.
+/// Number of fractional bits of source coordinates, which are fixed-point numbers.
 pub(super) const FRACTION_BITS: u32 = 32;
 /// One pixel.
 pub(super) const ONE: i64 = 1 << FRACTION_BITS;
 
-/// The coordinate of the last of `n` pixels.
+/// Returns the coordinate of the last of `n` pixels.
 #[inline(always)]
 pub(super) fn last(n: u32) -> i64 {
     i64::from(n - 1) * ONE
 }
 
-/// [`Fill::Nearest`]: the coordinate in [0, n - 1] that stands for `at`.
+/// Maps `at` into [0, n - 1] by [`Fill::Nearest`].
 #[inline(always)]
 pub(super) fn nearest(at: i64, n: u32) -> i64 {
     at.clamp(0, last(n))
 }
 
-/// [`Fill::Reflect`]: the coordinate in [0, n - 1] that stands for `at`.
+/// Maps `at` into [0, n - 1] by [`Fill::Reflect`].
 #[inline(always)]
 pub(super) fn reflect(at: i64, n: u32) -> i64 {
     if (0..=last(n)).contains(&at) {
         return at;
     }
-    // The mirrors stand at -0.5 and n - 0.5; between a pixel and its own image nothing changes.
+    // The picture is mirrored at -0.5 and n - 0.5; between a pixel and its mirror image the value is constant.
     let period = 2 * i64::from(n) * ONE;
     let phase = (at + ONE / 2).rem_euclid(period);
     (phase.min(period - phase) - ONE / 2).clamp(0, last(n))
 }
 
-/// [`Fill::Wrap`]: the coordinate in [0, n - 1] that stands for `at`.
+/// Maps `at` into [0, n - 1] by [`Fill::Wrap`].
 #[inline(always)]
 pub(super) fn wrap(at: i64, n: u32) -> i64 {
     let period = last(n);

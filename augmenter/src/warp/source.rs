@@ -1,4 +1,4 @@
-//! A picture made ready to be read at any point.
+//! The source picture, prepared for sampling.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use image::RgbImage;
 
 use crate::transform::Size;
 
-/// Bytes of a pixel.
+/// Bytes per pixel.
 pub(super) const CHANNELS: usize = 3;
 
 /// A picture to make copies of.
@@ -25,13 +25,13 @@ impl From<RgbImage> for Source {
 }
 
 impl Source {
-    /// Pixels across and down.
+    /// Returns the size of the picture.
     pub fn size(&self) -> Size {
         self.size
     }
 
-    /// Half as wide, half as high, or both: every pixel is the mean of the two or four that it covers.
-    /// An odd last column or row counts twice.
+    /// Returns the picture with half of the width, half of the height, or both: every pixel is the mean of the two
+    /// or four that it covers. An odd last column or row counts twice.
     pub(super) fn halved(&self, across: bool, down: bool) -> Self {
         let Size { width, height } = self.size;
         let size = Size::new(
@@ -41,8 +41,8 @@ impl Source {
         let stride = width as usize * CHANNELS;
         let line = |row: u32| &self.pixels[row as usize * stride..][..stride];
         let mut pixels = Vec::with_capacity(padded_len(size));
-        // Of a row and the one below it; then of a pixel and the one to its right. The means of the odd
-        // pixels with the next even ones are not needed, but all of them are quicker than every second.
+        // Means of a row and the one below it, then of a pixel and the one to its right. Only every second of these
+        // means is needed, but computing all of them is faster.
         let mut sums = vec![0u16; stride + CHANNELS];
         let mut means = vec![0u8; size.width as usize * 2 * CHANNELS];
         for row in 0..size.height {
@@ -51,7 +51,7 @@ impl Source {
             for ((sum, a), b) in sums.iter_mut().zip(line(upper)).zip(line(lower)) {
                 *sum = u16::from(*a) + u16::from(*b);
             }
-            // Wrapping, because the checks of the others keep these loops from being vectorised.
+            // Wrapping operations, because overflow checks prevent vectorisation.
             if across {
                 sums.copy_within(stride - CHANNELS..stride, stride);
                 for ((mean, left), right) in means.iter_mut().zip(&sums).zip(&sums[CHANNELS..]) {
@@ -67,13 +67,13 @@ impl Source {
     }
 }
 
-/// A picture with enough behind its last row that the right and the lower neighbour of every pixel can
-/// be loaded, as eight bytes.
+/// A picture with padding after its last row, so that the right and the lower neighbour of every pixel can be
+/// loaded as eight bytes.
 #[derive(Debug)]
 pub(super) struct Padded {
     /// R G B, row by row, then zeros.
     pub(super) pixels: Vec<u8>,
-    /// Without the padding.
+    /// Size without the padding.
     pub(super) size: Size,
 }
 

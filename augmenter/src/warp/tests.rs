@@ -25,7 +25,7 @@ fn size_of(picture: &RgbImage) -> Size {
     Size::new(picture.width(), picture.height())
 }
 
-// ---- Keras, literally, in f64 ----
+// ---- A literal port of Keras in f64 ----
 
 type Matrix = [[f64; 3]; 3];
 
@@ -33,7 +33,7 @@ fn times(a: Matrix, b: Matrix) -> Matrix {
     std::array::from_fn(|i| std::array::from_fn(|j| (0..3).map(|k| a[i][k] * b[k][j]).sum()))
 }
 
-/// `apply_affine_transform`: (row, column) of the output to (row, column) of the source.
+/// Returns the matrix of `apply_affine_transform`: (row, column) of the output to (row, column) of the source.
 fn keras_matrix(p: &Parameters, size: Size) -> Matrix {
     let (theta, shear) = (p.theta.to_radians(), p.shear.to_radians());
     let rotation = [[theta.cos(), -theta.sin(), 0.], [theta.sin(), theta.cos(), 0.], [0., 0., 1.]];
@@ -47,7 +47,7 @@ fn keras_matrix(p: &Parameters, size: Size) -> Matrix {
     times(times(offset, transform), reset)
 }
 
-/// The value of an axis' two taps and the weight of the second; `None` is outside under `constant`.
+/// Returns the indices of an axis' two taps and the weight of the second; `None` is outside with `constant`.
 fn taps(fill: Fill, at: f64, n: u32) -> Option<(usize, usize, f64)> {
     let n_signed = i64::from(n);
     let last = f64::from(n - 1);
@@ -72,7 +72,7 @@ fn taps(fill: Fill, at: f64, n: u32) -> Option<(usize, usize, f64)> {
     Some((index(low as i64), index(low as i64 + 1), at - low))
 }
 
-/// Whether a rounding error at `at` may show as another pixel altogether.
+/// Returns whether a rounding error at `at` may select a different pixel.
 fn is_jump(fill: Fill, at: f64, n: u32) -> bool {
     let last = f64::from(n - 1);
     let near = |to: f64| (at - to).abs() < 1e-6;
@@ -83,7 +83,7 @@ fn is_jump(fill: Fill, at: f64, n: u32) -> bool {
     }
 }
 
-/// For every pixel its channels, or `None` where the answer hangs on a rounding error.
+/// Returns the channels of every pixel, or `None` if a rounding error decides the result.
 fn keras(picture: &RgbImage, p: &Parameters, fill: Fill) -> Vec<Option<[f64; 3]>> {
     let size = size_of(picture);
     let m = keras_matrix(p, size);
@@ -108,7 +108,7 @@ fn keras(picture: &RgbImage, p: &Parameters, fill: Fill) -> Vec<Option<[f64; 3]>
 }
 
 #[test]
-fn the_warp_is_what_keras_does() {
+fn the_warp_gives_the_same_as_keras() {
     let mut draws = data::draw::stream(2, "test", "keras");
     for case in 0..80 {
         let size = Size::new(2 + draws.below(40) as u32, 2 + draws.below(40) as u32);
@@ -117,7 +117,7 @@ fn the_warp_is_what_keras_does() {
             tx: draws.uniform(-1., 1.) * f64::from(size.height),
             ty: draws.uniform(-1., 1.) * f64::from(size.width),
             shear: draws.uniform(-30., 30.),
-            // No axis shrinks far enough to be halved, which Keras does not.
+            // No axis shrinks enough to be halved, because Keras does not halve.
             zx: draws.uniform(0.5, 1.05),
             zy: draws.uniform(0.5, 1.05),
             flip: draws.chance(0.5),
@@ -145,7 +145,7 @@ fn the_warp_is_what_keras_does() {
 }
 
 #[test]
-fn the_warp_is_what_scipy_computed() {
+fn the_warp_gives_the_same_as_scipy() {
     let size = Size::new(12, 9);
     let picture = RgbImage::from_fn(size.width, size.height, |x, y| {
         Rgb([0, 1, 2].map(|c| ((x * 37 + y * 91 + c * 53 + x * y * 7) % 256) as u8))
@@ -158,7 +158,7 @@ fn the_warp_is_what_scipy_computed() {
         let parameters = Parameters { theta, tx, ty, shear, zx, zy, ..Parameters::IDENTITY };
         let (_, fill) = FILLS.into_iter().find(|(name, _)| *name == words[0]).unwrap();
         let from = Padded::new(Cow::Owned(Source::from(picture.clone())));
-        // Without halving, which scipy does not.
+        // Without halving, because scipy does not halve.
         let got = sample(&from, &parameters.affine(size, size), size, fill);
         for (i, got) in got.as_raw().iter().enumerate() {
             let expected = u8::from_str_radix(&words[7][2 * i..2 * i + 2], 16).unwrap();
@@ -180,7 +180,7 @@ fn identity_changes_nothing() {
 }
 
 #[test]
-fn a_halved_picture_is_made_of_means() {
+fn the_pixels_of_a_halved_picture_are_means() {
     for (from, to) in [((64, 48), (32, 24)), ((63, 47), (32, 24)), ((1, 8), (1, 4)), ((8, 1), (4, 1))] {
         let picture = noise(Size::new(from.0, from.1));
         let halved = Source::from(picture.clone()).halved(from.0 > 1, from.1 > 1);
@@ -199,7 +199,7 @@ fn a_halved_picture_is_made_of_means() {
     }
 }
 
-/// Against the antialiased resize that torchvision and Pillow call bilinear, on a smooth picture.
+/// Compares with the antialiased resize that torchvision and Pillow call bilinear, on a smooth picture.
 #[test]
 fn identity_gives_the_resized_original() {
     let wave = |x: f64, y: f64, c: u32| {
@@ -223,7 +223,7 @@ fn identity_gives_the_resized_original() {
 }
 
 #[test]
-fn fine_detail_turns_grey_and_not_into_noise() {
+fn fine_detail_becomes_grey_without_aliasing() {
     let board = RgbImage::from_fn(300, 300, |x, y| Rgb([if (x + y) % 2 == 0 { 255 } else { 0 }; 3]));
     let parameters = Parameters { theta: 20.0, ..Parameters::IDENTITY };
     let copy = warped(&board, &parameters, Size::new(100, 100), Fill::Reflect);
@@ -231,7 +231,7 @@ fn fine_detail_turns_grey_and_not_into_noise() {
     assert!(least > 100 && most < 155, "{least} to {most}");
 }
 
-/// Where the one white pixel of a black picture of 21x21 goes; relative to the centre, right and down.
+/// Returns where the one white pixel of a black 21x21 picture moves to; relative to the centre, right and down.
 fn dot_after(parameters: Parameters, dot: (i32, i32)) -> (f64, f64) {
     let size = Size::new(21, 21);
     let mut picture = RgbImage::new(size.width, size.height);
@@ -246,7 +246,7 @@ fn dot_after(parameters: Parameters, dot: (i32, i32)) -> (f64, f64) {
 }
 
 #[test]
-fn each_parameter_moves_a_dot_its_own_way() {
+fn each_parameter_moves_a_dot_as_documented() {
     const I: Parameters = Parameters::IDENTITY;
     for (name, parameters, from, to) in [
         ("theta turns clockwise", Parameters { theta: 90., ..I }, (0, -5), (5., 0.)),

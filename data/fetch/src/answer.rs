@@ -1,5 +1,5 @@
-//! The answer to a request. The client waits for the server on a thread of its own, so that whoever reads the
-//! answer can be interrupted while the server is silent.
+//! The answer to a request. The client waits for the server on a separate thread, so that the reader of the answer
+//! can be interrupted while the server sends nothing.
 
 use std::io::Read;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -13,16 +13,16 @@ use ureq::{Agent, http::StatusCode};
 use crate::headers::parse_retry_after;
 use crate::retry::{Failure, Tries};
 
-/// How often a wait looks at the signals.
+/// Interval at which a wait checks for signals.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// Bytes that are read at once; two pieces wait at most.
+/// Bytes per read; at most two pieces are buffered.
 const PIECE_BYTES: usize = 1 << 16;
 const N_WAITING: usize = 2;
 
-/// An answer whose body is yet to be read. When it is dropped the connection is closed.
+/// An answer whose body is not yet read. Dropping it closes the connection.
 #[derive(Debug)]
 pub struct Answer {
-    /// Its status.
+    /// HTTP status.
     pub status: StatusCode,
     headers: HeaderMap,
     pieces: Receiver<std::io::Result<Vec<u8>>>,
@@ -34,10 +34,10 @@ struct Head {
 }
 
 impl Answer {
-    /// Asks for `url`, with these request headers. `has_answered`: see [`Failure::no_answer`].
+    /// Requests `url` with these headers. `has_answered` is that of [`Failure::no_answer`].
     ///
     /// # Errors
-    /// If there is no answer, too slow a server, or the user interrupts. An answer of any status is none.
+    /// If there is no answer, the server is too slow, or the user interrupts; any status is accepted.
     pub fn to(
         agent: &Agent,
         url: &str,
@@ -63,11 +63,11 @@ impl Answer {
         match wait(&head, tries)? {
             Some(Ok(Head { status, headers })) => Ok(Self { status, headers, pieces }),
             Some(Err(error)) => Err(Failure::no_answer(error, url, has_answered)),
-            None => Err(Failure::passing(anyhow::anyhow!("{url} was not asked: the client has ended"))),
+            None => Err(Failure::passing(anyhow::anyhow!("{url} was not requested: the client has ended"))),
         }
     }
 
-    /// The next bytes of the body; `None` at its end.
+    /// Reads the next bytes of the body; `None` at its end.
     ///
     /// # Errors
     /// If the connection breaks, the server is too slow, or the user interrupts.
@@ -82,22 +82,21 @@ impl Answer {
         }
     }
 
-    /// The header `name`, if it is there and text.
+    /// Returns the header `name`, if it exists and is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// How long the server asks to wait: `Retry-After`, in seconds or as a date (RFC 9110, 10.2.3).
+    /// Returns how long the server asks to wait: `Retry-After`, in seconds or as a date (RFC 9110, 10.2.3).
     pub fn retry_after(&self) -> Option<Duration> {
         parse_retry_after(self.header("retry-after")?, SystemTime::now())
     }
 
-    /// Refuses a body that is not the bytes of the file. Only these were asked for, and a range of a compressed file is
-    /// a range of something else.
+    /// Refuses a body with a content encoding. The request accepts none, because a range of a compressed file is not
+    /// a range of the file.
     ///
-    /// The crate hf-hub turns on ureq's decompression for the whole workspace. ureq then decompresses a body in gzip and
-    /// removes the headers that say so, the length with them; so an answer that does not say how long it is, is refused
-    /// too.
+    /// The crate hf-hub enables ureq's decompression for the whole workspace. ureq then decompresses a body in gzip and
+    /// removes the headers for encoding and length; so an answer without a length is refused, too.
     ///
     /// # Errors
     /// If the body is encoded.
@@ -105,22 +104,22 @@ impl Answer {
         let mut encodings = self.headers.get_all("content-encoding").iter();
         if let Some(found) = encodings.find(|found| !found.as_bytes().eq_ignore_ascii_case(b"identity")) {
             anyhow::bail!(
-                "{url} sends the file with the content-encoding {found:?}, which was not asked for; a proxy or mirror \
-                 on the way changes it"
+                "{url} sends the file with the content-encoding {found:?}, which was not requested; a proxy or mirror \
+                 may have changed it"
             );
         }
         let has_length =
             ["content-length", "transfer-encoding"].iter().any(|name| self.headers.contains_key(*name));
         anyhow::ensure!(
             has_length,
-            "{url} sends the file with the content-encoding \"gzip\", which was not asked for, or does not say how much it \
-             sends; a proxy or mirror on the way changes it"
+            "{url} sends the file with the content-encoding \"gzip\", which was not requested, or without its length; \
+             a proxy or mirror may have changed it"
         );
         Ok(())
     }
 }
 
-/// What comes next through `channel`; `None` when the other end has gone.
+/// Waits for the next item from `channel`; `None` if the other end is closed.
 fn wait<T>(channel: &Receiver<T>, tries: &mut Tries<'_>) -> Result<Option<T>, Failure> {
     loop {
         check_interrupted()?;
@@ -132,7 +131,7 @@ fn wait<T>(channel: &Receiver<T>, tries: &mut Tries<'_>) -> Result<Option<T>, Fa
     }
 }
 
-/// Passes on what comes until the end, an error, or until nobody listens any more.
+/// Sends the pieces of `body` until its end, an error, or until the receiver is closed.
 fn forward(mut body: impl Read, sender: &SyncSender<std::io::Result<Vec<u8>>>) {
     loop {
         let mut piece = vec![0; PIECE_BYTES];

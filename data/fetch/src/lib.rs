@@ -1,7 +1,7 @@
-//! What every download needs of an HTTP client: it gives up a server that is silent or far too slow, asks
-//! again after a pause, and lets the user interrupt it at any moment.
+//! An HTTP client for downloads with timeouts, retries after pauses, and a minimum rate; the user can interrupt it
+//! at any time.
 //!
-//! Which answers are good ones, and what becomes of their bytes, is for those who download to say.
+//! The callers decide which answers they accept, and what they do with the bytes.
 
 mod answer;
 mod headers;

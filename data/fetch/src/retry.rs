@@ -1,4 +1,4 @@
-//! When a request is made again, and when it is given up.
+//! Retries and timeouts of requests.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -7,27 +7,27 @@ use data::stage::{Exit, check_interrupted};
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
 
-/// When a download waits, tries again and gives up.
+/// The timeouts, retries and minimum rate of a download.
 #[derive(Debug, Clone)]
 pub struct RetryPolicy {
-    /// A server that sends nothing for so long is given up.
+    /// Timeout for a server that sends nothing.
     pub stall: Duration,
-    /// Before the second try; twice as long before each further one.
+    /// Pause before the second attempt; doubled before each further one.
     pub first_pause: Duration,
-    /// Tries in a row that bring fewer than [`RetryPolicy::least_bytes`].
+    /// Maximum number of attempts in a row that receive fewer than [`RetryPolicy::least_bytes`].
     pub n_tries: u32,
-    /// What a try must bring to count as one that brought something.
+    /// Bytes that an attempt must receive, so that the count of attempts starts again.
     pub least_bytes: u64,
-    /// So much must come, over all connections, in each [`RetryPolicy::window`]; pauses do not count.
+    /// Minimum bytes over all connections in each [`RetryPolicy::window`]; pauses do not count.
     pub least_bytes_per_window: u64,
-    /// See there.
+    /// Duration over which the minimum rate is measured.
     pub window: Duration,
-    /// A server that asks to wait for longer is left alone.
+    /// Maximum pause; if a server asks for a longer one, the download is given up.
     pub longest_pause: Duration,
 }
 
 impl RetryPolicy {
-    /// A client for the server at `endpoint`; one on this machine is not asked through a proxy.
+    /// Returns a client for the server at `endpoint`; for one on this machine no proxy is used.
     pub fn agent(&self, endpoint: &str, max_redirects: u32) -> Agent {
         let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
         let mut config = Agent::config_builder()
@@ -46,28 +46,28 @@ impl RetryPolicy {
         config.build().new_agent()
     }
 
-    /// The tries of one download, none of which has failed yet.
+    /// Returns the state of the attempts of a new download.
     pub fn tries(&self) -> Tries<'_> {
-        Tries { policy: self, n_failures: 0, brought: 0, window: Window::new() }
+        Tries { policy: self, n_failures: 0, n_received: 0, window: Window::new() }
     }
 }
 
-/// Why a request came to nothing.
+/// The failure of a request.
 pub enum Failure {
-    /// It may be better the next time, after the pause that the server asks for.
+    /// A temporary failure: retry after the pause, if the server asks for one.
     Passing(anyhow::Error, Option<Duration>),
-    /// It will not.
+    /// A permanent failure: do not retry.
     Final(anyhow::Error),
 }
 
 impl Failure {
-    /// One after which the pause is ours to choose.
+    /// Returns a temporary failure without a pause from the server.
     pub fn passing(error: impl Into<anyhow::Error>) -> Self {
         Failure::Passing(error.into(), None)
     }
 
-    /// What it means that `url` did not answer. Without a network there is no need to wait, unless
-    /// `has_answered` says that there was one before.
+    /// Converts the error of a request to which `url` did not answer. If the host is not found, the failure is
+    /// permanent, unless `has_answered` says that the server has answered before.
     pub fn no_answer(error: ureq::Error, url: &str, has_answered: bool) -> Self {
         let is_final = match &error {
             ureq::Error::Http(_) | ureq::Error::BadUri(_) | ureq::Error::InvalidProxyUrl => true,
@@ -85,21 +85,21 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
     }
 }
 
-/// Counts the tries in a row that brought next to nothing, and watches the rate of all of them together.
+/// Counts the attempts in a row that received too few bytes, and measures the rate of all attempts together.
 #[derive(Debug)]
 pub struct Tries<'a> {
     policy: &'a RetryPolicy,
     n_failures: u32,
-    /// Bytes that the tries in a row brought all the same.
-    brought: u64,
+    /// Bytes that the failed attempts in a row have received.
+    n_received: u64,
     window: Window,
 }
 
-/// A stretch of time spent with a server, and the bytes that came in it.
+/// A period of a download, and the bytes received in it.
 #[derive(Debug)]
 struct Window {
     start: Instant,
-    /// Of that, spent in pauses.
+    /// Time of the period spent in pauses.
     paused: Duration,
     n_bytes: u64,
 }
@@ -111,10 +111,10 @@ impl Window {
 }
 
 impl Tries<'_> {
-    /// Takes in `n` bytes that came just now.
+    /// Counts `n` bytes that were received, and checks the rate.
     ///
     /// # Errors
-    /// [`Exit::TryAgain`] if far too few came for far too long; or if the user interrupts.
+    /// [`Exit::TryAgain`] if the rate is below the minimum; or if the user interrupts.
     pub fn received(&mut self, n: usize) -> Result<(), Exit> {
         check_interrupted()?;
         let RetryPolicy { window, least_bytes_per_window, .. } = *self.policy;
@@ -128,33 +128,33 @@ impl Tries<'_> {
         }
         Err(Exit::TryAgain(format!(
             "gave up: the server sent {n_bytes} bytes in {:.0} s, expected at least {least_bytes_per_window}; run \
-             the same command again to go on",
+             the same command again to continue",
             window.as_secs_f64()
         )))
     }
 
-    /// Pauses before the next try. `brought`: bytes of use that the failed one brought before it failed.
+    /// Pauses before the next attempt. `n_received` is the number of useful bytes that the failed one has received.
     ///
     /// # Errors
-    /// The failure itself if it is final or it was the last try; or if the user interrupts.
-    pub fn pause(&mut self, failure: Failure, brought: u64) -> anyhow::Result<()> {
+    /// The failure itself if it is permanent or this was the last attempt; or if the user interrupts.
+    pub fn pause(&mut self, failure: Failure, n_received: u64) -> anyhow::Result<()> {
         let (error, asked) = match failure {
             Failure::Final(error) => return Err(error),
             Failure::Passing(error, asked) => (error, asked),
         };
         self.received(0)?;
-        if brought >= self.policy.least_bytes {
-            (self.n_failures, self.brought) = (0, 0);
+        if n_received >= self.policy.least_bytes {
+            (self.n_failures, self.n_received) = (0, 0);
         }
-        self.brought += brought;
+        self.n_received += n_received;
         let pause = asked.unwrap_or(self.policy.first_pause * 2u32.pow(self.n_failures));
         self.n_failures += 1;
         if self.n_failures >= self.policy.n_tries {
             let gave_up = format!("gave up after {} tries in a row", self.n_failures);
-            return Err(match self.brought {
+            return Err(match self.n_received {
                 0 => error.context(gave_up),
                 n => Exit::TryAgain(format!(
-                    "{gave_up} that brought {n} bytes together ({error:#}); run the same command again to go on"
+                    "{gave_up} with {n} bytes in total ({error:#}); run the same command again to continue"
                 ))
                 .into(),
             });
@@ -166,7 +166,7 @@ impl Tries<'_> {
     }
 }
 
-/// Sleeps, but not through an interruption.
+/// Sleeps, and ends early if the user interrupts.
 fn sleep(pause: Duration) -> Result<(), Exit> {
     let end = Instant::now() + pause;
     loop {

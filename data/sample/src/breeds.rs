@@ -1,4 +1,4 @@
-//! The breeds that are painted: their builds, and the coats each comes in.
+//! The painted breeds: their builds and coats.
 
 use crate::builds::{Build, Ear, Fur, Head, Tail, Trim};
 use crate::coats::{self, Coat};
@@ -12,7 +12,7 @@ pub(crate) struct Painted {
     pub(crate) coats: &'static [Coat],
 }
 
-/// Small to giant.
+/// All painted breeds, from small to giant.
 pub(crate) const BREEDS: [Painted; 11] = [
     Painted {
         breed: "Chihuahua",

@@ -1,17 +1,17 @@
-//! How a dog is built, as numbers.
+//! The build of a dog, as numbers.
 //!
-//! The numbers are read off breed standards and photographs by eye. The unit is the height at the
-//! withers, so a Chihuahua and a Great Dane fill a picture alike and differ by proportion. Coats
-//! overlap between breeds on purpose: black, fawn, red and white occur in most of them.
+//! The numbers are estimates from breed standards and photographs. The unit is the height at the withers, so a
+//! Chihuahua and a Great Dane have the same size in a picture and differ in proportions. Coats overlap between breeds
+//! on purpose: black, fawn, red and white occur in most of them.
 
-/// How a dog is made. Lengths in heights at the withers, angles in degrees above the horizon.
+/// The build of a dog. Lengths in heights at the withers, angles in degrees above the horizontal.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Build {
-    /// Forechest to buttock.
+    /// Length from forechest to buttock.
     pub(crate) length: f32,
-    /// Ground to elbow.
+    /// Height of the elbow above the ground.
     pub(crate) leg: f32,
-    /// How far the belly rises towards the loin, as a share of the chest's depth.
+    /// Rise of the belly towards the loin, as a share of the chest's depth.
     pub(crate) tuck: f32,
     /// Rise of the loin above a level back.
     pub(crate) arch: f32,
@@ -21,7 +21,7 @@ pub(crate) struct Build {
     pub(crate) bone: f32,
     /// Thickness of thigh and shoulder; 1 is a retriever's.
     pub(crate) muscle: f32,
-    /// Shoulder to the middle of the skull.
+    /// Distance from the shoulder to the middle of the skull.
     pub(crate) neck: f32,
     /// Thickness of the neck; 1 is a retriever's.
     pub(crate) neck_girth: f32,
@@ -36,18 +36,18 @@ pub(crate) struct Build {
 pub(crate) struct Head {
     /// Radius of the skull.
     pub(crate) skull: f32,
-    /// From the front of the skull to the tip of the nose.
+    /// Length from the front of the skull to the tip of the nose.
     pub(crate) muzzle: f32,
     /// Radius of the muzzle at the skull and at the nose.
     pub(crate) depth: (f32, f32),
-    /// How far the upper lip hangs.
+    /// Overhang of the upper lip.
     pub(crate) lips: f32,
     pub(crate) ear: Ear,
     /// Length and width of the ear.
     pub(crate) ear_size: (f32, f32),
 }
 
-/// How an ear is carried.
+/// The shape and carriage of an ear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ear {
     /// Pointed and upright.
@@ -62,7 +62,7 @@ pub(crate) enum Ear {
     Rose,
 }
 
-/// How a tail is made and carried.
+/// The shape and carriage of a tail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tail {
     /// Hangs to the hock, its tip swept back.
@@ -77,13 +77,13 @@ pub(crate) enum Tail {
     Fan,
     /// Up and slightly curved.
     Flag,
-    /// Next to none.
+    /// Very short.
     Bob,
     /// Upright with a ball of hair.
     Ball,
 }
 
-/// How the hair stands.
+/// The hair of the coat.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fur {
     /// Depth of the coat around neck and body, beyond the body's own outline.
@@ -95,7 +95,7 @@ pub(crate) struct Fur {
     pub(crate) trim: Trim,
 }
 
-/// What is left of the coat.
+/// The trim of the coat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trim {
     Natural,

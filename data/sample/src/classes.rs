@@ -9,16 +9,16 @@ use crate::config::Config;
 use crate::output::Output;
 use crate::picture::{self, Subject, jpeg};
 
-/// A class folder and what its pictures show.
+/// A class folder and the content of its pictures.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Class {
     pub(crate) dir: &'static str,
-    /// A picture's file name without its number.
+    /// File name of a picture without its number.
     pub(crate) stem: &'static str,
     pub(crate) subject: Subject,
 }
 
-/// The painted breeds, then what is not a dog.
+/// Returns the classes: the painted breeds, then the class without dogs.
 pub(crate) fn classes() -> Vec<Class> {
     let dog = |painted: &'static Painted| {
         let breed =
@@ -29,7 +29,7 @@ pub(crate) fn classes() -> Vec<Class> {
     BREEDS.iter().map(dog).chain([thing]).collect()
 }
 
-/// The path of a picture in the folder of the pictures.
+/// Returns the path of a picture in the folder of the pictures.
 pub(crate) fn picture_name(class: Class, index: usize) -> String {
     format!("{}/{}_{index:05}.jpg", class.dir, class.stem)
 }

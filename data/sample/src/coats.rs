@@ -1,8 +1,8 @@
-//! The coats that the painted breeds come in; a coat that is listed twice is twice as common.
+//! The coats of the painted breeds; a coat that is listed twice is twice as frequent.
 
 use crate::colour::{BLACK, BLUE_GREY, BROWN, CREAM, FAWN, GOLD, GREY, RED, Rgb, SABLE, TAN, WHITE};
 
-/// A colour of the whole dog and what lies on it.
+/// A colour of the whole dog and its markings.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Coat {
     pub(crate) base: Rgb,
@@ -28,7 +28,7 @@ pub(crate) enum Mark {
     Mask(Rgb),
     /// Large irregular patches.
     Patches(Rgb),
-    /// Back and flanks, as under a saddle cloth.
+    /// Back and flanks.
     Saddle(Rgb),
     /// Feet and the lower legs.
     Socks(Rgb),

@@ -1,4 +1,4 @@
-//! Colours by name, and how they vary.
+//! Named colours and their variation.
 
 use data::draw::Stream;
 
@@ -9,18 +9,18 @@ use crate::shapes::between;
 pub(crate) struct Rgb(pub(crate) u8, pub(crate) u8, pub(crate) u8);
 
 impl Rgb {
-    /// Lighter (above 1) or darker.
+    /// Returns the colour made lighter (factor above 1) or darker.
     pub(crate) fn lit(self, factor: f32) -> Self {
         self.each(|c| c * factor)
     }
 
-    /// `t` of the way to `other`.
+    /// Interpolates to `other` by the share `t`.
     pub(crate) fn mixed(self, other: Rgb, t: f32) -> Self {
         let mix = |a: u8, b: u8| (f32::from(a) + (f32::from(b) - f32::from(a)) * t).round() as u8;
         Self(mix(self.0, other.0), mix(self.1, other.1), mix(self.2, other.2))
     }
 
-    /// Another individual of the same colour: a little lighter or darker, warmer or cooler.
+    /// Varies the colour for one individual: a little lighter or darker, warmer or cooler.
     pub(crate) fn varied(self, draws: &mut Stream) -> Self {
         let light = between(draws, 0.92, 1.08);
         let warm = between(draws, -0.05, 0.05);
@@ -29,7 +29,7 @@ impl Rgb {
         Self(channel(self.0, warm), channel(self.1, 0.0), channel(self.2, -warm))
     }
 
-    /// 0 (black) to 255.
+    /// Returns the luma, 0 (black) to 255.
     pub(crate) fn luma(self) -> f32 {
         0.299 * f32::from(self.0) + 0.587 * f32::from(self.1) + 0.114 * f32::from(self.2)
     }

@@ -7,7 +7,7 @@ use data::stage;
 
 use crate::args::Args;
 
-/// What was asked for, checked.
+/// The validated configuration of the program.
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) out: PathBuf,

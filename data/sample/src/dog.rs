@@ -1,4 +1,4 @@
-//! A dog: trunk, legs, tail and coat around a skeleton; the head has its own module.
+//! Draws a dog: trunk, legs, tail and coat around a skeleton; the head has its own module.
 
 use data::draw::Stream;
 
@@ -12,7 +12,7 @@ use crate::shapes::{Outline, Point, between, towards};
 
 mod head;
 
-/// A dog of a breed, in any of its coats, in any pose, facing right.
+/// Draws a dog of a breed, in a random coat and pose, facing right.
 pub(crate) fn draw(painted: &Painted, draws: &mut Stream) -> Figure {
     let coat = draws.pick(painted.coats);
     let dog = Dog {
@@ -45,7 +45,7 @@ pub(crate) fn draw(painted: &Painted, draws: &mut Stream) -> Figure {
     Figure { parts }
 }
 
-/// What is known of one dog before it is drawn.
+/// The properties of one dog.
 pub(crate) struct Dog<'a> {
     pub(crate) build: Build,
     pub(crate) coat: &'a Coat,
@@ -62,7 +62,7 @@ const COLLARS: [Rgb; 6] = [
     Rgb(120, 60, 130),
 ];
 
-/// No two dogs of a breed are alike.
+/// Varies the build of a breed for one dog.
 fn individual(build: &Build, draws: &mut Stream) -> Build {
     let mut near = |value: f32| value * between(draws, 0.94, 1.06);
     let mut one = *build;
@@ -80,20 +80,20 @@ fn individual(build: &Build, draws: &mut Stream) -> Build {
 }
 
 impl Dog<'_> {
-    /// Hair for a part whose coat flows along `flow`.
+    /// Returns the hair for a part with the direction `flow`.
     pub(crate) fn hair(&self, flow: f32) -> Hair {
         let fur = &self.build.fur;
         let curly = fur.trim == Trim::Pompons;
         Hair {
             length: if curly { 0.055 } else { (0.05 + 0.6 * fur.fringe).min(0.11) },
             flow,
-            // Strokes of black do not show on black; light ones do.
+            // Black strokes are invisible on black; light ones are visible.
             contrast: if self.base.luma() < 80.0 { 0.2 } else { 0.13 } * if curly { 1.7 } else { 1.0 },
             curly,
         }
     }
 
-    /// Fur at the edge of `outline`, this share of the breed's in length.
+    /// Adds fur at the edge of `outline`; `share` is relative to the length of the breed's fur.
     fn fringe(&self, part: Part, outline: &Outline, share: f32, lean: Point, draws: &mut Stream) -> Part {
         let length = self.build.fur.fringe;
         if length < 0.02 { part } else { part.with(outline.tufts(share * length, lean, draws), self.base) }
@@ -137,7 +137,7 @@ impl Dog<'_> {
         part
     }
 
-    /// Long hair below the chest and between the forelegs.
+    /// Adds long hair below the chest and between the forelegs.
     fn feathers(&self, part: Part, bones: &Skeleton, draws: &mut Stream) -> Part {
         let length = self.build.fur.feathers;
         if length < 0.02 {
@@ -159,7 +159,7 @@ impl Dog<'_> {
         part.with(Outline::limb(&nodes).tufts(length, (-0.1, -0.75), draws), self.base)
     }
 
-    /// A poodle's mane: everything before the last rib, in curls; the loin behind it is shaved.
+    /// Adds a poodle's mane: curls in front of the last rib; the loin behind it is shaved.
     fn mane(&self, part: Part, bones: &Skeleton, draws: &mut Stream) -> Part {
         let (half, leg) = (self.build.length / 2.0, self.build.leg);
         let chest = bones.placed((half - 0.27, leg + 0.55 * (1.0 - leg)));

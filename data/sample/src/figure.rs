@@ -1,8 +1,8 @@
-//! A figure: what stands in the picture, as parts from back to front, and how a part becomes pixels.
+//! A figure in the picture, as parts from back to front, and the painting of the parts.
 //!
-//! Every part is painted on a sheet of its own: first the silhouette, then whatever lies on it
-//! (markings, stripes, hair) cut off at the silhouette's edge, then light from one side as if the
-//! silhouette were a cushion, and last the details that light does not change (eyes, noses).
+//! Every part is painted on a separate sheet: first the silhouette, then markings, stripes and hair, clipped to the
+//! silhouette, then light from one side as on a cushion, and last the details that light does not change (eyes,
+//! noses).
 
 use data::draw::Stream;
 use tiny_skia::{
@@ -13,7 +13,7 @@ use tiny_skia::{
 use crate::colour::Rgb;
 use crate::shapes::{self, Outline, between};
 
-/// An outline with a colour, and how much it covers what is below (0 to 1).
+/// An outline with a colour and an opacity (0 to 1).
 #[derive(Debug, Clone)]
 pub(crate) struct Patch {
     pub(crate) outline: Outline,
@@ -24,36 +24,36 @@ pub(crate) struct Patch {
 /// Short strokes that follow the coat.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hair {
-    /// Of one stroke, in the figure's unit.
+    /// Length of one stroke, in the figure's unit.
     pub(crate) length: f32,
-    /// Where strokes point, radians.
+    /// Direction of the strokes, radians.
     pub(crate) flow: f32,
-    /// How much darker and lighter than the coat (0 to 1).
+    /// Difference in brightness from the coat (0 to 1).
     pub(crate) contrast: f32,
-    /// Locks turn back on themselves, as a poodle's.
+    /// Whether the hair is in curls, as a poodle's.
     pub(crate) curly: bool,
 }
 
 /// One sheet of a figure.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Part {
-    /// What the part covers, painted in order.
+    /// Outlines of the part, painted in order.
     pub(crate) silhouette: Vec<(Outline, Rgb)>,
-    /// Cut off at the silhouette.
+    /// Markings, clipped to the silhouette.
     pub(crate) markings: Vec<Patch>,
     pub(crate) hair: Option<Hair>,
     /// Radius of the cushion's rim in the figure's unit; 0 is flat.
     pub(crate) roundness: f32,
     /// Darkening of the whole part by what is in front of it (0 to 1).
     pub(crate) shade: f32,
-    /// Painted last, not cut off.
+    /// Details, painted last and not clipped.
     pub(crate) details: Vec<Patch>,
-    /// The part comes out of what is behind it: invisible at the first height, whole at the second.
+    /// Fades in the part: invisible at the first height, opaque at the second.
     pub(crate) fade: Option<(f32, f32)>,
 }
 
 impl Part {
-    /// A part of one colour.
+    /// Returns a part of one colour.
     pub(crate) fn solid(outline: Outline, colour: Rgb, roundness: f32) -> Self {
         Self { silhouette: vec![(outline, colour)], roundness, ..Self::default() }
     }
@@ -74,7 +74,7 @@ impl Part {
         self.details.push(Patch { outline, colour, cover });
     }
 
-    /// The part with every point moved by `f`.
+    /// Returns the part with every point moved by `f`.
     pub(crate) fn map(&self, f: impl Fn(shapes::Point) -> shapes::Point + Copy) -> Self {
         let patch = |p: &Patch| Patch { outline: p.outline.map(f), ..p.clone() };
         Self {
@@ -93,14 +93,14 @@ pub(crate) struct Bounds {
     pub(crate) high: shapes::Point,
 }
 
-/// Parts from back to front; it stands on y = 0.
+/// Parts from back to front; the ground is at y = 0.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Figure {
     pub(crate) parts: Vec<Part>,
 }
 
 impl Figure {
-    /// The box around every silhouette.
+    /// Returns the box around all silhouettes.
     pub(crate) fn bounds(&self) -> Bounds {
         let outlines = self.parts.iter().flat_map(|part| part.silhouette.iter().map(|(outline, _)| outline));
         bounds(outlines)
@@ -115,7 +115,7 @@ impl Figure {
         draws: &mut Stream,
     ) {
         for part in &self.parts {
-            // A pixmap of the canvas's own size cannot fail to be made.
+            // Cannot fail, because the canvas has the same size.
             let Some(pixmap) = Pixmap::new(canvas.width(), canvas.height()) else { return };
             let mut sheet = Sheet { pixmap, to_pixels };
             sheet.paint(part, light, draws);
@@ -156,7 +156,7 @@ fn fill_blended(
         }
         builder.close();
     }
-    // Without a path there is nothing to see: all corners are one point.
+    // Without a path nothing is visible: all corners are one point.
     if let Some(path) = builder.finish() {
         let paint = Paint { shader: shader(colour, cover), blend_mode, ..Paint::default() };
         canvas.fill_path(&path, &paint, FillRule::Winding, to_pixels, None);
@@ -196,7 +196,7 @@ impl Sheet {
         }
     }
 
-    /// Short strokes over the silhouette: half of them darker than the coat, half lighter.
+    /// Draws short strokes on the silhouette: half of them darker than the coat, half lighter.
     fn comb(&mut self, hair: Hair, around: Bounds, draws: &mut Stream) {
         let area = (around.high.0 - around.low.0) * (around.high.1 - around.low.1);
         let n = (0.55 * area / (hair.length * hair.length)).clamp(20.0, 320.0) as usize;
@@ -228,7 +228,7 @@ impl Sheet {
         }
     }
 
-    /// Lights the sheet as a cushion: the silhouette, softened, is taken for its height.
+    /// Lights the sheet like a cushion: the blurred silhouette is its height.
     fn light(&mut self, part: &Part, light: shapes::Point, around: Bounds) {
         let scale = self.to_pixels.sy.abs();
         let radius = ((part.roundness * scale) as usize).max(1);
@@ -291,7 +291,7 @@ impl Sheet {
     }
 }
 
-/// Lays `sheet` over `canvas`; both are of one size.
+/// Draws `sheet` over `canvas`; both have the same size.
 fn lay_over(canvas: &mut Pixmap, sheet: &Pixmap) {
     for (below, above) in canvas.pixels_mut().iter_mut().zip(sheet.pixels()) {
         match above.alpha() {
@@ -316,7 +316,7 @@ fn scaled(pixel: PremultipliedColorU8, share: f32) -> PremultipliedColorU8 {
     )
 }
 
-/// The sum of two premultiplied colours; no channel exceeds the sum of the alphas.
+/// Returns the sum of two premultiplied colours; no channel exceeds the sum of the alphas.
 fn premultiplied(a: [u8; 4], b: [u8; 4]) -> PremultipliedColorU8 {
     let alpha = a[3].saturating_add(b[3]);
     let sum = |i: usize| a[i].saturating_add(b[i]).min(alpha);
@@ -324,7 +324,7 @@ fn premultiplied(a: [u8; 4], b: [u8; 4]) -> PremultipliedColorU8 {
         .unwrap_or(PremultipliedColorU8::TRANSPARENT)
 }
 
-/// The mean over a square of `2 * radius + 1` pixels about every pixel, edges repeated.
+/// Replaces every pixel by the mean over a square of `2 * radius + 1` pixels around it, with repeated edges.
 pub(crate) fn soften(values: &mut [f32], width: usize, height: usize, radius: usize) {
     let weight = 1.0 / (2 * radius + 1) as f32;
     let mut line = vec![0.0; width + 2 * radius + 1];
@@ -338,7 +338,7 @@ pub(crate) fn soften(values: &mut [f32], width: usize, height: usize, radius: us
             sum += line[i + 2 * radius + 1] - line[i];
         }
     }
-    // Down the columns, all of them side by side.
+    // Along the columns, all of them at the same time.
     let rows = values.to_vec();
     let row = |y: usize| {
         let start = y.saturating_sub(radius).min(height - 1) * width; // y is shifted by radius

@@ -1,4 +1,4 @@
-//! From the painted canvas to the photograph: exposure, colour cast, vignette, focus, noise.
+//! Converts the painted canvas to a photograph: exposure, colour cast, vignette, focus, noise.
 
 use data::draw::Stream;
 use image::RgbImage;
@@ -7,7 +7,7 @@ use tiny_skia::Pixmap;
 use crate::figure::soften;
 use crate::shapes::between;
 
-/// Develops the canvas.
+/// Converts the canvas to a photograph.
 pub(crate) fn develop(canvas: &Pixmap, draws: &mut Stream) -> RgbImage {
     let (width, height) = (canvas.width() as usize, canvas.height() as usize);
     let exposure = between(draws, 0.93, 1.08);
@@ -38,9 +38,9 @@ pub(crate) fn develop(canvas: &Pixmap, draws: &mut Stream) -> RgbImage {
     })
 }
 
-/// Noise for three channels in (-1, 1), mostly common to them, from one draw.
+/// Draws noise for three channels in (-1, 1), mostly common to them, from one draw.
 ///
-/// The sum of two bytes has a triangular distribution, near enough to the bell of a sensor.
+/// The sum of two bytes has a triangular distribution, similar to the normal distribution of a sensor.
 fn grains(draws: &mut Stream) -> [f32; 3] {
     let bits = (draws.unit() * (1u64 << 53) as f64) as u64;
     let byte = |i: u32| ((bits >> (8 * i)) & 0xff) as f32;

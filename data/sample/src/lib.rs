@@ -1,9 +1,9 @@
-//! The sample data set: paints pictures of dogs, of other things, and profiles of people with dogs,
-//! so that every stage can run from nothing, without a network.
+//! Paints the sample data set: pictures of dogs and of other things, and profiles of people with dogs, so that every
+//! stage can run without other data and without a network.
 //!
-//! The pictures are drawings. They are made so that a breed can be learnt by its build, as in
-//! photographs: pose, scale, coat, markings, light, background and noise vary within a class, and
-//! coats, scenes and framing are the same draws for all classes.
+//! The pictures are drawings. A breed can be learnt by its build, as in photographs: pose, scale, coat, markings,
+//! light, background and noise vary within a class, and coats, scenes and framing have the same distribution in all
+//! classes.
 
 use std::process::ExitCode;
 

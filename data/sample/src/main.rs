@@ -1,4 +1,4 @@
-//! `sample`: paints the sample data set.
+//! The program `sample`.
 
 fn main() -> std::process::ExitCode {
     sample::main()

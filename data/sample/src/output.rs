@@ -1,4 +1,4 @@
-//! The files that are made, beside those of the user.
+//! Writes the files of the program and keeps those of the user.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -9,7 +9,7 @@ use anyhow::Context;
 use data::current::Job;
 use data::{commit, regular};
 
-/// Where files are put: never over one that this program did not make, or that was changed since.
+/// The output folder. A file that this program did not make, or that has changed since, is never replaced.
 #[derive(Debug)]
 pub(crate) struct Output<'a> {
     dir: &'a Path,
@@ -23,7 +23,7 @@ impl<'a> Output<'a> {
         Self { dir, job, made: Mutex::default(), foreign: Mutex::default() }
     }
 
-    /// Puts `bytes` under `name`, which is relative to the folder. Durable once [`Output::finish`] has run.
+    /// Writes `bytes` to `name`, relative to the folder. The file is durable after [`Output::finish`].
     pub(crate) fn put(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
         let path = self.dir.join(name);
         let as_painted = regular::read(&path, bytes.len() as u64).is_ok_and(|found| found == bytes);
@@ -36,14 +36,14 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
-    /// Makes the names durable and names what was left alone; gives what was made.
+    /// Syncs the directories, warns of files that were not replaced, and returns the names of the made files.
     pub(crate) fn finish(self) -> anyhow::Result<Vec<String>> {
         let mut foreign = self.foreign.into_inner().unwrap_or_else(PoisonError::into_inner);
         foreign.sort();
         if !foreign.is_empty() {
             let shown = foreign.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ");
             tracing::warn!(
-                "{} files in {} are not of this program, or were changed since, and stay as they are: {shown}{}",
+                "{} files in {} were not made by this program, or have changed since, and are not replaced: {shown}{}",
                 foreign.len(),
                 self.dir.display(),
                 if foreign.len() > 10 { ", ..." } else { "" }
@@ -57,7 +57,7 @@ impl<'a> Output<'a> {
     }
 }
 
-/// Durable once its directory has been synced.
+/// Writes a picture, which is durable after its directory is synced.
 fn write_picture(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let mut file = commit::Pending::create(path)?;
     file.write_all(bytes).with_context(|| format!("cannot write {}", path.display()))?;

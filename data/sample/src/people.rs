@@ -1,5 +1,4 @@
-//! The sample's profiles: people to swipe on, with and without dogs, and what real profiles have
-//! wrong with them.
+//! The profiles of the sample: people with and without dogs, and the defects of real profiles.
 
 use data::draw::{self, Stream};
 use data::profiles::{self, Location, Profile};
@@ -14,13 +13,13 @@ use crate::shapes::between;
 
 /// The profiles live around this point (Freiburg im Breisgau), degrees north and east.
 pub(crate) const CENTRE: (f64, f64) = (47.9959, 7.8522);
-/// None lives farther from [`CENTRE`].
+/// Maximum distance of a profile from [`CENTRE`].
 pub(crate) const FARTHEST_KM: f64 = 60.0;
 
 /// Kilometres of one degree of latitude.
 const KM_PER_DEGREE: f64 = 111.2;
 
-/// What a profile's photos show.
+/// The photos of a profile.
 #[derive(Debug, Clone, Copy)]
 enum Album {
     /// One picture of a dog of this breed.
@@ -35,7 +34,7 @@ enum Album {
     Thing,
     /// A photo whose file ends too early.
     Broken(usize),
-    /// A photo that is named but is not there.
+    /// A photo that is named but does not exist.
     Missing,
     /// No photos at all.
     Empty,
@@ -77,10 +76,10 @@ const PEOPLE: [(&str, &str, Album); 30] = [
     ("Mia", "female", Several(10)),
 ];
 
-/// How many profiles are written.
+/// Number of profiles.
 pub(crate) const COUNT: usize = PEOPLE.len();
 
-/// The names of all files that [`write()`] puts into the folder of the profiles.
+/// Returns the names of all files that [`write()`] writes into the folder of the profiles.
 pub(crate) fn names() -> Vec<String> {
     let photos = PEOPLE
         .iter()
@@ -97,7 +96,7 @@ fn photo_name(id: &str, n: usize) -> String {
     format!("photos/{id}_{n}.jpg")
 }
 
-/// Writes `photos/` and, last, `profiles.csv`; gives the number of photos.
+/// Writes `photos/` and, last, `profiles.csv`. Returns the number of photos.
 pub(crate) fn write(config: &Config, output: &Output<'_>) -> anyhow::Result<usize> {
     let made: Vec<(Profile, usize)> = PEOPLE
         .par_iter()
@@ -159,7 +158,7 @@ fn subjects(album: Album) -> Vec<Subject> {
     }
 }
 
-/// Somewhere within [`FARTHEST_KM`], more often near than far.
+/// Draws a location within [`FARTHEST_KM`], more often near than far.
 fn location(draws: &mut Stream) -> Option<Location> {
     let km = FARTHEST_KM * draws.unit() * 0.99;
     let bearing = between(draws, 0.0, std::f32::consts::TAU).into();
@@ -177,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_profiles_hold_what_real_ones_do_wrong() {
+    fn the_profiles_have_the_defects_of_real_ones() {
         let dir = tempfile::tempdir().unwrap();
         let (raw, profiles) = (dir.path().join("raw"), dir.path());
         let (raw, profiles) = (raw.to_str().unwrap(), profiles.to_str().unwrap());

@@ -1,4 +1,4 @@
-//! One picture: a scene, what stands in it, and the camera.
+//! Paints one picture: a scene, its subject, and the effects of the camera.
 
 use anyhow::Context;
 use data::draw::Stream;
@@ -14,7 +14,7 @@ use crate::{dog, finish, scenes, things};
 /// Quality of the JPEG files.
 const JPEG_QUALITY: u8 = 90;
 
-/// What a picture shows.
+/// The subject of a picture.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Subject {
     Dog(&'static Painted),
@@ -26,7 +26,7 @@ pub(crate) enum Subject {
     DogWithPerson(&'static Painted),
 }
 
-/// The ways a picture is held: width to height.
+/// Aspect ratios of the pictures: width to height.
 const SHAPES: [(f32, f32); 4] = [(1.0, 1.0), (1.14, 0.86), (0.86, 1.14), (1.0, 1.0)];
 
 /// Paints `subject`. The picture has about `size` * `size` pixels, its shorter side at least 0.8 * `size`.
@@ -55,7 +55,7 @@ pub(crate) fn paint(subject: Subject, size: u32, draws: &mut Stream) -> RgbImage
     finish::develop(&canvas, draws)
 }
 
-/// `picture` as a JPEG file.
+/// Encodes `picture` as a JPEG file.
 pub(crate) fn jpeg(picture: &RgbImage) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     picture
@@ -64,23 +64,23 @@ pub(crate) fn jpeg(picture: &RgbImage) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Light comes from above, from either side.
+/// Draws the direction of the light: from above, from the left or the right.
 fn draw_light(draws: &mut Stream) -> Point {
     let angle = between(draws, 0.9, 2.25);
     (libm::cosf(angle), -libm::sinf(angle))
 }
 
-/// How a figure sits in the picture.
+/// The position of a figure in the picture.
 struct Frame {
     to_pixels: Transform,
     /// Pixels from the upper edge to the ground that the figure stands on.
     ground: f32,
-    /// Where the figure's shadow begins and ends, pixels.
+    /// Left and right end of the figure's shadow, pixels.
     feet: (f32, f32),
 }
 
 impl Frame {
-    /// Fills 84 to 92 percent of the picture's middle square, facing either way.
+    /// Places the figure in 84 to 92 percent of the picture's middle square, facing left or right.
     fn around(figure: &Figure, width: f32, height: f32, draws: &mut Stream) -> Self {
         let bounds = figure.bounds();
         let (wide, high) = (bounds.high.0 - bounds.low.0, bounds.high.1 - bounds.low.1);
@@ -89,7 +89,7 @@ impl Frame {
         let slack = |extent: f32, room: f32| 0.5 * (room - extent * scale).max(0.0);
         let jitter = between(draws, -0.02, 0.02) * square;
         let middle = 0.5 * width + jitter;
-        // Low in the frame, as most pictures of a standing dog are, but not at its edge.
+        // Low in the frame, as in most pictures of a standing dog, but not at its edge.
         let lower = height - 0.5 * (height - square) - square * between(draws, 0.04, 0.08);
         let ground = lower - 0.45 * slack(high, square * 0.9);
         let facing = if draws.chance(0.5) { 1.0 } else { -1.0 };
@@ -100,7 +100,7 @@ impl Frame {
         Self { to_pixels, ground, feet: (middle - 0.9 * half, middle + 0.9 * half) }
     }
 
-    /// A place behind the figure at the picture's side for a person.
+    /// Returns a place for a person, behind the figure and at the side of the picture.
     fn behind(&self, owner: &Figure, width: f32, draws: &mut Stream) -> Transform {
         let bounds = owner.bounds();
         let scale = self.ground * between(draws, 0.8, 0.93) / (bounds.high.1 - bounds.low.1);

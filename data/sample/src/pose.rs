@@ -1,14 +1,14 @@
-//! A build in a pose: where the joints are.
+//! Computes the joints of a build in a pose.
 //!
-//! Joints are worked out for the dog standing square and facing right; sitting turns the trunk about
-//! the hip, lying lowers it.
+//! The joints are computed for a dog that stands and faces right; sitting turns the trunk around the hip, lying
+//! lowers it.
 
 use data::draw::Stream;
 
 use crate::builds::{Build, Tail};
 use crate::shapes::{Node, Outline, Point, between, turned};
 
-/// What the dog is doing.
+/// The stance of a dog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stance {
     Stand,
@@ -17,34 +17,34 @@ pub(crate) enum Stance {
     Lie,
 }
 
-/// Where the dog looks.
+/// The direction in which a dog looks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Gaze {
     /// Ahead: the head is seen from the side.
     Ahead,
-    /// At the painter, turned by this share of the muzzle's width.
+    /// At the camera, turned by this share of the muzzle's width.
     AtUs(f32),
 }
 
-/// One moment of one dog.
+/// The pose of one dog.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pose {
     pub(crate) stance: Stance,
     pub(crate) gaze: Gaze,
     /// Reach of a step, heights at the withers.
     stride: f32,
-    /// Of the neck, degrees above its usual carriage.
+    /// Rise of the neck, degrees above its usual carriage.
     raise: f32,
-    /// Of the head, radians.
+    /// Tilt of the head, radians.
     pub(crate) tilt: f32,
-    /// Of the tail, radians.
+    /// Turn of the tail, radians.
     wag: f32,
-    /// Tongue out.
+    /// Whether the tongue is out.
     pub(crate) panting: bool,
 }
 
 impl Pose {
-    /// Any pose that any dog takes.
+    /// Draws a random pose.
     pub(crate) fn draw(draws: &mut Stream) -> Self {
         let stance = match draws.unit() {
             p if p < 0.54 => Stance::Stand,
@@ -65,17 +65,17 @@ impl Pose {
     }
 }
 
-/// One leg: thigh or shoulder to the paw.
+/// One leg, from thigh or shoulder to the paw.
 #[derive(Debug, Clone)]
 pub(crate) struct Leg {
     pub(crate) joints: Vec<Node>,
     /// Middle of the paw.
     pub(crate) paw: Point,
-    /// Heights between which the leg comes out of the trunk.
+    /// Heights between which the leg fades into the trunk.
     pub(crate) fade: (f32, f32),
 }
 
-/// Where everything is.
+/// The positions of all joints.
 #[derive(Debug, Clone)]
 pub(crate) struct Skeleton {
     pub(crate) torso: Outline,
@@ -93,7 +93,7 @@ pub(crate) struct Skeleton {
 }
 
 impl Skeleton {
-    /// The skeleton of `build` in `pose`.
+    /// Computes the skeleton of `build` in `pose`.
     pub(crate) fn new(build: &Build, pose: &Pose) -> Self {
         let stand = Standing::new(build);
         let (turn, shift) = match pose.stance {
@@ -127,7 +127,7 @@ impl Skeleton {
         skeleton
     }
 
-    /// Where a point of the standing trunk is in this pose.
+    /// Returns the position in this pose of a point of the standing trunk.
     pub(crate) fn placed(&self, p: Point) -> Point {
         let (x, y) = turned(p, self.hip, self.turn);
         (x + self.shift.0, y + self.shift.1)
@@ -258,7 +258,7 @@ impl Skeleton {
     }
 }
 
-/// The joints of the dog standing square.
+/// The joints of the standing dog.
 struct Standing {
     depth: f32,
     shoulder: Point,
@@ -281,7 +281,7 @@ impl Standing {
         }
     }
 
-    /// The outline of the trunk, from the withers backwards.
+    /// Returns the outline of the trunk, from the withers backwards.
     fn trunk(&self, build: &Build) -> Vec<Point> {
         let (d, half) = (self.depth, build.length / 2.0);
         let girth = d.min(0.56);

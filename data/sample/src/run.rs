@@ -1,4 +1,4 @@
-//! The program, from arguments to summary.
+//! Runs the program, from arguments to summary.
 
 use std::fmt;
 use std::path::Path;
@@ -13,10 +13,10 @@ use crate::config::Config;
 use crate::output::Output;
 use crate::people;
 
-/// The file that is written last.
+/// Name of the provenance, which is written last.
 const PROVENANCE: &str = ".sample.json";
 
-/// Paints what is not current.
+/// Paints the pictures and profiles that are not current.
 ///
 /// # Errors
 /// Names the argument outside its range, or the file that cannot be written.
@@ -25,7 +25,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let pictures = paint_into(&config, args, &config.out, "sample", |config, output, done| {
         write_pictures(config, output, done)
     });
-    // Both are answered, whatever the answer to the first.
+    // Both are checked, even if the first is not current.
     let stale = |error: &anyhow::Error| matches!(error.downcast_ref(), Some(stage::Exit::Stale));
     let profiles = match (&config.profiles, &pictures) {
         (None, _) => Ok(None),
@@ -47,7 +47,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     stage::print_summary(&args.common, &summary)
 }
 
-/// Lets `paint` fill the folder `dir`, unless it is current; the number of pictures.
+/// Calls `paint` to fill the folder `dir`, unless it is current. Returns the number of pictures.
 fn paint_into(
     config: &Config,
     args: &Args,
@@ -77,7 +77,7 @@ fn paint_into(
     Ok(Some(n))
 }
 
-/// What was painted.
+/// The counts of a run.
 #[derive(Debug, Serialize)]
 struct Summary {
     classes: usize,

@@ -1,7 +1,6 @@
-//! Where the pictures are taken: rooms, parks, beaches, streets, snow, a studio.
+//! Paints the backgrounds: rooms, parks, beaches, streets, snow, a studio.
 //!
-//! Every class is painted before the same scenes. A scene is out of focus and paler than what
-//! stands in it, as behind the subject of a photograph.
+//! All classes have the same scenes. A scene is out of focus and paler than the subject, as in a photograph.
 
 use std::f32::consts::TAU;
 
@@ -12,8 +11,8 @@ use crate::colour::{Rgb, WHITE};
 use crate::figure::{fill, soften};
 use crate::shapes::{Outline, Point, between};
 
-/// Paints a scene over the whole canvas; its unit is the canvas's height, y up from the lower edge.
-/// `ground` is the height that the subject stands on.
+/// Paints a scene on the whole canvas; the unit is the canvas's height, y up from the lower edge.
+/// `ground` is the height on which the subject stands.
 pub(crate) fn paint(canvas: &mut Pixmap, ground: f32, draws: &mut Stream) {
     let height = canvas.height() as f32;
     let width = canvas.width() as f32 / height;
@@ -34,7 +33,7 @@ pub(crate) fn paint(canvas: &mut Pixmap, ground: f32, draws: &mut Stream) {
     recede(canvas, draws);
 }
 
-/// The shadow of what stands on `ground` between `left` and `right`, all in pixels.
+/// Paints the shadow of a subject on `ground` between `left` and `right`, all in pixels.
 pub(crate) fn shadow(canvas: &mut Pixmap, left: f32, right: f32, ground: f32) {
     let half = 0.5 * (right - left);
     let centre = (0.5 * (left + right), ground);
@@ -47,7 +46,7 @@ pub(crate) fn shadow(canvas: &mut Pixmap, left: f32, right: f32, ground: f32) {
 struct Scene<'a> {
     canvas: &'a mut Pixmap,
     to_pixels: Transform,
-    /// Of the canvas in its heights.
+    /// Width of the canvas in units of its height.
     width: f32,
     horizon: f32,
 }
@@ -61,7 +60,7 @@ impl Scene<'_> {
         self.fill(&Outline::rectangle(low, high), colour);
     }
 
-    /// Bands of colour from `low` to `high`.
+    /// Paints bands of colour from `low` to `high`.
     fn bands(&mut self, low: f32, high: f32, bottom: Rgb, top: Rgb) {
         for band in 0..12 {
             let t = band as f32 / 12.0;
@@ -213,7 +212,7 @@ impl Scene<'_> {
     }
 }
 
-/// Puts the scene out of focus and takes colour and contrast from it.
+/// Blurs the scene and reduces its colour and contrast.
 fn recede(canvas: &mut Pixmap, draws: &mut Stream) {
     let (width, height) = (canvas.width() as usize, canvas.height() as usize);
     let radius = (height as f32 * between(draws, 0.006, 0.02)).round() as usize;

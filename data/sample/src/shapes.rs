@@ -1,7 +1,7 @@
 //! Outlines: smooth blobs, tapering limbs, ellipses, tufts of fur. Pure geometry, no pixels.
 //!
 //! Lengths are in the drawing's own unit (a dog's is its height at the withers), x to the right,
-//! y up. Curves are flattened to corners here, finer than a pixel at the sizes that are painted.
+//! y up. Curves are converted to corners here, finer than a pixel at the painted sizes.
 
 use std::f32::consts::{PI, TAU};
 
@@ -15,12 +15,12 @@ pub(crate) type Node = (f32, f32, f32);
 /// Corners between two given points of a curve.
 const STEPS: usize = 8;
 
-/// Uniform in [`low`, `high`), in the geometry's own precision.
+/// Draws a uniform number in [`low`, `high`) as f32.
 pub(crate) fn between(draws: &mut Stream, low: f32, high: f32) -> f32 {
     draws.uniform(f64::from(low), f64::from(high)) as f32
 }
 
-/// Closed contours that are filled together; where they overlap they are one.
+/// Closed contours that are filled as their union.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Outline {
     /// The corners of each contour.
@@ -28,12 +28,12 @@ pub(crate) struct Outline {
 }
 
 impl Outline {
-    /// One contour with straight sides.
+    /// Returns one contour with straight sides.
     pub(crate) fn polygon(corners: &[Point]) -> Self {
         Self { contours: vec![counter_clockwise(corners.to_vec())] }
     }
 
-    /// A closed smooth curve through `points` (Catmull-Rom).
+    /// Returns a closed smooth curve through `points` (Catmull-Rom).
     pub(crate) fn blob(points: &[Point]) -> Self {
         let n = points.len();
         let mut corners = Vec::with_capacity(n * STEPS);
@@ -50,7 +50,7 @@ impl Outline {
         Self { contours: vec![counter_clockwise(corners)] }
     }
 
-    /// A smooth limb along `nodes`, as thick at each as its radius says, with round ends.
+    /// Returns a smooth limb along `nodes`, with the radius of each node and round ends.
     pub(crate) fn limb(nodes: &[Node]) -> Self {
         let spine = smooth_spine(nodes);
         let direction = |i: usize| {
@@ -78,7 +78,7 @@ impl Outline {
         Self { contours: vec![counter_clockwise(corners)] }
     }
 
-    /// An ellipse whose first radius is turned by `tilt` radians.
+    /// Returns an ellipse whose first radius is turned by `tilt` radians.
     pub(crate) fn ellipse(centre: Point, radii: Point, tilt: f32) -> Self {
         let (sin, cos) = (libm::sinf(tilt), libm::cosf(tilt));
         let corner = |k: usize| {
@@ -89,17 +89,17 @@ impl Outline {
         Self { contours: vec![(0..32).map(corner).collect()] }
     }
 
-    /// A circle.
+    /// Returns a circle.
     pub(crate) fn circle(centre: Point, radius: f32) -> Self {
         Self::ellipse(centre, (radius, radius), 0.0)
     }
 
-    /// A rectangle from its lower left to its upper right corner.
+    /// Returns a rectangle from its lower left to its upper right corner.
     pub(crate) fn rectangle(low: Point, high: Point) -> Self {
         Self::polygon(&[low, (high.0, low.1), high, (low.0, high.1)])
     }
 
-    /// A patch with an uneven edge about `centre`.
+    /// Returns a patch with an uneven edge around `centre`.
     pub(crate) fn patch(centre: Point, radii: Point, draws: &mut Stream) -> Self {
         let corners: Vec<Point> = (0..9)
             .map(|k| {
@@ -114,7 +114,7 @@ impl Outline {
         Self::blob(&corners)
     }
 
-    /// Tufts of fur all along the outline, about `length` long, swept towards `lean`.
+    /// Returns tufts of fur along the outline, about `length` long, bent towards `lean`.
     pub(crate) fn tufts(&self, length: f32, lean: Point, draws: &mut Stream) -> Self {
         let spacing = length * 0.34;
         let mut contours = Vec::new();
@@ -153,12 +153,12 @@ impl Outline {
         Self { contours }
     }
 
-    /// The outline with every corner moved by `f`.
+    /// Returns the outline with every corner moved by `f`.
     pub(crate) fn map(&self, f: impl Fn(Point) -> Point) -> Self {
         Self { contours: self.contours.iter().map(|c| c.iter().map(|&p| f(p)).collect()).collect() }
     }
 
-    /// The outline grown outwards by `margin`.
+    /// Returns the outline enlarged by `margin`.
     pub(crate) fn grown(&self, margin: f32) -> Self {
         let grow = |contour: &Vec<Point>| {
             let n = contour.len();
@@ -173,14 +173,14 @@ impl Outline {
     }
 }
 
-/// `p` turned about `pivot` by `angle` radians, counter-clockwise.
+/// Returns `p` turned around `pivot` by `angle` radians, counter-clockwise.
 pub(crate) fn turned(p: Point, pivot: Point, angle: f32) -> Point {
     let (sin, cos) = (libm::sinf(angle), libm::cosf(angle));
     let (x, y) = (p.0 - pivot.0, p.1 - pivot.1);
     (pivot.0 + x * cos - y * sin, pivot.1 + x * sin + y * cos)
 }
 
-/// The point `t` of the way from `a` to `b`.
+/// Interpolates from `a` to `b` by the share `t`.
 pub(crate) fn towards(a: Point, b: Point, t: f32) -> Point {
     (a.0 + (b.0 - a.0) * t, a.1 + (b.1 - a.1) * t)
 }
@@ -203,7 +203,7 @@ fn smooth_spine(nodes: &[Node]) -> Vec<Node> {
     spine
 }
 
-/// The curve from `p[1]` (t = 0) to `p[2]` (t = 1) with the neighbours' slopes.
+/// Interpolates from `p[1]` (t = 0) to `p[2]` (t = 1) with the slopes of the neighbours.
 fn catmull_rom(p: [f32; 4], t: f32) -> f32 {
     let (a, b) = (2.0 * p[1], p[2] - p[0]);
     let c = 2.0 * p[0] - 5.0 * p[1] + 4.0 * p[2] - p[3];
@@ -211,7 +211,7 @@ fn catmull_rom(p: [f32; 4], t: f32) -> f32 {
     0.5 * (a + t * (b + t * (c + t * d)))
 }
 
-/// One sense of turning for all contours, so that overlapping ones never cancel each other.
+/// Orders the corners counter-clockwise, so that overlapping contours never cancel each other.
 fn counter_clockwise(mut corners: Vec<Point>) -> Vec<Point> {
     let n = corners.len();
     let twice_area: f32 = (0..n)

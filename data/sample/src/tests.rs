@@ -1,4 +1,4 @@
-//! The sample as a whole.
+//! Tests of the whole program.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -21,7 +21,7 @@ fn config(dir: &Path, per_class: usize) -> Config {
     Config { out: dir.join("raw"), profiles: Some(dir.join("profiles")), per_class, size: 64, seed: 7 }
 }
 
-/// Runs the program but for its command line.
+/// Runs the program with `config`.
 fn paint_all(config: &Config) {
     let out = config.out.to_str().unwrap();
     let profiles = config.profiles.as_deref().unwrap().to_str().unwrap();
@@ -44,7 +44,7 @@ fn paint_all(config: &Config) {
     .unwrap();
 }
 
-/// Paints everything on `threads` threads; gives the digest of every file by its path.
+/// Paints everything on `threads` threads. Returns the digest of every file by its path.
 fn digests(threads: usize) -> BTreeMap<String, String> {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path(), 2);
@@ -80,13 +80,13 @@ fn the_same_bytes_on_one_thread_and_on_four() {
 }
 
 #[test]
-fn what_the_user_put_there_stays_and_what_was_painted_goes() {
+fn files_of_the_user_stay_and_painted_files_are_removed() {
     let dir = tempfile::tempdir().unwrap();
     let one = config(dir.path(), 2);
     let mine = one.out.join("my_rex/rex.jpg");
     commit::write_bytes(&mine, b"my dog").unwrap();
     paint_all(&one);
-    // A row of one's own in the table, one's own photo in the place of a painted one.
+    // A row of the user in the table, and a photo of the user in place of a painted one.
     let table = dir.path().join("profiles/profiles.csv");
     let mut rows = fs::read_to_string(&table).unwrap();
     rows += "me,Me,30,male,48,8,photos/me.jpg\n";
@@ -98,7 +98,7 @@ fn what_the_user_put_there_stays_and_what_was_painted_goes() {
 
     let other = Config { seed: 8, ..config(dir.path(), 2) };
     paint_all(&other);
-    assert_ne!(sha256_file(&painted).unwrap(), before, "what was painted is painted anew");
+    assert_ne!(sha256_file(&painted).unwrap(), before, "painted pictures are painted again");
     let untouched = || {
         assert_eq!(fs::read(&mine).unwrap(), b"my dog");
         assert_eq!(fs::read(&replaced).unwrap(), b"another dog");
@@ -154,7 +154,7 @@ fn the_painted_breeds_are_known_and_range_from_small_to_giant() {
 }
 
 #[test]
-fn no_picture_is_smaller_than_promised_or_empty() {
+fn no_picture_is_too_small_or_empty() {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path(), 1);
     for class in classes() {
@@ -168,9 +168,9 @@ fn no_picture_is_smaller_than_promised_or_empty() {
     }
 }
 
-/// A picture's mean colour would give most classes away if one of them were always of one colour.
+/// Checks that the mean colour of a picture does not tell its class, as it would if breeds had fixed colours.
 #[test]
-fn mean_colour_does_not_tell_the_classes_apart() {
+fn mean_colour_does_not_distinguish_the_classes() {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path(), 1);
     let n_each = 20;

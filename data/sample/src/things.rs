@@ -1,6 +1,6 @@
-//! What is not a dog: cats, people, cars, houses, trees, bicycles, boats, plants.
+//! Draws things other than dogs: cats, people, cars, houses, trees, bicycles, boats, plants.
 //!
-//! Each stands on y = 0 and is about 1 high or long; it is framed and lit as the dogs are.
+//! Each stands on y = 0 and is about 1 high or long; framing and light are those of the dogs.
 
 use data::draw::Stream;
 
@@ -8,7 +8,7 @@ use crate::colour::{BLACK, BLUE_GREY, BROWN, CREAM, EYE, FAWN, GREY, RED, Rgb, W
 use crate::figure::{Figure, Hair, Part};
 use crate::shapes::{Outline, Point, between};
 
-/// Any of them.
+/// Draws a random one of them.
 pub(crate) fn draw(draws: &mut Stream) -> Figure {
     let all: [fn(&mut Stream) -> Figure; 8] = [cat, person, car, house, tree, bicycle, boat, plant];
     draws.pick(&all)(draws)
@@ -121,7 +121,7 @@ fn cat_face(coat: Rgb, at: Point, hair: Option<Hair>, draws: &mut Stream) -> Vec
     vec![ear(-1.0), ear(1.0), face]
 }
 
-/// A person from head to feet.
+/// Draws a person from head to feet.
 pub(crate) fn person(draws: &mut Stream) -> Figure {
     let skins = [Rgb(232, 194, 166), Rgb(206, 158, 122), Rgb(150, 104, 74), Rgb(100, 68, 50)];
     let hairs = [Rgb(50, 38, 32), Rgb(110, 76, 48), Rgb(196, 160, 100), Rgb(150, 146, 142), Rgb(140, 66, 40)];

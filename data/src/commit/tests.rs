@@ -1,4 +1,4 @@
-//! What a failure, a second process and a killed one leave behind.
+//! Tests of failed writes, of a second process and of a killed one.
 
 use super::*;
 
@@ -35,7 +35,7 @@ fn files_are_readable_by_others() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_replaces_what_stood_there() {
+fn a_link_replaces_an_existing_file() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("deep/er/link");
     for (target, content) in [("a", b"1"), ("b", b"2")] {
@@ -57,9 +57,9 @@ fn the_second_holder_is_told_to_try_again() {
 }
 
 #[test]
-fn the_lock_sweeps_our_temporaries_and_nothing_else() {
+fn the_lock_removes_our_temporary_files_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
-    // What a killed process leaves: a file and a link, made and never renamed.
+    // The files of a killed process: a file and a link that were not renamed.
     let left = dir.path().join("sub/a.csv");
     let (file, path) = Pending::create(&left).unwrap().file.into_inner().unwrap().keep().unwrap();
     drop(file);

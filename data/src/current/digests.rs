@@ -1,13 +1,13 @@
-//! Digests of files, taken again only where a file may have changed.
+//! Digests of files, computed again only if a file may have changed.
 //!
-//! A file's *stamp* is what the file system says about it: device, inode, size, and the times of its last
-//! change and of the last change of its inode. A digest taken of a file holds as long as the stamp is the
-//! same. That is wrong in one case: a file that is changed twice within one tick of the clock that its
-//! times are taken from, with its digest taken in between. Git calls such an entry racy and does not trust
-//! it; here nothing is digested before its stamp is older than a tick ([`settle`]), so that none comes to be.
+//! A file's *stamp* is its metadata in the file system: device, inode, size, and the times of the last change of
+//! its content and of its inode. The digest of a file is valid while its stamp is the same. That is wrong in one
+//! case: the file is changed twice within one tick of the file system's clock, and its digest is computed between
+//! the changes. Git calls such an entry racy and does not trust it. Here a file is not digested before its stamp is
+//! older than a tick ([`wait_for_tick`]), so there are no such entries.
 //!
-//! The cache is a table beside the stage's record: a convenience that may be removed at any time. Its names
-//! also tell which of many inputs were added, removed or changed since.
+//! The cache is a table beside the stage's record, and may be removed at any time. From its names the stage also
+//! finds which of many inputs were added, removed or changed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, Metadata};
@@ -23,28 +23,28 @@ use crate::provenance::{sha256_file, sha256_hex};
 use crate::regular;
 use crate::stage::{Exit, check_interrupted};
 
-/// Longer than a tick of the clocks behind the times of Linux' and macOS' file systems (10 ms at most).
+/// Waiting time, longer than a clock tick of the file systems of Linux and macOS (10 ms at most).
 const TICK: Duration = Duration::from_millis(40);
-/// The same for file systems that count seconds, or two of them, as FAT does.
+/// Waiting time for file systems with a resolution of one or two seconds, such as FAT.
 const COARSE_TICK: Duration = Duration::from_millis(2100);
-/// So many changed files are named.
+/// Maximum number of changed files that are named.
 const N_NAMED: usize = 3;
 
-/// What stands under a name.
+/// The content of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Content {
     /// A file, by its sha256.
     File(String),
-    /// Nothing.
+    /// No file.
     Absent,
-    /// A symbolic link, where links are not followed, as `-> target`.
+    /// A symbolic link that is not followed, as `-> target`.
     Link(String),
     /// Something else, in words.
     Other(&'static str),
 }
 
 impl Content {
-    /// The digest, or in words what there is in place of a file.
+    /// Returns the digest, or a description of the path if it is not a file.
     pub(crate) fn text(&self) -> &str {
         match self {
             Content::File(sha256) => sha256,
@@ -55,7 +55,7 @@ impl Content {
     }
 }
 
-/// What the file system says about a file.
+/// The metadata of a file in the file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Stamp {
     device: u64,
@@ -79,18 +79,18 @@ struct Entry {
     ctime: Option<i64>,
 }
 
-/// Digests of this run and of the last one that ended.
+/// Digests of this run and of the last finished one.
 #[derive(Debug, Default)]
 pub(crate) struct Digests {
     known: HashMap<Stamp, String>,
-    /// Content by name when the stage last ran.
+    /// Content by name at the last run of the stage.
     before: BTreeMap<String, String>,
-    /// Content by name, now.
+    /// Current content by name.
     now: BTreeMap<String, (Content, Option<Stamp>)>,
 }
 
 impl Digests {
-    /// Reads the cache; one that is missing or damaged is empty.
+    /// Reads the cache. A missing or damaged one is treated as empty.
     pub(crate) fn open(path: &Path) -> Self {
         let mut digests = Self::default();
         let Ok(file) = regular::open(path) else { return digests };
@@ -109,7 +109,7 @@ impl Digests {
         digests
     }
 
-    /// Writes what was looked at since [`Digests::open`].
+    /// Writes the digests of all files that were read since [`Digests::open`].
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -131,7 +131,7 @@ impl Digests {
         })
     }
 
-    /// One digest for an input.
+    /// Computes one digest for an input.
     ///
     /// # Errors
     /// If the run is interrupted.
@@ -156,7 +156,7 @@ impl Digests {
         }
     }
 
-    /// What stands under each of `files`, which are (name, path) of outputs.
+    /// Returns the content of each of `files`, which are (name, path) of outputs.
     ///
     /// # Errors
     /// If the run is interrupted.
@@ -169,7 +169,7 @@ impl Digests {
         Ok(found.into_iter().map(|(name, content)| (name[1..].to_owned(), content)).collect())
     }
 
-    /// What stands under the name of one output.
+    /// Returns the content of one output.
     ///
     /// # Errors
     /// If the run is interrupted.
@@ -178,10 +178,10 @@ impl Digests {
         Ok(look(path, false, &self.known).0)
     }
 
-    /// The digests of outputs that have just been made.
+    /// Computes the digests of outputs that were just made.
     ///
     /// # Errors
-    /// If one is not there, naming it.
+    /// If one is missing; the error names it.
     pub(super) fn of_outputs(
         &mut self,
         dir: &Path,
@@ -197,7 +197,7 @@ impl Digests {
         Ok(found.into_iter().map(|(name, content)| (name, content.text().to_owned())).collect())
     }
 
-    /// Forgets what was looked at of outputs, before the new ones are.
+    /// Removes the digests of old outputs, before those of the new ones are computed.
     pub(super) fn forget_outputs(&mut self) {
         self.now.retain(|name, _| !name.starts_with('/'));
     }
@@ -216,7 +216,7 @@ impl Digests {
         Ok(found.into_iter().map(|(name, (content, _))| (name, content)).collect())
     }
 
-    /// How the input `role` differs from when the stage last ran, in one line.
+    /// Describes the difference of the input `role` from the last run of the stage, in one line.
     pub(super) fn changes(&self, role: &str) -> String {
         let prefix = format!("{role}/");
         let of_role = |name: &&String| name.starts_with(&prefix);
@@ -246,7 +246,7 @@ impl Digests {
     }
 }
 
-/// What stands at `path`; its digest comes from `known` where the stamp is known.
+/// Returns the content of `path`; the digest is taken from `known` if the stamp is in it.
 fn look(path: &Path, follow: bool, known: &HashMap<Stamp, String>) -> (Content, Option<Stamp>) {
     let asked = if follow { fs::metadata(path) } else { fs::symlink_metadata(path) };
     let metadata = match asked {
@@ -265,11 +265,11 @@ fn look(path: &Path, follow: bool, known: &HashMap<Stamp, String>) -> (Content, 
     if let Some((stamp, sha256)) = stamp.and_then(|stamp| Some((stamp, known.get(&stamp)?))) {
         return (Content::File(sha256.clone()), Some(stamp));
     }
-    let trusted = stamp.filter(settle);
+    let trusted = stamp.filter(wait_for_tick);
     match sha256_file(path) {
         Err(_) => (Content::Other("unreadable"), None),
         Ok(sha256) => {
-            // Only if it was not changed while it was read.
+            // Valid only if the file did not change while it was read.
             let again = if follow { fs::metadata(path) } else { fs::symlink_metadata(path) };
             let unchanged = again.ok().and_then(|metadata| stamp_of(&metadata));
             (Content::File(sha256), trusted.filter(|stamp| unchanged == Some(*stamp)))
@@ -277,9 +277,9 @@ fn look(path: &Path, follow: bool, known: &HashMap<Stamp, String>) -> (Content, 
     }
 }
 
-/// Waits until a file with this stamp is older than a tick of the clock that its times come from, so that any
-/// later change shows in its times. `false` for a file from the future, where waiting does not help.
-fn settle(stamp: &Stamp) -> bool {
+/// Waits until a file with this stamp is older than a clock tick of its file system, so that any later change
+/// changes its times. Returns `false` for a file with a time in the future, for which waiting does not help.
+fn wait_for_tick(stamp: &Stamp) -> bool {
     let newest = stamp.mtime.max(stamp.ctime);
     let counts_seconds = stamp.mtime % 1_000_000_000 == 0 && stamp.ctime % 1_000_000_000 == 0;
     let tick = if counts_seconds { COARSE_TICK } else { TICK }.as_nanos() as i64;
@@ -307,7 +307,7 @@ fn stamp_of(metadata: &Metadata) -> Option<Stamp> {
     })
 }
 
-/// Without inodes nothing is trusted: every file is read again.
+/// Returns `None`: without inodes every file is read again.
 #[cfg(not(unix))]
 fn stamp_of(_: &Metadata) -> Option<Stamp> {
     None

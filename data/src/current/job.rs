@@ -1,4 +1,4 @@
-//! A run of a stage: what it may replace, what it will make, and what it has made.
+//! A run of a stage: the files that it may replace, declares, and has made.
 
 use std::collections::BTreeMap;
 
@@ -19,15 +19,15 @@ pub struct Job {
 }
 
 impl Job {
-    /// Whether the run is to begin anew, although something may be left of an earlier one.
+    /// Returns whether the run must start from the beginning, even if an earlier one left files.
     pub fn from_scratch(&self) -> bool {
         self.from_scratch
     }
 
-    /// Refuses to write `names` where something stands under one of them that no record of this stage speaks of.
+    /// Refuses to write `names` if one of them exists and the record of this stage does not list it.
     ///
     /// # Errors
-    /// Names it, and says that `--force` replaces it.
+    /// Names the file, and `--force`, which replaces it.
     pub fn refuse_foreign(&self, names: &[&str]) -> anyhow::Result<()> {
         if self.has_record || self.from_scratch {
             return Ok(());
@@ -44,8 +44,8 @@ impl Job {
         })
     }
 
-    /// Whether the file `name` in the stage's directory may be replaced or removed: it is not there, or it is
-    /// what this stage made, or began to make.
+    /// Returns whether the file `name` in the stage's directory may be replaced or removed: it does not exist, or
+    /// this stage made it, in a finished or an unfinished run.
     ///
     /// # Errors
     /// If the run is interrupted.
@@ -58,8 +58,8 @@ impl Job {
         })
     }
 
-    /// Whether the file `name` stands there as an earlier run made it, so that it need not be made again. Never
-    /// under `--force`.
+    /// Returns whether the file `name` has not changed since an earlier run made it, so that it need not be made
+    /// again. Always false with `--force`.
     ///
     /// # Errors
     /// If the run is interrupted.
@@ -68,15 +68,15 @@ impl Job {
         let Content::File(found) = self.digests.of_output(&self.place.dir.join(name))? else {
             return Ok(false);
         };
-        // Files appear whole: one of a run that did not end is what that run made.
+        // Files are written atomically: a file of an unfinished run is complete.
         Ok(made.as_ref().is_none_or(|made| *made == found))
     }
 
-    /// Removes the files that an earlier run made and that were changed since: they would not be made again
-    /// by a stage that keeps what [`Job::is_intact`]. To be called before [`Job::declare`].
+    /// Removes the files that an earlier run made and that have changed since then, so that a stage that keeps files
+    /// by [`Job::is_intact`] makes them again. Must be called before [`Job::declare`].
     ///
     /// # Errors
-    /// If one cannot be removed.
+    /// If a file cannot be removed.
     pub fn discard_changed(&self) -> anyhow::Result<()> {
         for (name, made) in self.made_before.iter().filter(|(name, _)| stays_inside(name)) {
             let path = self.place.dir.join(name);
@@ -88,10 +88,10 @@ impl Job {
         Ok(())
     }
 
-    /// Removes what earlier runs made under the names that `is_old` picks, before anything new is made.
+    /// Removes the files of earlier runs whose names `is_old` selects, before any new file is made.
     ///
     /// # Errors
-    /// If something cannot be removed.
+    /// If a file cannot be removed.
     pub fn remove_old(&mut self, is_old: impl Fn(&str) -> bool) -> anyhow::Result<()> {
         let old: BTreeMap<_, _> = self
             .made_before
@@ -104,8 +104,8 @@ impl Job {
         Ok(())
     }
 
-    /// Declares the outputs before any of them is made: the record lists them from now on, also if the run is killed.
-    /// To be called under the lock of the directory.
+    /// Declares the outputs before any of them is made: the record then lists them, even if the run is killed. The
+    /// caller must hold the lock of the directory.
     ///
     /// # Errors
     /// If the record cannot be written.
@@ -115,16 +115,16 @@ impl Job {
         }
         let mut record = self.provenance.clone();
         record.outputs.clone_from(&self.made_before);
-        // At least one without a digest: that is what tells a run that has not ended.
+        // At least one has no digest, which marks an unfinished run.
         record.outputs.insert(self.place.record.clone(), None);
         record.write(&self.place.record_path())
     }
 
-    /// Records that `names`, relative to the stage's directory, were made, and removes what earlier runs made
-    /// and this one did not; the number of these.
+    /// Records that `names`, relative to the stage's directory, were made, and removes the files of earlier runs that
+    /// this one did not make. Returns the number of removed files.
     ///
     /// # Errors
-    /// If an output is not there, or the record cannot be written.
+    /// If an output is missing, or the record cannot be written.
     pub fn finish(self, names: impl IntoIterator<Item = String>) -> anyhow::Result<usize> {
         let Self { place, mut provenance, made_before, mut digests, .. } = self;
         let names: Vec<String> = names.into_iter().collect();

@@ -1,4 +1,4 @@
-//! Because of what outputs are not current, a line each.
+//! The reasons why outputs are not current, one line each.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use super::digests::{Content, Digests};
 use super::{Place, differences};
 use crate::provenance::Provenance;
 
-/// So many names of outputs are given before the rest is counted.
+/// Maximum number of outputs that are named; the others are only counted.
 const N_NAMED: usize = 3;
 
-/// Everything that differs between what was made and what is asked for; empty if the outputs are current.
+/// Returns all differences between the record and the current inputs and outputs; empty if they are current.
 pub(super) fn why(
     place: &Place,
     recorded: &anyhow::Result<Option<Provenance>>,
@@ -43,11 +43,11 @@ fn of_inputs(
         match then.get(*role) {
             Some(before) if before == digest => {}
             Some(_) => reasons.push(digests.changes(role)),
-            None => reasons.push(format!("{role} was not asked for before")),
+            None => reasons.push(format!("{role} was not an input before")),
         }
     }
     let gone = then.keys().filter(|role| !now.contains_key(role.as_str()));
-    reasons.extend(gone.map(|role| format!("{role} is no longer asked for")));
+    reasons.extend(gone.map(|role| format!("{role} is no longer an input")));
     reasons
 }
 
@@ -64,14 +64,14 @@ fn of_outputs(
             continue;
         }
         reasons.push(match content {
-            Content::Absent => format!("{name} is gone"),
+            Content::Absent => format!("{name} is missing"),
             _ => format!("{name} is not what this stage made"),
         });
     }
     if reasons.len() > N_NAMED {
         let n_more = reasons.len() - N_NAMED;
         reasons.truncate(N_NAMED);
-        reasons.push(format!("and {n_more} outputs more are gone or not what this stage made"));
+        reasons.push(format!("and {n_more} more outputs are missing or not what this stage made"));
     }
     Ok(reasons)
 }

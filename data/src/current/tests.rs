@@ -1,4 +1,4 @@
-//! A stage that copies its inputs, asked again after every kind of change.
+//! Tests of a stage that copies its inputs, after every kind of change.
 
 use std::fs::{self, File, FileTimes};
 use std::time::SystemTime;
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::*;
 
-/// `work/in/*` copied to `work/out/*.copy`.
+/// A stage that copies `work/in/*` to `work/out/*.copy`.
 struct Work(tempfile::TempDir);
 
 #[derive(clap::Parser)]
@@ -46,7 +46,7 @@ impl Work {
         list.split_whitespace().map(str::to_owned).collect()
     }
 
-    /// Whether the stage ran, with `flags` and the parameter `seed`.
+    /// Runs the stage with `flags` and the parameter `seed`. Returns whether it was not current.
     fn run(&self, seed: u32, flags: &[&str]) -> anyhow::Result<bool> {
         let args = Args::parse_from(["copier", "--quiet"].iter().chain(flags));
         let place = Place::new(&self.out(""), "provenance.json", "copier");
@@ -67,7 +67,7 @@ impl Work {
         Ok(true)
     }
 
-    /// The reasons that `--check` gives; none if the outputs are current.
+    /// Returns the reasons that `--check` prints; none if the outputs are current.
     fn reasons(&self, seed: u32) -> Vec<String> {
         let place = Place::new(&self.out(""), "provenance.json", "copier");
         let mut digests = Digests::open(&place.digests_path());
@@ -84,7 +84,7 @@ impl Work {
     }
 }
 
-/// What the file system says about every file below `dir`.
+/// Returns the modification time of every file below `dir`.
 fn times(dir: &Path) -> BTreeMap<PathBuf, SystemTime> {
     let mut found = BTreeMap::new();
     let mut pending = vec![dir.to_owned()];
@@ -126,7 +126,7 @@ fn every_change_of_parameters_and_inputs_is_named() {
 }
 
 #[test]
-fn a_file_that_is_touched_or_moved_and_brought_back_is_no_change() {
+fn touching_a_file_or_moving_it_away_and_back_is_not_a_change() {
     let work = Work::new();
     work.run(1, &[]).unwrap();
     let file = File::options().write(true).open(work.input("a")).unwrap();
@@ -136,7 +136,7 @@ fn a_file_that_is_touched_or_moved_and_brought_back_is_no_change() {
     assert!(work.reasons(1).is_empty());
 }
 
-/// As `cp -p` over it, or an archive unpacked over it, does.
+/// The case of `cp -p`, or of an archive that is unpacked over the file.
 #[test]
 fn a_change_that_keeps_size_and_time_is_seen() {
     let work = Work::new();
@@ -161,7 +161,7 @@ fn a_change_right_after_the_digest_is_seen() {
 }
 
 #[test]
-fn an_output_that_is_edited_cut_or_gone_is_made_again() {
+fn an_output_that_is_edited_cut_or_missing_is_made_again() {
     let work = Work::new();
     work.run(1, &[]).unwrap();
     let output = work.out("deep/b.copy");
@@ -174,7 +174,7 @@ fn an_output_that_is_edited_cut_or_gone_is_made_again() {
             Box::new(|path: &Path| File::options().write(true).open(path).unwrap().set_len(0).unwrap()),
             "deep/b.copy is not",
         ),
-        (Box::new(|path: &Path| fs::remove_file(path).unwrap()), "deep/b.copy is gone"),
+        (Box::new(|path: &Path| fs::remove_file(path).unwrap()), "deep/b.copy is missing"),
     ] {
         damage(&output);
         let reasons = work.reasons(1);
@@ -185,7 +185,7 @@ fn an_output_that_is_edited_cut_or_gone_is_made_again() {
 }
 
 #[test]
-fn a_run_that_did_not_end_is_not_current_and_its_files_are_known() {
+fn an_unfinished_run_is_not_current_and_its_files_are_known() {
     let work = Work::new();
     work.run(1, &[]).unwrap();
     let place = Place::new(&work.out(""), "provenance.json", "copier");
@@ -199,7 +199,7 @@ fn a_run_that_did_not_end_is_not_current_and_its_files_are_known() {
 }
 
 #[test]
-fn what_is_no_longer_made_goes_and_what_the_user_put_there_stays() {
+fn old_outputs_are_removed_and_files_of_the_user_stay() {
     let work = Work::new();
     work.run(1, &[]).unwrap();
     put(&work.out("deep/mine.copy"), "mine");
@@ -213,7 +213,7 @@ fn what_is_no_longer_made_goes_and_what_the_user_put_there_stays() {
     assert_eq!(work.reasons(1), ["not made yet"]);
 }
 
-/// A record comes with a folder that somebody else has made, and says what `--clean` removes.
+/// A record may come with a folder from somebody else, and lists the files that `--clean` removes.
 #[test]
 fn a_record_that_lists_files_elsewhere_removes_none_of_them() {
     let work = Work::new();
@@ -233,7 +233,7 @@ fn a_record_that_lists_files_elsewhere_removes_none_of_them() {
 }
 
 #[test]
-fn a_record_that_makes_no_sense_is_a_reason_and_no_licence_to_replace() {
+fn an_unreadable_record_is_a_reason_to_run_but_not_to_replace_files() {
     let work = Work::new();
     work.run(1, &[]).unwrap();
     let job_after = |record: &str| {
@@ -242,15 +242,15 @@ fn a_record_that_makes_no_sense_is_a_reason_and_no_licence_to_replace() {
         let args = Args::parse_from(["copier", "--quiet"]);
         place.start(&args.rerun, &args.common, || Inputs::new(&json!({}))).unwrap().unwrap()
     };
-    let refused = job_after("no json").refuse_foreign(&["x", "deep/a.copy"]).unwrap_err().to_string();
+    let refused = job_after("not json").refuse_foreign(&["x", "deep/a.copy"]).unwrap_err().to_string();
     assert!(refused.contains("deep/a.copy exists") && refused.contains("--force"), "{refused}");
-    assert!(work.reasons(1)[0].contains("provenance.json is no JSON"));
+    assert!(work.reasons(1)[0].contains("provenance.json is not JSON"));
     job_after(r#"{"format_version":1}"#).refuse_foreign(&["deep/a.copy"]).unwrap();
     assert!(work.reasons(1)[0].contains("has format version 1"));
 }
 
 #[test]
-fn without_the_cache_everything_is_read_again_and_nothing_is_stale() {
+fn without_the_cache_all_files_are_read_again_and_the_stage_is_current() {
     let work = Work::new();
     work.run(1, &[]).unwrap();
     fs::remove_file(work.out(".provenance.digests")).unwrap();

@@ -188,7 +188,7 @@ fn an_index_that_contradicts_itself_is_refused() {
             let shards = i.shards.get_mut(&Split::Train).unwrap();
             shards[1].sha256 = shards[0].sha256.clone();
         }),
-        ("is no sha256", |i| i.shards.get_mut(&Split::Train).unwrap()[0].sha256 = "../x".into()),
+        ("is not a sha256", |i| i.shards.get_mut(&Split::Train).unwrap()[0].sha256 = "../x".into()),
         ("names a class twice", |i| i.classes[1] = "a".into()),
         ("features of shape [4294967296, 4294967296]", |i| i.layout.shape = vec![1 << 32; 2]),
     ];
@@ -274,6 +274,6 @@ fn a_pipe_in_the_place_of_a_file_is_refused_at_once() {
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
         let opened = Features::open(dir.path()).and_then(|features| features.open_split(Split::Train));
         let message = format!("{:#}", opened.unwrap_err());
-        assert!(message.contains("it is no regular file but a pipe"), "{message}");
+        assert!(message.contains("it is not a regular file but a pipe"), "{message}");
     }
 }

@@ -1,4 +1,4 @@
-//! Pictures to measure on where there are none yet.
+//! Generates pictures to measure on if there are none yet.
 
 use anyhow::Context;
 use image::codecs::jpeg::JpegEncoder;
@@ -6,13 +6,13 @@ use image::{Rgb, RgbImage};
 
 use crate::draw;
 
-/// How many there are.
+/// Number of generated pictures.
 pub(super) const COUNT: usize = 8;
-/// Width and height: those that most pictures of Stanford Dogs have.
+/// Width and height of most pictures of Stanford Dogs.
 pub(super) const SIZE: (u32, u32) = (500, 375);
-/// Waves of brightness and colour in a picture.
+/// Number of waves of brightness and colour in a picture.
 const N_WAVES: usize = 24;
-/// Levels of noise either way. With it a file has about 37 kB, as those of Stanford Dogs on average.
+/// Amplitude of the noise in levels. With it a file has about 37 kB, the mean of Stanford Dogs.
 const NOISE: f64 = 2.5;
 /// Quality of the JPEG files.
 const JPEG_QUALITY: u8 = 90;
@@ -25,7 +25,7 @@ struct Wave {
     amplitude: [f64; 3],
 }
 
-/// The bytes of a JPEG of [`SIZE`] with as much detail as a photo has, the same for the same `number`.
+/// Returns a JPEG file of [`SIZE`] with as much detail as a photo, the same for the same `number`.
 ///
 /// # Errors
 /// If it cannot be encoded.
@@ -33,7 +33,7 @@ pub(super) fn example(number: usize) -> anyhow::Result<Vec<u8>> {
     let mut draws = draw::stream(0, "forecast example", &number.to_string());
     let waves: Vec<Wave> = (1..=N_WAVES)
         .map(|k| {
-            // The finer a detail of a photo, the weaker it is.
+            // As in photos, finer details have a smaller amplitude.
             let frequency = 0.01 * k as f64;
             let (across, down) = (frequency * draws.normal(), frequency * draws.normal());
             let amplitude = [0; 3].map(|_| 30.0 * draws.normal() / k as f64);

@@ -1,15 +1,15 @@
-//! How fast this machine is, measured here and now.
+//! Measures the speed of this machine.
 
 use std::fs;
 use std::time::Instant;
 
 use crate::stage::check_interrupted;
 
-/// A measurement lasts that long, and so many rounds, at least.
+/// Minimum duration and number of rounds of a measurement.
 pub(super) const SECONDS: f64 = 1.0;
 pub(super) const ROUNDS: usize = 4;
 
-/// How many a second `round` does, which does some and says how many: after one round to warm up, for about a
+/// Measures the items per second of `round`, which returns its number of items: one warm-up round, then about a
 /// second.
 ///
 /// # Errors
@@ -29,7 +29,7 @@ pub fn measure(mut round: impl FnMut() -> anyhow::Result<usize>) -> anyhow::Resu
     }
 }
 
-/// The most memory that this process has had so far, in bytes; `None` where the system does not tell.
+/// Returns the peak memory of this process in bytes; `None` if the system does not report it.
 pub fn peak_memory() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

@@ -1,4 +1,4 @@
-//! The pictures that a forecast is about: how many, and some of them to measure on.
+//! The pictures of a forecast: their number, and some of them to measure on.
 
 use std::fs::{self, FileType};
 use std::path::{Path, PathBuf};
@@ -11,28 +11,28 @@ use crate::manifest::{IN_PLACE, Manifest, Row, Split};
 use crate::photo;
 use crate::stage::usage;
 
-/// Pictures to measure on, at most.
+/// Maximum number of pictures to measure on.
 const N_EXAMPLES: usize = 64;
 
-/// The pictures that a forecast is about.
+/// The pictures of a forecast.
 #[derive(Debug)]
 pub struct Pictures {
-    /// In train, valid and test, without copies that stand beside their originals.
+    /// Numbers of pictures in train, valid and test, without copies in addition to their originals.
     pub n: [usize; 3],
-    /// Where that is known from.
+    /// Source of these numbers.
     pub counted: String,
-    /// Bytes of some of them, or of made-up ones.
+    /// Files of some of the pictures, or of generated ones.
     pub examples: Vec<Vec<u8>>,
-    /// What the examples are.
+    /// Description of the examples.
     pub measured_on: String,
     /// The manifest, if there is one.
     pub manifest: Option<Manifest>,
-    /// Train pictures of each class; `None` where only numbers are known.
+    /// Train pictures of each class; `None` if the classes are unknown.
     pub train_of_class: Option<Vec<usize>>,
 }
 
 impl Pictures {
-    /// Those of the manifest, else of `--plan-images`, else as many as `--plan-pictures` says.
+    /// Finds the pictures of the manifest, else of `--plan-images`, else the number from `--plan-pictures`.
     ///
     /// # Errors
     /// If there is none of the three, or it cannot be read.
@@ -44,7 +44,7 @@ impl Pictures {
             Some(dir) if dir.is_dir() || args.plan_pictures.is_empty() => Some((dir, pictures_below(dir)?)),
             _ => None,
         };
-        // Where there are none yet, a number will do.
+        // Without pictures, their number is enough.
         if let Some((dir, files)) =
             files.filter(|(_, files)| !files.is_empty() || args.plan_pictures.is_empty())
         {
@@ -75,7 +75,7 @@ impl Pictures {
         };
         let (width, height) = examples::SIZE;
         let examples: anyhow::Result<_> = (0..examples::COUNT).map(examples::example).collect();
-        let measured_on = format!("made-up pictures of {width}x{height}");
+        let measured_on = format!("generated pictures of {width}x{height}");
         Ok(Self {
             n,
             counted: "--plan-pictures".to_owned(),
@@ -103,14 +103,14 @@ impl Pictures {
         Ok(Self { n, counted, examples, measured_on, manifest: Some(manifest), train_of_class })
     }
 
-    /// Pictures in each split once every train picture has so many copies beside it.
+    /// Returns the number of pictures in each split with `copies` copies of every train picture.
     pub fn with_copies(&self, copies: u32) -> [usize; 3] {
         let [train, valid, test] = self.n;
         [train * (1 + copies as usize), valid, test]
     }
 }
 
-/// `n` pictures by `--plan-ratio`.
+/// Divides `n` pictures by `--plan-ratio`.
 fn divided(n: usize, args: &PlanArgs) -> anyhow::Result<[usize; 3]> {
     let [_, valid, test] = args.plan_ratio[..] else {
         return Err(usage("--plan-ratio takes three shares, as in 0.7,0.15,0.15"));
@@ -144,7 +144,7 @@ fn pictures_below(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Pictures evenly spread over `files`; those that cannot be used are passed over.
+/// Reads pictures evenly spread over `files`; unusable ones are skipped.
 fn read_examples(files: &[PathBuf]) -> anyhow::Result<Vec<Vec<u8>>> {
     let limits = &photo::Limits::STANDARD;
     let step = files.len().div_ceil(N_EXAMPLES).max(1);

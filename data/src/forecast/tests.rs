@@ -1,4 +1,4 @@
-//! What is counted, and how it is said.
+//! Tests of the counts and of the output.
 
 use std::time::Instant;
 
@@ -44,8 +44,8 @@ fn pictures_are_counted_by_the_manifest_else_by_the_folder_else_by_the_flag() {
     }
     #[cfg(unix)]
     assert!(std::process::Command::new("mkfifo").arg(raw.join("c/pipe.jpg")).status().unwrap().success());
-    crate::commit::write_bytes(&raw.join("c/notes.txt"), b"no picture").unwrap();
-    crate::commit::write_bytes(&raw.join("c/.hidden.jpg"), b"no picture").unwrap();
+    crate::commit::write_bytes(&raw.join("c/notes.txt"), b"not a picture").unwrap();
+    crate::commit::write_bytes(&raw.join("c/.hidden.jpg"), b"not a picture").unwrap();
     let flags = ["--plan-images", raw.to_str().unwrap(), "--plan-ratio", "0.5,0,0.5"];
     let of_folder = Pictures::find(&manifest, &args(&flags)).unwrap();
     assert_eq!((of_folder.n, of_folder.examples.len()), ([5, 0, 5], 10));
@@ -67,7 +67,7 @@ fn pictures_are_counted_by_the_manifest_else_by_the_folder_else_by_the_flag() {
 }
 
 #[test]
-fn a_measurement_lasts_and_counts_what_was_done() {
+fn a_measurement_lasts_a_second_and_counts_the_items() {
     let mut n_rounds = 0;
     let start = Instant::now();
     let rate = measure(|| {

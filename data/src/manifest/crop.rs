@@ -1,7 +1,6 @@
-//! The part of a picture that counts: all of it, or a box around the dog.
+//! The part of a picture that is used: all of it, or a box around the dog.
 //!
-//! Every stage that looks at a manifest's pictures looks through [`Row::decode`], so all of them see the
-//! same pixels.
+//! Every stage decodes a manifest's pictures with [`Row::decode`], so all stages use the same pixels.
 
 use std::fmt;
 use std::path::Path;
@@ -14,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::Row;
 use crate::photo::{self, Limits, Photo, Reason, Reject};
 
-/// A box in pixels of the upright picture, counted from 0; `right` and `bottom` are just outside.
+/// A box in pixels of the upright picture, counted from 0; `right` and `bottom` are exclusive.
 ///
 /// As text `left;top;right;bottom`, so that it is one cell of a CSV file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,13 +29,12 @@ pub struct Crop {
 }
 
 impl Crop {
-    /// Whether this is a box with pixels, inside a picture of `width` x `height`.
+    /// Returns whether this box has pixels and is inside a picture of `width` x `height`.
     pub fn fits(&self, width: u32, height: u32) -> bool {
         self.left < self.right && self.right <= width && self.top < self.bottom && self.bottom <= height
     }
 
-    /// The pixels of `photo` in the box, (bottom - top, right - left); those that are outside `photo` are
-    /// left out.
+    /// Returns the pixels of `photo` in the box, (bottom - top, right - left), without those outside `photo`.
     pub fn of(&self, photo: &RgbImage) -> RgbImage {
         let (width, height) = (self.right - self.left, self.bottom - self.top);
         imageops::crop_imm(photo, self.left, self.top, width, height).to_image()
@@ -62,32 +60,32 @@ impl FromStr for Crop {
 }
 
 impl Row {
-    /// Width and height of what is seen of the picture.
+    /// Returns width and height of the used part of the picture.
     pub fn size(&self) -> (u32, u32) {
         let whole = Crop { left: 0, top: 0, right: self.width, bottom: self.height };
         let Crop { left, top, right, bottom } = self.crop.unwrap_or(whole);
         (right - left, bottom - top)
     }
 
-    /// What is seen of the picture, as a digest: of the file's bytes, and of the box where there is one.
-    /// Whatever is made of a picture is known by this.
+    /// Returns a digest of the used part of the picture: of the file's bytes, and of the box if there is one. It is
+    /// the key of everything that is computed from a picture.
     pub fn seen_sha256(&self) -> [u8; 32] {
         let Some(crop) = self.crop else { return self.sha256 };
         Sha256::new().chain_update(self.sha256).chain_update(crop.to_string()).finalize().into()
     }
 
-    /// The bytes of the picture, which lies at `path`.
+    /// Reads the bytes of the picture at `path`.
     ///
     /// # Errors
-    /// The reason why there are none, or others than the manifest says.
+    /// A reject if the file cannot be read or does not have the digest of the manifest.
     pub fn read(&self, path: &Path) -> Result<Vec<u8>, Reject> {
         photo::read_unchanged(path, &self.sha256, &Limits::STANDARD)
     }
 
-    /// The picture with these `bytes`; its pixels are those that are seen.
+    /// Decodes the picture with these `bytes`, cropped to the box.
     ///
     /// # Errors
-    /// The reason why it cannot be decoded, or has another size than the manifest says.
+    /// A reject if it cannot be decoded or does not have the size of the manifest.
     pub fn decode(&self, bytes: &[u8]) -> Result<Photo, Reject> {
         let mut photo = photo::decode(bytes, &Limits::STANDARD)?;
         let (width, height) = photo.rgb.dimensions();
@@ -114,7 +112,7 @@ mod tests {
     const CROP: Crop = Crop { left: 2, top: 1, right: 5, bottom: 3 };
 
     #[test]
-    fn a_box_is_one_cell_and_comes_back() {
+    fn a_box_is_one_cell_and_is_read_back() {
         assert_eq!(CROP.to_string(), "2;1;5;3");
         assert_eq!("2;1;5;3".parse::<Crop>().unwrap(), CROP);
         for bad in ["", "1;2;3", "1;2;3;4;5", "a;2;3;4", "-1;2;3;4", "1,2,3,4"] {
@@ -136,6 +134,6 @@ mod tests {
         assert!(CROP.fits(5, 3));
         assert!(!CROP.fits(4, 3) && !CROP.fits(5, 2));
         assert!(!Crop { right: 2, ..CROP }.fits(9, 9) && !Crop { bottom: 1, ..CROP }.fits(9, 9));
-        assert!(!Crop { right: 1, ..CROP }.fits(9, 9), "the wrong way round");
+        assert!(!Crop { right: 1, ..CROP }.fits(9, 9), "right is left of left");
     }
 }

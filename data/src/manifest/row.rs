@@ -1,4 +1,4 @@
-//! What a row of the manifest holds.
+//! A row of the manifest.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,19 +12,19 @@ use super::crop::Crop;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Split {
-    /// Trained on.
+    /// Pictures for training.
     Train,
-    /// Looked at during training, to choose the best epoch.
+    /// Pictures for choosing the best epoch during training.
     Valid,
-    /// Looked at once, by `trainer evaluate`.
+    /// Pictures for `trainer evaluate` only.
     Test,
 }
 
 impl Split {
-    /// In the order train, valid, test.
+    /// All splits, in the order train, valid, test.
     pub const ALL: [Split; 3] = [Split::Train, Split::Valid, Split::Test];
 
-    /// `train`, `valid` or `test`.
+    /// Returns `train`, `valid` or `test`.
     pub fn name(self) -> &'static str {
         match self {
             Split::Train => "train",
@@ -47,45 +47,45 @@ impl FromStr for Split {
         Split::ALL
             .into_iter()
             .find(|s| s.name() == name)
-            .with_context(|| format!("{name:?} is no split, expected train, valid or test"))
+            .with_context(|| format!("{name:?} is not a split, expected train, valid or test"))
     }
 }
 
 /// One picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// Relative to the manifest's directory.
+    /// Path relative to the manifest's directory.
     pub path: String,
     /// The class folder's name.
     pub class: String,
-    /// The part of the data.
+    /// The split.
     pub split: Split,
     /// Digest of the file's bytes.
     pub sha256: [u8; 32],
-    /// Pixels across, upright (after EXIF orientation).
+    /// Width of the upright picture (after EXIF orientation).
     pub width: u32,
-    /// Pixels down, upright.
+    /// Height of the upright picture.
     pub height: u32,
-    /// The part of it that counts; all of it, where there is none.
+    /// The box to which the picture is cropped, if any.
     pub crop: Option<Crop>,
-    /// For an augmented copy: which picture it was made from, and the how-manieth copy it is.
+    /// For an augmented copy: its source picture and copy number.
     pub augmented: Option<Augmented>,
 }
 
-/// What an augmented copy descends from.
+/// The source picture and number of an augmented copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Augmented {
     /// `path` of the original's row in the same manifest.
     pub source: String,
-    /// From 1; [`IN_PLACE`] where it stands in the place of its original, which is no row.
+    /// Copy number from 1; [`IN_PLACE`] if the copy replaces its original, which is then not a row.
     pub copy: u32,
 }
 
-/// Number of a copy in the place of its original.
+/// Number of a copy that replaces its original.
 pub const IN_PLACE: u32 = 0;
 
 impl Row {
-    /// Whether this is an augmented copy in the place of its original.
+    /// Returns whether this is an augmented copy that replaces its original.
     pub fn replaces_original(&self) -> bool {
         self.augmented.as_ref().is_some_and(|a| a.copy == IN_PLACE)
     }

@@ -1,4 +1,4 @@
-//! What is written comes back; what contradicts itself is refused.
+//! Tests of writing and reading, and of inconsistent rows.
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn write_and_read(rows: &[Row], with_copies: bool) -> anyhow::Result<Manifest> {
 }
 
 #[test]
-fn odd_names_come_back_unchanged() {
+fn unusual_names_are_read_back_unchanged() {
     let names = [
         "a,b.jpg",
         "a\"b.jpg",
@@ -39,7 +39,7 @@ fn odd_names_come_back_unchanged() {
 }
 
 #[test]
-fn copies_come_back_with_their_source() {
+fn copies_are_read_back_with_their_source() {
     let mut copy = row("images/a-1.jpg", Split::Train);
     copy.augmented = Some(Augmented { source: "a.jpg".into(), copy: 1 });
     let rows = [row("a.jpg", Split::Train), copy];
@@ -47,7 +47,7 @@ fn copies_come_back_with_their_source() {
 }
 
 #[test]
-fn boxes_come_back_and_show_only_where_there_are_some() {
+fn boxes_are_read_back_and_the_column_exists_only_with_boxes() {
     let boxed = Row { crop: Some("0;1;3;2".parse().unwrap()), ..row("a.jpg", Split::Train) };
     let mut copy = row("images/a-1.jpg", Split::Train);
     copy.augmented = Some(Augmented { source: "a.jpg".into(), copy: 1 });
@@ -68,14 +68,14 @@ fn boxes_come_back_and_show_only_where_there_are_some() {
     assert_eq!((boxed.size(), rows[1].size()), ((3, 1), (3, 2)));
 }
 
-/// A copy in the place of `name`.
+/// Makes a copy that replaces `name`.
 fn replaced(name: &str, split: Split) -> Row {
     let augmented = Some(Augmented { source: format!("{name}.jpg"), copy: IN_PLACE });
     Row { augmented, ..row(&format!("images/{name}.jpg"), split) }
 }
 
 #[test]
-fn a_split_whose_pictures_are_all_replaced_says_so_in_every_row() {
+fn a_split_whose_pictures_are_all_replaced_is_valid() {
     let of_all = [replaced("a", Split::Train), replaced("t", Split::Test)];
     let manifest = write_and_read(&of_all, true).unwrap();
     assert!(manifest.rows == of_all && manifest.rows.iter().all(Row::replaces_original));
@@ -95,11 +95,11 @@ fn rows_that_contradict_each_other_are_refused() {
         (vec![replaced("a", Split::Train), a.clone()], "all replaced or none"),
         (vec![replaced("a", Split::Train), replaced("s", Split::Test), t.clone()], "all replaced or none"),
         (vec![a.clone(), replaced("t", Split::Test)], "never augmented alone"),
-        (vec![a.clone(), a.clone()], "stands in two rows"),
+        (vec![a.clone(), a.clone()], "is in two rows"),
         (vec![a.clone(), augmented_test], "only train pictures are augmented"),
-        (vec![a.clone(), orphan], "which is no row"),
+        (vec![a.clone(), orphan], "which is not in the manifest"),
         (vec![row("/etc/passwd", Split::Train)], "absolute"),
-        (vec![Row { crop: Some("0;0;4;2".parse().unwrap()), ..a.clone() }], "which is not inside"),
+        (vec![Row { crop: Some("0;0;4;2".parse().unwrap()), ..a.clone() }], "is not inside the picture"),
         (
             vec![Row { crop: Some("0;0;1;1".parse().unwrap()), ..replaced("a", Split::Train) }],
             "and has a box",
@@ -116,8 +116,8 @@ fn an_error_names_the_line() {
     let path = dir.path().join(FILE_NAME);
     let good = format!("a.jpg,c,train,{},3,2\n", "ab".repeat(32));
     for (bad, expected) in [
-        ("b.jpg,c,dev,00,3,2\n", "manifest.csv:3: \"dev\" is no split"),
-        ("b.jpg,c,test,00,3,2\n", "manifest.csv:3: \"00\" is no sha256"),
+        ("b.jpg,c,dev,00,3,2\n", "manifest.csv:3: \"dev\" is not a split"),
+        ("b.jpg,c,test,00,3,2\n", "manifest.csv:3: \"00\" is not a sha256"),
         ("b.jpg,c,test\n", "found record with 3 fields"),
     ] {
         let text = format!("path,class,split,sha256,width,height\n{good}{bad}");

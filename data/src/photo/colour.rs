@@ -1,14 +1,14 @@
-//! The output of the decoders of crate `image` as RGB8.
+//! Converts the output of the decoders of crate `image` to RGB8.
 
 use image::error::{ImageError, UnsupportedErrorKind};
 use image::{ColorType, ImageDecoder, ImageResult, RgbImage};
 
 use super::{Limits, Outline, Reason, Reject};
 
-/// Runs a decoder over what `outline` describes.
+/// Runs a decoder on the file in `outline`.
 ///
 /// # Errors
-/// What the decoder says, as a [`Reject`].
+/// The decoder's error, as a [`Reject`].
 pub(super) fn rgb(
     decoder: ImageResult<impl ImageDecoder>,
     outline: &Outline,
@@ -43,12 +43,12 @@ pub(super) fn rgb(
         .ok_or_else(|| Reject::new(Reason::DecodeError, "pixels are missing"))
 }
 
-/// `N` bytes a pixel to grey, three times.
+/// Converts `N` bytes per pixel to grey, repeated three times.
 fn grey<const N: usize>(raw: &[u8], value: impl Fn(&[u8]) -> u8) -> Vec<u8> {
     first_three::<N>(raw, |pixel| [value(pixel); 3])
 }
 
-/// `N` bytes a pixel to red, green and blue.
+/// Converts `N` bytes per pixel to red, green and blue.
 fn first_three<const N: usize>(raw: &[u8], rgb: impl Fn(&[u8]) -> [u8; 3]) -> Vec<u8> {
     let mut out = Vec::with_capacity(raw.len() / N * 3);
     for pixel in raw.chunks_exact(N) {
@@ -57,7 +57,7 @@ fn first_three<const N: usize>(raw: &[u8], rgb: impl Fn(&[u8]) -> [u8; 3]) -> Ve
     out
 }
 
-/// Of a 16-bit value in the machine's order.
+/// Returns the high byte of a 16-bit value in native byte order.
 fn high_byte(value: &[u8]) -> u8 {
     u16::from_ne_bytes([value[0], value[1]]).to_be_bytes()[0]
 }

@@ -1,4 +1,4 @@
-//! Reading a picture's file.
+//! Reads the file of a picture.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -8,16 +8,16 @@ use sha2::{Digest, Sha256};
 
 use super::{Limits, Reason, Reject, sniff};
 
-/// Bytes that tell all formats apart.
+/// Number of first bytes that identify all formats.
 const SNIFFED: u64 = 32;
 
 /// Reads the bytes of a picture: a regular file (links are not followed) within the byte limit.
 ///
-/// Pipes and devices are never opened. No more than [`Limits::max_bytes`] and one are read, even of
-/// a file that grows meanwhile.
+/// Pipes and devices are never opened. At most [`Limits::max_bytes`] + 1 bytes are read, even if the file grows
+/// meanwhile.
 ///
 /// # Errors
-/// The [`Reject`] with its reason.
+/// A [`Reject`] with the reason.
 pub fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, Reject> {
     let unreadable = |e: io::Error| Reject::new(Reason::Unreadable, e);
     let about = fs::symlink_metadata(path).map_err(unreadable)?;
@@ -26,7 +26,7 @@ pub fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, Reject> {
         return Err(limits.too_large());
     }
     let file = open(path).map_err(unreadable)?;
-    // Another file may have taken its place since.
+    // The file may have been replaced meanwhile.
     check_kind(&file.metadata().map_err(unreadable)?)?;
     let mut bytes = Vec::with_capacity(usize::try_from(about.len()).unwrap_or(0).saturating_add(1));
     file.take(limits.max_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
@@ -37,7 +37,7 @@ pub fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, Reject> {
     }
 }
 
-/// Whether the file at `path` is a regular one whose first bytes are those of a format that is read.
+/// Returns whether the file at `path` is a regular file that begins like one of the allowed formats.
 pub fn begins_as_picture(path: &Path) -> bool {
     let begin = || -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
@@ -49,10 +49,10 @@ pub fn begins_as_picture(path: &Path) -> bool {
     begin().is_ok_and(|bytes| sniff::format(&bytes).is_ok())
 }
 
-/// [`read`], then the check that these are the bytes that `sha256` was taken of.
+/// Reads a file as [`read`], and checks that its digest is `sha256`.
 ///
 /// # Errors
-/// The [`Reject`] with its reason.
+/// A [`Reject`] with the reason.
 pub fn read_unchanged(path: &Path, sha256: &[u8; 32], limits: &Limits) -> Result<Vec<u8>, Reject> {
     let bytes = read(path, limits)?;
     if Sha256::digest(&bytes).as_slice() != sha256 {
@@ -73,7 +73,7 @@ fn check_kind(about: &fs::Metadata) -> Result<(), Reject> {
     Err(Reject::new(Reason::NotRegularFile, kind))
 }
 
-/// Opens without following a link and without waiting for a pipe's other end.
+/// Opens a file without following a link and without waiting for the other end of a pipe.
 #[cfg(unix)]
 fn open(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;

@@ -1,4 +1,4 @@
-//! The container of GIF: a header, then blocks that are chains of short sub-blocks.
+//! The container of GIF: a header, then blocks of short sub-blocks.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -9,17 +9,17 @@ use super::walk::Walk;
 use super::{Limits, Outline, Reason, Reject};
 
 const EXTENSION: u8 = 0x21;
-/// The label of the extension that names the transparent colour.
+/// Label of the graphic control extension.
 const GRAPHIC_CONTROL: u8 = 0xf9;
 const IMAGE: u8 = 0x2c;
 const TRAILER: u8 = 0x3b;
 
-/// Walks to the trailer; keeps the header and the first frame with its graphic control.
+/// Walks to the trailer and keeps the header and the first frame with its graphic control.
 ///
-/// What follows the first frame decides only whether there are more: it may be missing or make no sense.
+/// The data after the first frame decides only whether there are more frames: it may be missing or invalid.
 ///
 /// # Errors
-/// The [`Reject`] with its reason.
+/// A [`Reject`] with the reason.
 pub(super) fn outline<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Outline<'a>, Reject> {
     let mut walk = Walk::new(bytes);
     walk.take(6)?; // the signature
@@ -54,19 +54,19 @@ pub(super) fn outline<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Outline<'a
     })
 }
 
-/// What the blocks so far have given.
+/// The results of the blocks so far.
 struct Found {
-    /// What the decoder will get.
+    /// Input of the decoder.
     stream: Vec<u8>,
-    /// Where the last graphic control lies.
+    /// Position of the last graphic control.
     control: Range<usize>,
     frames: usize,
-    /// The file ends where the first frame's data should be marked as ended.
+    /// Whether the file ends before the end mark of the first frame's data.
     unfinished: bool,
 }
 
 impl Found {
-    /// Reads the next block; `false` at the trailer.
+    /// Reads the next block. Returns `false` at the trailer.
     fn block(&mut self, bytes: &[u8], walk: &mut Walk, limits: &Limits) -> Result<bool, Reject> {
         let start = walk.at();
         match walk.byte()? {
@@ -85,7 +85,7 @@ impl Found {
                 skip_colour_table(walk, flags)?;
                 walk.byte()?; // the initial code size
                 let ended = skip_sub_blocks(walk);
-                // All sub-blocks are there, and only the empty one behind them is not.
+                // All sub-blocks are there, except the empty one at the end.
                 self.unfinished = self.frames == 0 && ended.is_err() && walk.rest().is_empty();
                 if !self.unfinished {
                     ended?;
@@ -108,7 +108,7 @@ impl Found {
     }
 }
 
-/// Bit 7 of `flags` says that there is one, bits 0 to 2 how long.
+/// Skips a colour table: bit 7 of `flags` says whether there is one, bits 0 to 2 its length.
 fn skip_colour_table(walk: &mut Walk, flags: u8) -> Result<(), Reject> {
     if flags & 0x80 != 0 {
         walk.take(3 << ((flags & 7) + 1))?;

@@ -1,13 +1,14 @@
-//! JPEG: a walk over its segments and scans, then a decoder (ITU-T T.81).
+//! JPEG: walks over its segments and scans, then runs a decoder (ITU-T T.81).
 //!
-//! The usual decoders paint what is missing grey and say that all is well. Two things prevent it:
-//! the walk rejects a file whose scans do not carry all components, or that ends before the end-of-image
-//! marker (unless all that a baseline picture needs is there), and the decoder is given [`ONES`] behind the
-//! last scan, in which it fails when it asks for more than the scan holds.
+//! Common decoders fill missing parts with grey and return no error. Two things prevent this: the walk rejects a
+//! file whose scans do not have all components, or that ends before the end-of-image marker (unless a baseline
+//! picture is complete), and the decoder gets [`ONES`] after the last scan, so that it fails if it reads beyond
+//! the end of the scan.
 //!
-//! zune-jpeg decodes nearly all files, and fast. It gives garbage, and no error, where components come in scans
-//! of their own without being progressive, or where colour is sampled more finely than brightness; those
-//! pictures go to jpeg-decoder, which is a third as fast and gets them right or names what it cannot.
+//! zune-jpeg decodes nearly all files, and fast. It returns wrong pixels without an error if components are in
+//! separate scans of a file that is not progressive, or if colour is sampled more finely than brightness. These
+//! pictures are decoded by jpeg-decoder, which has a third of the speed and decodes them correctly or returns an
+//! error.
 
 use std::borrow::Cow;
 
@@ -34,8 +35,8 @@ const DHT: u8 = 0xc4;
 const DRI: u8 = 0xdd;
 const COM: u8 = 0xfe;
 
-/// 128 bits of 1. No Huffman code is all ones (T.81, C.2), and a code and its value have 32 bits at
-/// most: a decoder that reads on behind a scan ends in an error.
+/// 128 bits of 1. No Huffman code is all ones (T.81, C.2), and a code and its value have at most 32 bits, so a
+/// decoder that reads beyond the end of a scan fails.
 const ONES: [u8; 32] = {
     let mut ones = [0xff; 32];
     let mut i = 1;
@@ -46,21 +47,21 @@ const ONES: [u8; 32] = {
     ones
 };
 
-/// The most work that a file may ask for, in visits of 8x8 blocks.
+/// Maximum work of a file, in visits of 8x8 blocks.
 ///
-/// Every scan visits every block of its components, whether or not it changes any, so a file of
-/// 1 MB may ask for hours. A progressive picture of 200 megapixels as libjpeg writes it takes 25
-/// million visits. Counting them in the walk needs no clock: the verdict on a file is everywhere the same.
+/// Every scan visits every block of its components, even if it changes none, so a file of 1 MB may take hours. A
+/// progressive picture of 200 megapixels from libjpeg takes 25 million visits. Counting them needs no clock, so
+/// the result for a file is the same on every machine.
 const MAX_WORK: u64 = 28_000_000;
-/// What one segment counts for beside its blocks, and one Huffman table.
+/// Work of one segment in addition to its blocks, and of one Huffman table.
 const SEGMENT_WORK: u64 = 100;
-/// A scan that ends the file and ends in so many zeros was cut, and the rest of its file never written.
+/// Zeros at the end of a file's last scan that show that the rest of the file was never written.
 const ZEROS: [u8; 8] = [0; 8];
 
-/// Walks to the end of the image; keeps tables, frame and scans.
+/// Walks to the end of the image and keeps tables, frame and scans.
 ///
 /// # Errors
-/// The [`Reject`] with its reason.
+/// A [`Reject`] with the reason.
 pub(super) fn outline<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Outline<'a>, Reject> {
     let mut reading = Reading::new(bytes);
     let mut walk = Walk::new(bytes);
@@ -76,9 +77,9 @@ pub(super) fn outline<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Outline<'a
     reading.finish(unfinished)
 }
 
-/// What has been read of a file.
+/// The parts of a file that were read so far.
 struct Reading {
-    /// What the decoder will get.
+    /// Input of the decoder.
     stream: Vec<u8>,
     orientations: Orientations,
     colours: Colours,
@@ -86,7 +87,7 @@ struct Reading {
     restart_interval: u16,
     scans: usize,
     last_scan: Option<Scan>,
-    /// All scans so far are such that zune-jpeg gets them right.
+    /// Whether zune-jpeg decodes all scans so far correctly.
     usual: bool,
     work: u64,
 }
@@ -108,12 +109,12 @@ impl Reading {
         }
     }
 
-    /// Reads the next segment, with the data behind it if it begins a scan; `false` at the end of the image.
+    /// Reads the next segment, and the data after it if it begins a scan. Returns `false` at the end of the image.
     fn segment(&mut self, walk: &mut Walk, limits: &Limits) -> Result<bool, Reject> {
         let marker = next_marker(walk)?;
         match marker {
             EOI => return Ok(false),
-            0x01 | 0xd0..=0xd7 => return Ok(true), // markers without a segment, of no meaning here
+            0x01 | 0xd0..=0xd7 => return Ok(true), // markers without a segment, ignored here
             SOI | 0x00..=0xbf => return Err(wrong(format!("marker {marker:02x}"))),
             _ => {}
         }
@@ -121,7 +122,7 @@ impl Reading {
         let length = usize::from(walk.u16_be()?);
         let data = walk.take(length.checked_sub(2).ok_or_else(|| wrong("a segment without a length"))?)?;
         match marker {
-            // Motion JPEG leaves out the Huffman tables; the decoder then uses the standard ones.
+            // Motion JPEG has no Huffman tables; the decoder then uses the standard ones.
             0xe0 if data.starts_with(b"AVI1") => {}
             0xe0..=0xef | COM => {
                 self.colours.learn(marker, data);
@@ -150,7 +151,7 @@ impl Reading {
             let (data, restarts) = entropy_coded(walk);
             self.stream.extend_from_slice(data);
             if !self.usual {
-                // jpeg-decoder reads each scan to its own end.
+                // jpeg-decoder reads each scan to its end.
                 self.stream.extend_from_slice(&ONES);
             }
             scan.restarts = restarts;
@@ -171,7 +172,7 @@ impl Reading {
         Ok(scan)
     }
 
-    /// The file has ended, but perhaps all pixels are there. Of a progressive picture nobody can tell.
+    /// Returns whether a file without its end may have all pixels. For a progressive picture this is unknown.
     fn may_be_whole(&self, bytes: &[u8]) -> bool {
         let carried = |frame: &Frame| !frame.progressive && frame.check_carried().is_ok();
         self.frame.as_ref().is_some_and(carried) && !bytes.ends_with(&ZEROS)
@@ -183,7 +184,7 @@ impl Reading {
         };
         frame.check_carried()?;
         last_scan.check_restarts(self.restart_interval)?;
-        // zune-jpeg wants the marker right behind the only scan of a progressive picture.
+        // zune-jpeg needs the marker directly after the only scan of a progressive picture.
         if !frame.progressive || self.scans > 1 {
             self.stream.extend_from_slice(&ONES);
         }
@@ -200,7 +201,7 @@ impl Reading {
     }
 }
 
-/// Decodes what [`outline`] kept.
+/// Decodes the parts that [`outline`] kept.
 ///
 /// # Errors
 /// [`Reason::DecodeError`].
@@ -221,16 +222,16 @@ pub(super) fn pixels(outline: &Outline) -> Result<RgbImage, Reject> {
     Ok(rgb)
 }
 
-/// The pictures that zune-jpeg does not get right.
+/// Decodes the pictures that zune-jpeg decodes wrongly.
 fn unusual_pixels(outline: &Outline) -> Result<RgbImage, Reject> {
     let unusual = |error: &dyn std::fmt::Display| {
-        wrong(format!("{error}; its components come in scans of their own, or are sampled in an unusual way"))
+        wrong(format!("{error}; its components are in separate scans, or have unusual sampling factors"))
     };
     let mut decoder = jpeg_decoder::Decoder::new(outline.stream.as_ref());
     let samples = decoder.decode().map_err(|e| unusual(&e))?;
     let rgb = match decoder.info().map(|info| info.pixel_format) {
         Some(PixelFormat::RGB24) => samples,
-        // Ink: this decoder has undone Adobe's inversion, in which 255 is none.
+        // Amounts of ink: this decoder has undone Adobe's inversion, in which 255 is no ink.
         Some(PixelFormat::CMYK32) => samples
             .chunks_exact(4)
             .flat_map(|pixel| {
@@ -247,7 +248,7 @@ fn wrong(detail: impl std::fmt::Display) -> Reject {
     Reject::new(Reason::DecodeError, detail)
 }
 
-/// Skips to the next marker, over fill bytes and over bytes that belong nowhere.
+/// Skips to the next marker, over fill bytes and stray bytes.
 fn next_marker(walk: &mut Walk) -> Result<u8, Reject> {
     loop {
         let start = memchr(0xff, walk.rest()).ok_or_else(|| walk.ended())?;
@@ -259,7 +260,7 @@ fn next_marker(walk: &mut Walk) -> Result<u8, Reject> {
     }
 }
 
-/// The first byte that is not 0xff.
+/// Skips fill bytes and returns the first byte that is not 0xff.
 fn skip_fill(walk: &mut Walk) -> Result<u8, Reject> {
     loop {
         match walk.byte()? {
@@ -269,8 +270,7 @@ fn skip_fill(walk: &mut Walk) -> Result<u8, Reject> {
     }
 }
 
-/// The data of a scan, up to the marker that ends it or the end of the file, and the number of restart
-/// markers in it.
+/// Returns the data of a scan, up to the next marker or the end of the file, and its number of restart markers.
 fn entropy_coded<'a>(walk: &mut Walk<'a>) -> (&'a [u8], u32) {
     let all = walk.rest();
     let mut restarts = 0;
@@ -292,7 +292,7 @@ fn entropy_coded<'a>(walk: &mut Walk<'a>) -> (&'a [u8], u32) {
     (all, restarts)
 }
 
-/// What the application segments say about colours.
+/// The colour information of the application segments.
 #[derive(Default)]
 struct Colours {
     jfif: bool,
@@ -308,8 +308,8 @@ impl Colours {
         }
     }
 
-    /// An Adobe segment from which the decoder takes what libjpeg would: JFIF means YCbCr whatever
-    /// Adobe says; four colours are YCCK if Adobe says anything but 0, CMYK without it.
+    /// Returns an Adobe segment with which the decoder uses the same colours as libjpeg: with JFIF YCbCr, even if
+    /// there is another Adobe segment; for four components YCCK if Adobe's transform is not 0, and CMYK without it.
     fn adobe_segment(&self, components: usize) -> &'static [u8] {
         match (components, self.adobe_transform) {
             (3, Some(0)) if !self.jfif => b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0",

@@ -1,4 +1,4 @@
-//! A net for the panics of decoders.
+//! Catches the panics of decoders.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -8,14 +8,14 @@ use std::sync::Once;
 use super::{Reason, Reject};
 
 thread_local! {
-    /// This thread is inside [`catch`].
+    /// Whether this thread is inside [`catch`].
     static CAUGHT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `work`; its panic becomes [`Reason::DecoderPanic`] and prints nothing.
+/// Runs `work`; a panic becomes [`Reason::DecoderPanic`] and prints nothing.
 ///
-/// Panics elsewhere print as ever: the hook that keeps quiet asks whose thread it is on. Nothing
-/// is shared with `work` but what it was given to read, so a panic leaves nothing half changed.
+/// Panics of other threads print as usual, because the panic hook checks the thread. `work` only reads shared data,
+/// so a panic leaves nothing in an inconsistent state.
 pub(super) fn catch<T>(work: impl FnOnce() -> Result<T, Reject>) -> Result<T, Reject> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

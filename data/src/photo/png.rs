@@ -6,19 +6,19 @@ use super::orientation::Orientations;
 use super::walk::Walk;
 use super::{Limits, Outline, Reason, Reject};
 
-/// A 50 megapixel picture in libpng's chunks of 8 KiB has 20 thousand; the decoder takes 300 ns for each.
+/// Maximum number of chunks. A 50 megapixel picture in libpng's chunks of 8 KiB has 20 thousand; each takes 300 ns.
 const MAX_CHUNKS: usize = 1 << 20;
 /// The last chunk, with its checksum.
 const END: [u8; 12] = *b"\0\0\0\0IEND\xae\x42\x60\x82";
 
 /// Walks to the `IEND` chunk and keeps the chunks that make pixels.
 ///
-/// Dropped with the rest are `tRNS` (it is alpha only, and alpha is dropped) and the frames of an
-/// animation. The decoder checks the checksums of what is kept. What follows the last `IDAT` chunk may be missing or
-/// make no sense: the decoder tells whether all pixels are there.
+/// `tRNS` (only alpha, which is dropped) and the frames of an animation are not kept. The decoder verifies the
+/// checksums of the kept chunks. The data after the last `IDAT` chunk may be missing or invalid: the decoder reports
+/// missing pixels.
 ///
 /// # Errors
-/// The [`Reject`] with its reason.
+/// A [`Reject`] with the reason.
 pub(super) fn outline<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Outline<'a>, Reject> {
     let mut walk = Walk::new(bytes);
     let mut stream = Vec::with_capacity(bytes.len() + END.len());
@@ -36,7 +36,7 @@ pub(super) fn outline<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Outline<'a
         let rest = walk.rest();
         let chunk = match chunk(&mut walk) {
             Ok(chunk) => chunk,
-            // Not one of the picture's data: those that came before it may be all.
+            // Not a chunk of pixels: the chunks before it may have all of them.
             Err(_) if has_data && rest.get(4..8) != Some(b"IDAT") => break,
             Err(reject) => return Err(reject),
         };
@@ -75,7 +75,7 @@ fn chunk<'a>(walk: &mut Walk<'a>) -> Result<Chunk<'a>, Reject> {
     let kind = walk.take(4)?;
     let kind = kind.first_chunk().ok_or_else(|| walk.ended())?;
     if kind == b"IEND" && length == 0 {
-        return Ok(Chunk { kind, data: &[] }); // its checksum says nothing
+        return Ok(Chunk { kind, data: &[] }); // its checksum does not matter
     }
     let data = walk.take(length)?;
     walk.take(4)?; // the checksum
@@ -86,7 +86,7 @@ fn header_size(chunks: &[u8]) -> Result<(u32, u32), Reject> {
     let mut walk = Walk::new(chunks);
     let length = walk.u32_be()?;
     if &walk.array::<4>()? != b"IHDR" || length != 13 {
-        return Err(Reject::new(Reason::DecodeError, "the first chunk is no PNG header"));
+        return Err(Reject::new(Reason::DecodeError, "the first chunk is not a PNG header"));
     }
     Ok((walk.u32_be()?, walk.u32_be()?))
 }

@@ -1,17 +1,17 @@
-//! Memory for large pictures, shared by all threads.
+//! Limits the memory of large pictures in all threads together.
 //!
-//! A stage decodes one picture a thread. Where all of them are photos of 200 megapixels, of 600 MB each
-//! and twice that while they are turned, memory would grow with the cores. So whoever decodes a large picture
-//! first takes room for its pixels, and waits until others have given back theirs.
+//! A stage decodes one picture per thread. If all are photos of 200 megapixels, with 600 MB each and twice as much
+//! while they are turned, memory would grow with the cores. So the decoder of a large picture first reserves room
+//! for its pixels, and waits until others have released theirs.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::Limits;
 
-/// Pixels of a picture that needs no room: what a camera of 16 megapixels makes.
+/// Maximum pixels of a picture that needs no room: a picture of a 16 megapixel camera.
 const SMALL: u64 = 16_500_000;
 
-/// All large pictures of the process together: as many pixels as one of the largest.
+/// The budget of the process for all large pictures: as many pixels as the largest picture.
 static PROCESS: Budget = Budget::new(Limits::STANDARD.max_pixels);
 
 /// Pixels of large pictures that may be in memory at the same time.
@@ -28,11 +28,11 @@ impl Budget {
     }
 
     fn taken(&self) -> MutexGuard<'_, u64> {
-        // Nobody panics while holding it, and a number is never half changed.
+        // No code panics while it holds the lock, so a poisoned lock has a valid number.
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until there is room. One picture that is larger than the whole budget has it alone.
+    /// Waits until there is room. A picture larger than the whole budget gets all of it.
     fn take(&'static self, pixels: u64) -> Room {
         if pixels <= SMALL {
             return Room { budget: self, pixels: 0 };
@@ -44,9 +44,9 @@ impl Budget {
     }
 }
 
-/// The room that a picture takes; dropping it lets others go on.
+/// The room reserved for a picture; dropping it releases the room.
 ///
-/// Whoever holds it must not decode another picture: if that is large too, both wait for ever.
+/// A thread that holds it must not decode another picture: if that one is large, too, it may wait for ever.
 #[derive(Debug)]
 pub struct Room {
     budget: &'static Budget,
@@ -54,7 +54,7 @@ pub struct Room {
 }
 
 impl Room {
-    /// Room for a picture of so many pixels, as soon as there is some.
+    /// Waits for room for a picture of `pixels` pixels, and reserves it.
     pub(super) fn take(pixels: u64) -> Self {
         PROCESS.take(pixels)
     }
@@ -94,7 +94,7 @@ mod tests {
             }
         });
         assert!((20_000_000..=100_000_000).contains(&most.into_inner()));
-        assert_eq!(*BUDGET.taken(), 0, "all of it was given back");
+        assert_eq!(*BUDGET.taken(), 0, "all room was released");
         drop(BUDGET.take(900_000_000));
     }
 }

@@ -1,16 +1,16 @@
-//! What the content is, whatever the file's name says.
+//! Detects the format from the content, not from the file's name.
 
 use image::ImageFormat;
 use memchr::memmem;
 
 use super::{Reason, Reject};
 
-/// The allowed format that `bytes` begin as.
+/// Returns the allowed format with which `bytes` begin.
 ///
 /// # Errors
 /// [`Reason::FormatNotAllowed`] for other pictures, [`Reason::UnknownFormat`] for the rest.
 pub(super) fn format(bytes: &[u8]) -> Result<ImageFormat, Reject> {
-    // Two bytes are enough: a JPEG that is cut after them is truncated, not unknown.
+    // Two bytes are enough: a JPEG cut after them is truncated, not unknown.
     if bytes.starts_with(&[0xff, 0xd8]) {
         return Ok(ImageFormat::Jpeg);
     }
@@ -39,7 +39,7 @@ fn at(bytes: &[u8], offset: usize, magic: &[u8]) -> bool {
     bytes.get(offset..).is_some_and(|rest| rest.starts_with(magic))
 }
 
-/// "BM" alone also begins words; the size of the second header, 12 to 124 bytes, tells.
+/// Returns whether `bytes` are a BMP: text may also begin with "BM", so the size of the second header is checked.
 fn is_bmp(bytes: &[u8]) -> bool {
     bytes.starts_with(b"BM") && bytes.get(14..18).is_none_or(|size| matches!(size, [12..=124, 0, 0, 0]))
 }
@@ -82,7 +82,7 @@ fn is_pnm(bytes: &[u8]) -> bool {
     matches!(bytes, [b'P', b'1'..=b'7', b' ' | b'\t' | b'\r' | b'\n' | b'#', ..])
 }
 
-/// An XML document whose first KiB opens an `svg` element; an HTML page that holds one is no picture.
+/// Returns whether `bytes` are XML that opens an `svg` element in the first KiB; an HTML page is not a picture.
 fn is_svg(bytes: &[u8]) -> bool {
     let start = bytes[..bytes.len().min(1024)].trim_ascii_start();
     start.starts_with(b"<svg") || (start.starts_with(b"<?xml") && memmem::find(start, b"<svg").is_some())

@@ -18,11 +18,11 @@ mod make;
 mod right;
 mod upright;
 
-/// Begins a scan in a JPEG.
+/// Start of scan in a JPEG.
 const SOS: u8 = 0xda;
 const STANDARD: Limits = Limits::STANDARD;
 
-/// "ok", or the reason's name.
+/// Returns "ok", or the name of the reason.
 fn verdict(bytes: &[u8]) -> &'static str {
     verdict_within(bytes, &STANDARD)
 }
@@ -35,7 +35,7 @@ fn pixels_of(bytes: &[u8]) -> RgbImage {
     decode(bytes, &STANDARD).unwrap().rgb
 }
 
-/// No two of its corners look alike, and no part of it is flat.
+/// Makes a picture with four different corners and without flat areas.
 fn painting(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         let ripple = (x * 37 + y * 61 + x * y * 5) % 64;
@@ -49,7 +49,7 @@ fn encoded(picture: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// One of each kind that the tests can make, with the formats' own encoders or by hand.
+/// Makes one file of each kind, with an encoder or by hand.
 fn good_files() -> Vec<(&'static str, Vec<u8>)> {
     let painting = painting(23, 17);
     vec![
@@ -181,7 +181,7 @@ fn pictures_are_turned_upright() {
         })
     };
     let plain = |format| encoded(painting(w, h), format);
-    // 0 and 9 are no orientations, and are ignored.
+    // 0 and 9 are not orientations and are ignored.
     for n in 0..=9 {
         for big_endian in [false, true] {
             let exif = make::exif(n, big_endian);
@@ -224,7 +224,7 @@ fn broken_metadata_does_no_harm() {
 }
 
 #[test]
-fn of_an_animation_only_the_first_frame_is_looked_at() {
+fn only_the_first_frame_of_an_animation_is_decoded() {
     let single = animation(1);
     let photo = decode(&single, &STANDARD).unwrap();
     assert!(!photo.animated);
@@ -233,7 +233,7 @@ fn of_an_animation_only_the_first_frame_is_looked_at() {
     assert_eq!(pixels_of(&three), photo.rgb);
     let kept = |bytes| outline(ImageFormat::Gif, bytes, &STANDARD).unwrap().stream.len();
     assert!(kept(&three) < three.len() / 2);
-    // The last frame's codes, before the end of its sub-blocks and the trailer, become nonsense.
+    // The last frame's codes, before the end of its sub-blocks and the trailer, become invalid.
     let n = three.len();
     three[n - 4] ^= 0xff;
     three[n - 3] ^= 0xff;
@@ -252,7 +252,7 @@ fn of_an_animation_only_the_first_frame_is_looked_at() {
 }
 
 #[test]
-fn only_regular_files_of_bearable_size_are_read() {
+fn only_regular_files_within_the_size_limit_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let put = |name: &str, bytes: &[u8]| crate::commit::write_bytes(&path(name), bytes).unwrap();

@@ -1,4 +1,4 @@
-//! A walk over bytes that may end early.
+//! A reader of bytes that may end early.
 
 use super::{Reason, Reject};
 
@@ -13,7 +13,7 @@ impl<'a> Walk<'a> {
         Self { bytes, at: 0 }
     }
 
-    /// Bytes from the start of the file.
+    /// Returns the position, in bytes from the start of the file.
     pub(super) fn at(&self) -> usize {
         self.at
     }
@@ -22,7 +22,7 @@ impl<'a> Walk<'a> {
         &self.bytes[self.at..]
     }
 
-    /// The next `n` bytes.
+    /// Reads the next `n` bytes.
     ///
     /// # Errors
     /// [`Reason::Truncated`] if the file has fewer.
@@ -32,7 +32,7 @@ impl<'a> Walk<'a> {
         Ok(taken)
     }
 
-    /// Goes `n` bytes on; the caller has seen that they are there.
+    /// Skips `n` bytes; the caller has checked that they exist.
     pub(super) fn skip(&mut self, n: usize) {
         self.at += n;
     }
@@ -63,7 +63,7 @@ impl<'a> Walk<'a> {
         Ok(array)
     }
 
-    /// The reject of a file that ends before its picture does.
+    /// Returns the reject of a file that ends before its picture.
     pub(super) fn ended(&self) -> Reject {
         Reject::new(Reason::Truncated, format!("the file ends after {} bytes", self.bytes.len()))
     }

@@ -1,4 +1,4 @@
-//! The container of WebP: a RIFF file whose chunks are either one frame or an animation.
+//! The container of WebP: a RIFF file with chunks of either one frame or an animation.
 
 use std::borrow::Cow;
 
@@ -6,14 +6,14 @@ use super::orientation::Orientations;
 use super::walk::Walk;
 use super::{Limits, Outline, Reason, Reject};
 
-/// Walks over the chunks that the RIFF header promises.
+/// Walks over the chunks within the length in the RIFF header.
 ///
-/// Little is dropped but what follows the RIFF file: the decoder reads metadata only when asked
-/// to, and the frames of an animation one by one. Where the file ends early, but behind the first frame, the
-/// decoder gets the chunks that are there.
+/// Nearly everything is kept, except data after the RIFF file: the decoder reads metadata only on request, and the
+/// frames of an animation one by one. If the file ends early, but after the first frame, the decoder gets the
+/// existing chunks.
 ///
 /// # Errors
-/// The [`Reject`] with its reason.
+/// A [`Reject`] with the reason.
 pub(super) fn outline<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Outline<'a>, Reject> {
     let mut walk = Walk::new(bytes);
     walk.take(4)?; // RIFF
@@ -54,10 +54,10 @@ pub(super) fn outline<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Outline<'a
     })
 }
 
-/// A RIFF file of these chunks, which promises no metadata: the decoder asks for what was promised.
+/// Makes a RIFF file of these chunks with the flags of metadata cleared, because the decoder expects flagged chunks.
 fn rebuilt(riff: &[u8]) -> Vec<u8> {
     const METADATA: u8 = 0x20 | 0x08 | 0x04; // a colour profile, EXIF, XMP
-    // Not more than the header said, in 32 bits, or than there were.
+    // At most the length in the header, 32 bits, and at most the existing bytes.
     let mut file = [b"RIFF", &(riff.len() as u32).to_le_bytes()[..], riff].concat();
     let is_extended = file.get(12..16) == Some(b"VP8X");
     if let Some(flags) = file.get_mut(20).filter(|_| is_extended) {
@@ -66,11 +66,11 @@ fn rebuilt(riff: &[u8]) -> Vec<u8> {
     file
 }
 
-/// What the chunks so far have given.
+/// The results of the chunks so far.
 struct Found {
     canvas: Option<(u32, u32)>,
     frame: Option<(u32, u32)>,
-    /// Of an animation.
+    /// Number of frames of an animation.
     frames: usize,
     orientations: Orientations,
 }
@@ -87,7 +87,7 @@ impl Found {
         let length = chunks.u32_le()? as usize;
         let data = chunks.take(length)?;
         if length % 2 == 1 && !chunks.rest().is_empty() {
-            chunks.byte()?; // chunks begin at even places
+            chunks.byte()?; // chunks begin at even offsets
         }
         match &kind {
             b"VP8X" if self.canvas.is_none() => self.canvas = Some(canvas_size(data)?),
@@ -111,13 +111,13 @@ fn canvas_size(data: &[u8]) -> Result<(u32, u32), Reject> {
     Ok((u24_le(&mut walk)? + 1, u24_le(&mut walk)? + 1))
 }
 
-/// Of the frame inside an animation's first `ANMF` chunk.
+/// Returns the size of the frame inside an animation's first `ANMF` chunk.
 fn first_frame_size(data: &[u8]) -> Result<(u32, u32), Reject> {
     let mut walk = Walk::new(data);
     walk.take(6)?; // left, top
     let size = (u24_le(&mut walk)? + 1, u24_le(&mut walk)? + 1);
     walk.take(4)?; // duration, flags
-    // The frame's own header must not promise more than the animation's.
+    // The size in the frame's header must equal that in the animation's.
     while !walk.rest().is_empty() {
         let kind = walk.array::<4>()?;
         let length = walk.u32_le()? as usize;
@@ -135,7 +135,7 @@ fn first_frame_size(data: &[u8]) -> Result<(u32, u32), Reject> {
     Err(Reject::new(Reason::DecodeError, "the first frame is empty"))
 }
 
-/// From the head of a lossy (RFC 6386, section 9.1) or a lossless frame (RFC 9649, section 3.4).
+/// Reads the size from the header of a lossy (RFC 6386, section 9.1) or a lossless frame (RFC 9649, section 3.4).
 fn frame_size(kind: &[u8; 4], data: &[u8]) -> Result<(u32, u32), Reject> {
     let mut walk = Walk::new(data);
     if kind == b"VP8 " {

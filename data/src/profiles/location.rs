@@ -1,4 +1,4 @@
-//! Where a person is, and how far that is from somewhere else.
+//! The location of a person, and distances between locations.
 
 /// A point on the Earth, degrees.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -8,28 +8,28 @@ pub struct Location {
 }
 
 impl Location {
-    /// The location at these degrees; `None` outside -90 to 90 and -180 to 180.
+    /// Returns the location at these degrees; `None` outside -90 to 90 and -180 to 180.
     pub fn new(latitude: f64, longitude: f64) -> Option<Self> {
         let inside = (-90.0..=90.0).contains(&latitude) && (-180.0..=180.0).contains(&longitude);
         inside.then_some(Self { latitude, longitude })
     }
 
-    /// Degrees north.
+    /// Returns degrees north.
     pub fn latitude(self) -> f64 {
         self.latitude
     }
 
-    /// Degrees east.
+    /// Returns degrees east.
     pub fn longitude(self) -> f64 {
         self.longitude
     }
 
-    /// Great-circle distance in kilometres on a sphere of the Earth's mean radius (the haversine formula;
-    /// off by up to 0.5 % because the Earth is no sphere).
+    /// Returns the great-circle distance in kilometres on a sphere with the Earth's mean radius (haversine formula;
+    /// the error is up to 0.5 % because the Earth is not a sphere).
     pub fn distance_km(self, other: Self) -> f64 {
         const MEAN_RADIUS_KM: f64 = 6371.0088; // IUGG
         let (a, b) = (self.latitude.to_radians(), other.latitude.to_radians());
-        // libm, because the system's sin and cos differ from system to system.
+        // libm, because sin and cos differ between systems.
         let half_sine_squared = |angle: f64| libm::pow(libm::sin(angle / 2.0), 2.0);
         let across = (other.longitude - self.longitude).to_radians();
         let h = half_sine_squared(b - a) + libm::cos(a) * libm::cos(b) * half_sine_squared(across);
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn distances_are_those_of_the_globe() {
+    fn distances_between_known_cities_are_right() {
         let at = |latitude, longitude| Location::new(latitude, longitude).unwrap();
         for (a, b, expected) in [
             (at(52.52, 13.405), at(48.8566, 2.3522), 877.5), // Berlin, Paris

@@ -1,11 +1,11 @@
-//! Every way in which a table from anywhere can be odd or wrong.
+//! Tests of tables that are unusual or wrong.
 
 use super::*;
 use crate::commit;
 
 const HEADER: &str = "id,name,age,gender,latitude,longitude,photos";
 
-/// Each row as `id: photos` or as `line: what is wrong`.
+/// Reads each row as `id: photos` or as `line: reason`.
 fn read(content: &[u8]) -> anyhow::Result<Vec<String>> {
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("profiles.csv");
@@ -27,7 +27,7 @@ fn check(rows: &str, expected: &[&str]) {
 }
 
 #[test]
-fn odd_but_right_tables_are_read() {
+fn unusual_but_valid_tables_are_read() {
     let two = ["1: a.jpg", "2: b.jpg|c.jpg"];
     let plain = format!("{HEADER}\n1,A,30,f,1,2,a.jpg\n2,B,31,m,,,b.jpg;c.jpg\n");
     for table in [
@@ -51,16 +51,16 @@ fn a_nul_anywhere_rejects_the_row() {
     check(
         "1\0,A,,,,,a.jpg\n2,B\0,,,,,b.jpg\n3,C,,,,,c\0.jpg\n4,D,,,,,d.jpg",
         &[
-            "line 2: id has a NUL in it: \"1\\0\"",
-            "line 3: name has a NUL in it: \"B\\0\"",
-            "line 4: photos has a NUL in it: \"c\\0.jpg\"",
+            "line 2: id contains a NUL: \"1\\0\"",
+            "line 3: name contains a NUL: \"B\\0\"",
+            "line 4: photos contains a NUL: \"c\\0.jpg\"",
             "4: d.jpg",
         ],
     );
 }
 
 #[test]
-fn every_cell_arrives() {
+fn every_cell_is_read() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("profiles.csv");
     commit::write_bytes(
@@ -97,7 +97,7 @@ fn a_wrong_row_is_rejected_and_the_others_are_read() {
         ("1,A,30,f,NaN,2,a", "latitude and longitude are \"NaN\" and \"2\", expected degrees"),
         (&format!("1,A,30,f,1,2,{many}"), "101 photos, more than 100"),
         (&format!("1,{long},30,f,1,2,a"), "name has 65537 bytes, more than 65536"),
-        ("0,,,,,,a", "id \"0\" is that of an earlier row, which counts"),
+        ("0,,,,,,a", "id \"0\" is already used by an earlier row"),
     ];
     for (bad, expected) in table {
         check(&format!("0,,,,,,a\n{bad}\n{good}\n"), &["0: a", &format!("line 3: {expected}"), "9: z.jpg"]);
@@ -137,21 +137,21 @@ fn a_cell_of_10_mb_is_a_rejected_row() {
 }
 
 #[test]
-fn files_that_are_no_table_are_refused() {
+fn files_that_are_not_a_table_are_refused() {
     let open_quote = format!("{HEADER}\n1,\"{}", "x,,,,,\n".repeat(MAX_ROW_BYTES / 4));
     for (content, expected) in [
         ("", "is empty, expected a header with the columns id,name"),
         ("id,name\n1,A\n", "has no column age, expected a header"),
         ("id,id,name,age,gender,latitude,longitude,photos\n", "has the column id twice"),
         (&HEADER.replace(',', ";"), "has no column id"),
-        (&open_quote, "a row of more than 16 MiB; is a quote left open?"),
+        (&open_quote, "a row of more than 16 MiB; is a quote not closed?"),
     ] {
         let message = format!("{:#}", read(content.as_bytes()).unwrap_err());
         assert!(message.contains(expected), "{message}");
     }
     let dir = tempfile::tempdir().unwrap();
     let message = format!("{:#}", Profiles::open(dir.path()).unwrap_err());
-    assert!(message.contains("it is no regular file but a directory"), "{message}");
+    assert!(message.contains("it is not a regular file but a directory"), "{message}");
     let missing = Profiles::open(&dir.path().join("no.csv")).unwrap_err();
     assert!(missing.to_string().contains("there are no profiles at"), "{missing}");
 }

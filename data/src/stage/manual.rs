@@ -1,4 +1,4 @@
-//! Man pages and shell completions of a program, for `make install`.
+//! Writes man pages and shell completions of a program, for `make install`.
 
 use std::path::Path;
 
@@ -8,12 +8,12 @@ use clap_complete::Shell;
 
 use crate::commit;
 
-/// As the only two arguments, `--write-manual DIR` writes them below DIR, as in `/usr/local/share`.
+/// Hidden argument: `--write-manual DIR` alone writes them below DIR, for example `/usr/local/share`.
 const FLAG: &str = "--write-manual";
-/// What stands before a program's name where it is installed: `sample` alone may be anybody's.
+/// Prefix of the names of installed programs: a name such as `sample` may already be used.
 const PREFIX: &str = "tindogr-";
 
-/// Writes the manual of `command` if the program's arguments ask for it; `None` if they do not.
+/// Writes the manual of `command` if the program's arguments ask for it; otherwise returns `None`.
 pub(super) fn write_if_asked(command: impl FnOnce() -> Command) -> Option<anyhow::Result<()>> {
     let mut arguments = std::env::args_os().skip(1);
     let asked = arguments.next()? == FLAG;
@@ -23,7 +23,7 @@ pub(super) fn write_if_asked(command: impl FnOnce() -> Command) -> Option<anyhow
 
 /// Writes the man pages of `command` and its subcommands, and the completions for bash, zsh and fish, below `dir`.
 fn write(command: Command, dir: &Path) -> anyhow::Result<()> {
-    // Names of programs live as long as the program.
+    // Leaked: the names must be `'static`.
     let name: &'static str = format!("{PREFIX}{}", command.get_name()).leak();
     let mut command = command.name(name).bin_name(name);
     command.build();

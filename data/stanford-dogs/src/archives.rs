@@ -1,26 +1,26 @@
-//! Which archives there are, and what is known of each beforehand.
+//! The archives, with their known sizes, digests and layouts.
 
-/// Where the authors publish them; plain http, so that the digests are what counts.
+/// The authors' server. It uses plain http, so the archives are verified by their digests.
 pub(crate) const HOME: &str = "http://vision.stanford.edu/aditya86/ImageNetDogs";
 
-/// An archive that is pinned by its digest.
+/// An archive with a known digest.
 #[derive(Debug, Clone)]
 pub struct Archive {
-    /// Its name at the server and in `OUT/download`.
+    /// File name on the server and in `OUT/download`.
     pub name: &'static str,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Of the archive, in hexadecimal digits.
+    /// Digest of the archive, in hexadecimal digits.
     pub sha256: String,
-    /// How the names in it look.
+    /// Layout of the names in it.
     pub layout: Layout,
-    /// The folder of `OUT` for its files.
+    /// Folder in `OUT` for its files.
     pub folder: &'static str,
-    /// Files and class folders, where they are known.
+    /// Numbers of files and of class folders, if they are known.
     pub counts: Option<(usize, usize)>,
 }
 
-/// How the names in an archive look.
+/// The layout of the names in an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
     /// `<root>/<class>/<file>`
@@ -29,8 +29,8 @@ pub enum Layout {
     Flat,
 }
 
-/// The three archives; sizes and digests as TensorFlow Datasets records them
-/// (`url_checksums/stanford_dogs.txt`), counts as the authors give them.
+/// Returns the three archives. Sizes and digests are those in TensorFlow Datasets
+/// (`url_checksums/stanford_dogs.txt`), counts those of the authors.
 pub fn pinned() -> [Archive; 3] {
     [
         Archive {

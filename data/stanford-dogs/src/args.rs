@@ -7,28 +7,28 @@ use data::stage::CommonArgs;
 
 use crate::archives;
 
-/// Fetches the Stanford Dogs data set.
+/// Downloads the Stanford Dogs data set.
 #[derive(Debug, Clone, clap::Parser)]
 #[command(
     name = "stanford-dogs",
     about,
-    long_about = "Fetches the Stanford Dogs data set, checks it and unpacks it.\n\n\
-        The archives go to OUT/download (0.8 GB), their files to OUT/raw, OUT/annotations and OUT/lists \
-        (0.8 GB again). A run that is interrupted goes on where it was. Archives that you have already may be \
-        put into OUT/download by hand. Once all is unpacked, OUT/download may be removed.",
+    long_about = "Downloads the Stanford Dogs data set, verifies it and unpacks it.\n\n\
+        The archives are written to OUT/download (0.8 GB), their files to OUT/raw, OUT/annotations and OUT/lists \
+        (0.8 GB more). After an interruption, the next run continues. Archives that you already have may be \
+        put into OUT/download by hand. When everything is unpacked, OUT/download may be removed.",
     after_help = "Example:\n  stanford-dogs --out data/runs/stanford-dogs"
 )]
 pub struct Args {
     /// Folder for the data set
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Where images.tar, annotation.tar and lists.tar are fetched from
+    /// URL of the folder with images.tar, annotation.tar and lists.tar
     #[arg(long, value_name = "URL", default_value = archives::HOME)]
     pub mirror: String,
-    /// What to do about a data set that is there already
+    /// What to do about an existing data set
     #[command(flatten)]
     pub rerun: RerunArgs,
-    /// The flags that every program has
+    /// Arguments that all programs share
     #[command(flatten)]
     pub common: CommonArgs,
 }

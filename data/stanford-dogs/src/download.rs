@@ -1,4 +1,4 @@
-//! One archive: fetched from where the last run stopped, and known by its digest before it is used.
+//! Downloads an archive, continues an interrupted download, and verifies the digest before use.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -13,7 +13,7 @@ use fetch::{Agent, Answer, Failure, RetryPolicy, Tries, parse_content_range};
 use crate::archives::Archive;
 use crate::args::Args;
 
-/// A server of a university, at its own pace.
+/// Timeouts and retries for a slow university server.
 pub(crate) const RETRY_POLICY: RetryPolicy = RetryPolicy {
     stall: Duration::from_secs(30),
     first_pause: Duration::from_secs(1),
@@ -23,21 +23,21 @@ pub(crate) const RETRY_POLICY: RetryPolicy = RetryPolicy {
     window: Duration::from_secs(60),
     longest_pause: Duration::from_secs(60),
 };
-/// As HTTP clients commonly do.
+/// Maximum number of redirects, as usual in HTTP clients.
 const MAX_REDIRECTS: u32 = 10;
 
-/// Whoever fetches the archives.
+/// The client that downloads the archives.
 pub(crate) struct Client<'a> {
     policy: &'a RetryPolicy,
     common: &'a CommonArgs,
     agent: Agent,
     mirror: &'a str,
-    /// Where the archives are put.
+    /// Folder of the archives.
     folder: PathBuf,
 }
 
 impl<'a> Client<'a> {
-    /// A client for `args`; nothing is asked yet.
+    /// Returns a client for `args`; sends no request.
     pub(crate) fn new(args: &'a Args, policy: &'a RetryPolicy) -> Self {
         Self {
             policy,
@@ -48,11 +48,11 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// The path of `archive`, whole and with the right digest; fetched only if it does not stand there.
+    /// Returns the path of `archive` with a verified digest; downloads it if it does not exist.
     ///
     /// # Errors
-    /// If it cannot be fetched, saying where to put it by hand; if its digest is wrong, in which case it is
-    /// set aside; or if the user interrupts.
+    /// If it cannot be downloaded, with the path where it may be put by hand; if its digest is wrong, in which case
+    /// the file is renamed; or if the user interrupts.
     pub(crate) fn fetch(&self, archive: &Archive) -> anyhow::Result<PathBuf> {
         let file = self.folder.join(archive.name);
         if file.exists() {
@@ -62,7 +62,7 @@ impl<'a> Client<'a> {
         let part = part_of(&file);
         self.complete(archive, &part).with_context(|| {
             format!(
-                "cannot fetch {}; run the same command again to go on, or put the file ({} bytes, sha256 {}) \
+                "cannot fetch {}; run the same command again to continue, or put the file ({} bytes, sha256 {}) \
                  at {} by hand",
                 archive.name,
                 archive.size,
@@ -76,7 +76,7 @@ impl<'a> Client<'a> {
         Ok(file)
     }
 
-    /// Asks until `part` has all of its bytes.
+    /// Sends requests until `part` has all of its bytes.
     fn complete(&self, archive: &Archive, part: &Path) -> anyhow::Result<()> {
         let bar = stage::progress_of_bytes(self.common, archive.size).with_message(archive.name);
         let mut tries = self.policy.tries();
@@ -97,7 +97,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// One request for what is missing after the first `start` bytes, as far as it goes.
+    /// Sends one request for the bytes from `start` on, and appends the received ones.
     fn fetch_once(
         &self,
         archive: &Archive,
@@ -110,7 +110,7 @@ impl<'a> Client<'a> {
         let mut headers = Vec::new();
         if start > 0 {
             headers.push(("range", format!("bytes={start}-")));
-            // With a validator a server whose file is another one by now sends all of it.
+            // With a validator, a server whose file has changed sends the whole file.
             if let Ok(validator) = regular::read_to_string(&validator_of(part)) {
                 headers.push(("if-range", validator));
             }
@@ -171,17 +171,17 @@ impl<'a> Client<'a> {
     }
 }
 
-/// The unfinished download of `file`.
+/// Returns the path of the unfinished download of `file`.
 pub(crate) fn part_of(file: &Path) -> PathBuf {
     beside(file, "part")
 }
 
-/// What the server called the content of `part`: an ETag or a date.
+/// Returns the path of the file with the server's validator of `part`: an ETag or a date.
 fn validator_of(part: &Path) -> PathBuf {
     beside(part, "validator")
 }
 
-/// The path `<file>.<extension>`.
+/// Returns the path `<file>.<extension>`.
 fn beside(file: &Path, extension: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".");
@@ -189,14 +189,14 @@ fn beside(file: &Path, extension: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Sets `found` aside if it is not `archive`.
+/// Checks that `found` is `archive`, and renames it if it is not.
 fn verify(archive: &Archive, found: &Path, file: &Path) -> anyhow::Result<()> {
-    // Opened first, so that what is no file is left where it is.
+    // Opened first, so that a path that is not a file is not renamed.
     let size = regular::open(found)
         .and_then(|file| file.metadata())
         .with_context(|| format!("cannot read {}", found.display()))?
         .len();
-    // A file of another size need not be read.
+    // A file of another size is not read.
     let sha256 =
         if size == archive.size { provenance::sha256_file(found)? } else { "not computed".to_owned() };
     if sha256 == archive.sha256 {
@@ -205,8 +205,8 @@ fn verify(archive: &Archive, found: &Path, file: &Path) -> anyhow::Result<()> {
     let aside = beside(file, "wrong");
     commit::publish(found, &aside)?;
     anyhow::bail!(
-        "{} is another file: {size} bytes with sha256 {sha256}, expected {} bytes with {}; it was set aside as \
-         {}; run the same command again to fetch it anew, or from elsewhere with --mirror",
+        "{} is another file: {size} bytes with sha256 {sha256}, expected {} bytes with {}; it was renamed to \
+         {}; run the same command to fetch it again, or use another server with --mirror",
         file.display(),
         archive.size,
         archive.sha256,
@@ -218,14 +218,14 @@ fn length(path: &Path) -> anyhow::Result<u64> {
     match fs::metadata(path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(0),
         found => {
-            let about = found.with_context(|| format!("cannot look at {}", path.display()))?;
-            anyhow::ensure!(about.is_file(), "{} is no regular file; remove it", path.display());
+            let about = found.with_context(|| format!("cannot read the type of {}", path.display()))?;
+            anyhow::ensure!(about.is_file(), "{} is not a regular file; remove it", path.display());
             Ok(about.len())
         }
     }
 }
 
-/// A download in progress is the one file that grows in sight, under a name that nobody reads.
+/// Opens the unfinished download. Only this file is written in place, under a name that no other program reads.
 fn open_part(part: &Path, start: u64) -> std::io::Result<File> {
     let file = OpenOptions::new().create(true).append(true).open(part)?;
     file.set_len(start)?;
@@ -233,7 +233,7 @@ fn open_part(part: &Path, start: u64) -> std::io::Result<File> {
 }
 
 fn note_validator(answer: &Answer, part: &Path) -> anyhow::Result<()> {
-    // A weak ETag must not stand in If-Range (RFC 9110, 13.1.5).
+    // If-Range must not have a weak ETag (RFC 9110, 13.1.5).
     let strong = answer.header("etag").filter(|etag| !etag.starts_with("W/"));
     match strong.or_else(|| answer.header("last-modified")) {
         Some(validator) => commit::write_bytes(&validator_of(part), validator.as_bytes()),

@@ -1,10 +1,10 @@
-//! The Stanford Dogs data set: downloaded, checked and unpacked.
+//! Downloads the Stanford Dogs data set, verifies it and unpacks it.
 //!
-//! 20,580 pictures of 120 breeds (Khosla and others, 2011) come in three archives: the pictures, the boxes
-//! around the dogs, and the official split. Whatever interrupts this program, the next run goes on there;
-//! `OUT/raw/.stanford-dogs.json` lists what was unpacked.
+//! 20,580 pictures of 120 breeds (Khosla et al., 2011) are in three archives: the pictures, the boxes around the
+//! dogs, and the official split. After any interruption the next run continues; `OUT/raw/.stanford-dogs.json` lists
+//! the unpacked files.
 //!
-//! It is a program of its own so that no stage needs an HTTP client.
+//! It is a separate program so that no stage needs an HTTP client.
 
 use std::process::ExitCode;
 

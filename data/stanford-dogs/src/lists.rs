@@ -1,4 +1,4 @@
-//! The official lists as text, which is what the splitter reads: one `class/picture` a line.
+//! Converts the official lists to text for the splitter: one `class/picture` per line.
 
 use std::path::Path;
 
@@ -8,16 +8,16 @@ use data::{commit, regular};
 
 use crate::mat;
 
-/// The cell array with the pictures of a list.
+/// Name of the cell array with the pictures of a list.
 const VARIABLE: &str = "file_list";
-/// Bytes of a MATLAB file; the longest list of Stanford Dogs has half a megabyte.
+/// Maximum bytes of a MATLAB file; the longest list of Stanford Dogs has half a megabyte.
 const MAX_BYTES: u64 = 256 << 20;
 
-/// Writes each MATLAB file `NAME.mat` among `names`, paths relative to `out`, as `NAME.txt` beside it; gives
-/// the names of the text files. One that somebody else put there, or changed, stays as it is.
+/// Converts each MATLAB file `NAME.mat` among `names`, paths relative to `out`, to `NAME.txt` beside it. Returns the
+/// names of the text files. A text file of the user is not replaced.
 ///
 /// # Errors
-/// If a MATLAB file holds no list, or a text file cannot be written.
+/// If a MATLAB file has no list, or a text file cannot be written.
 pub(crate) fn write_as_text(out: &Path, names: &[String], job: &mut Job) -> anyhow::Result<Vec<String>> {
     let mut made = Vec::new();
     for name in names {
@@ -27,7 +27,10 @@ pub(crate) fn write_as_text(out: &Path, names: &[String], job: &mut Job) -> anyh
         let read = || mat::cell_strings(&regular::read(&path, MAX_BYTES)?, VARIABLE);
         let entries = read().with_context(|| format!("cannot read the list {}", path.display()))?;
         if !job.owns(&text_name)? {
-            tracing::warn!("{} is not of this program, and stays as it is", out.join(&text_name).display());
+            tracing::warn!(
+                "{} was not written by this program, and is not replaced",
+                out.join(&text_name).display()
+            );
             continue;
         }
         job.declare([text_name.clone()])?;

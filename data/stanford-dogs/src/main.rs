@@ -1,4 +1,4 @@
-//! `stanford-dogs`: the Stanford Dogs data set, downloaded, checked and unpacked.
+//! The program `stanford-dogs`.
 
 fn main() -> std::process::ExitCode {
     stanford_dogs::main()

@@ -1,10 +1,10 @@
-//! The lists of Stanford Dogs: a cell array of strings out of a MATLAB file, level 5.
+//! Reads the lists of Stanford Dogs: a cell array of strings in a MATLAB file, level 5.
 //!
 //! Layout, from "MAT-File Format" (The MathWorks): a header of 128 bytes, then elements. An element is
 //! a tag (type u32, size u32), then its bytes, padded to 8; a small one has type u16, size u16 and up to 4
 //! bytes in 8. Type 15 is a zlib stream of one element. Type 14 is an array: elements for flags,
 //! dimensions and name, then its content; the content of a cell array is arrays again.
-//! Level 7.3 is another format (HDF5) and refused; so are files of big-endian machines.
+//! Level 7.3 is another format (HDF5) and is refused, as are files of big-endian machines.
 
 use std::io::Read;
 
@@ -12,16 +12,16 @@ use anyhow::{Context, bail, ensure};
 use flate2::read::ZlibDecoder;
 
 const HEADER_LEN: usize = 128;
-/// Where the header holds version and byte order.
+/// Position of version and byte order in the header.
 const VERSION_AT: usize = 124;
 const LEVEL_5_LITTLE_ENDIAN: [u8; 4] = [0x00, 0x01, b'I', b'M'];
-/// The list of all of Stanford Dogs takes 6 MB; what inflates to more than this, all in all, is no list.
+/// Maximum decompressed size of a file; the list of all of Stanford Dogs has 6 MB.
 const MAX_INFLATED: u64 = 64 << 20;
-/// More strings than any list has; an empty one takes 8 bytes of the file, and three times that here.
+/// Maximum number of strings; an empty one takes 8 bytes of the file, and 24 bytes of memory.
 const MAX_STRINGS: usize = 1 << 20;
-/// MATLAB allows names of 63 characters.
+/// Maximum length of a name; MATLAB allows 63 characters.
 const MAX_NAME: usize = 255;
-/// So many names of other variables are shown.
+/// Maximum number of names of other variables in a message.
 const N_SHOWN: usize = 20;
 
 const UINT8: u32 = 2;
@@ -34,10 +34,10 @@ const UTF16: u32 = 17;
 const CELL_CLASS: u8 = 1;
 const CHAR_CLASS: u8 = 4;
 
-/// The strings of the cell array `variable`.
+/// Reads the strings of the cell array `variable`.
 ///
 /// # Errors
-/// If `bytes` are no level-5 file, or hold no such cell array of strings.
+/// If `bytes` are not a level-5 file, or have no cell array of strings with this name.
 pub(crate) fn cell_strings(bytes: &[u8], variable: &str) -> anyhow::Result<Vec<String>> {
     ensure!(
         !bytes.starts_with(b"MATLAB 7.3") && !bytes.starts_with(b"\x89HDF"),
@@ -47,8 +47,10 @@ pub(crate) fn cell_strings(bytes: &[u8], variable: &str) -> anyhow::Result<Vec<S
     let (header, mut body) = bytes.split_at(HEADER_LEN);
     match header[VERSION_AT..] {
         ref version if *version == LEVEL_5_LITTLE_ENDIAN => {}
-        [_, _, b'M', b'I'] => bail!("a MATLAB file of a big-endian machine; save it again on a common one"),
-        _ => bail!("no MATLAB file of level 5"),
+        [_, _, b'M', b'I'] => {
+            bail!("a MATLAB file of a big-endian machine; save it again on a little-endian one")
+        }
+        _ => bail!("not a MATLAB file of level 5"),
     }
     let mut names = Vec::new();
     let mut allowance = MAX_INFLATED;
@@ -79,7 +81,7 @@ struct Element<'a> {
     bytes: &'a [u8],
 }
 
-/// Takes the next element off the front of `rest`.
+/// Removes the next element from the front of `rest`.
 fn next<'a>(rest: &mut &'a [u8]) -> anyhow::Result<Element<'a>> {
     let truncated = || "the file ends within an element";
     let (tag, after) = rest.split_at_checked(8).with_context(truncated)?;
@@ -93,7 +95,7 @@ fn next<'a>(rest: &mut &'a [u8]) -> anyhow::Result<Element<'a>> {
     let len = u32_at(tag, 4) as usize;
     let (bytes, _) = after.split_at_checked(len).with_context(truncated)?;
     let padded = if kind == COMPRESSED { len } else { len.next_multiple_of(8) };
-    // The last element of a file may lack its padding.
+    // The last element of a file may have no padding.
     *rest = after.get(padded..).unwrap_or_default();
     Ok(Element { kind, bytes })
 }
@@ -102,7 +104,7 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-/// No more than `allowance` bytes.
+/// Decompresses to at most `allowance` bytes.
 fn inflate(bytes: &[u8], allowance: u64) -> anyhow::Result<Vec<u8>> {
     let mut inflated = Vec::new();
     let n = ZlibDecoder::new(bytes)
@@ -127,7 +129,7 @@ impl<'a> Array<'a> {
         ensure!(element.kind == MATRIX, "an element of type {}, expected an array", element.kind);
         let mut rest = element.bytes;
         if rest.is_empty() {
-            // An empty cell is an array without anything in it.
+            // An empty cell is an array without elements.
             return Ok(Self { class: CHAR_CLASS, len: 0, n_rows: 0, name: String::new(), content: rest });
         }
         let flags = next(&mut rest)?;
@@ -151,7 +153,7 @@ impl<'a> Array<'a> {
         );
         ensure!(self.len <= MAX_STRINGS, "a list of {} strings, expected at most {MAX_STRINGS}", self.len);
         let mut rest = self.content;
-        // Not with_capacity(len): the length is the file's word, each cell takes at least 8 of its bytes.
+        // Not with_capacity(len): the length in the file may be wrong; each cell takes at least 8 bytes of the file.
         let mut strings = Vec::new();
         for i in 0..self.len {
             let cell = next(&mut rest).and_then(|element| Array::parse(&element));
@@ -172,12 +174,12 @@ impl<'a> Array<'a> {
         let characters = next(&mut rest)?;
         match characters.kind {
             UTF8 | UINT8 => {
-                Ok(str::from_utf8(characters.bytes).context("a string that is no UTF-8")?.to_owned())
+                Ok(str::from_utf8(characters.bytes).context("a string that is not UTF-8")?.to_owned())
             }
             UINT16 | UTF16 => {
                 let units = characters.bytes.chunks_exact(2).map(|c| u16::from_le_bytes([c[0], c[1]]));
                 let text: Result<String, _> = char::decode_utf16(units).collect();
-                text.context("a string that is no UTF-16")
+                text.context("a string that is not UTF-16")
             }
             kind => bail!("characters of type {kind}"),
         }

@@ -1,4 +1,4 @@
-//! The program, from arguments to summary.
+//! Runs the program, from arguments to summary.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,10 +18,10 @@ use crate::download::{self, Client, RETRY_POLICY};
 use crate::lists;
 use crate::unpack;
 
-/// What was unpacked, in the folder of the pictures; the splitter passes over names with a dot.
+/// Record of the unpacked files, in the folder of the pictures; the splitter ignores names with a dot.
 pub(crate) const RECORD: &str = "raw/.stanford-dogs.json";
 
-/// What stands in `OUT`.
+/// The counts of the data set in `OUT`.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Inventory {
     pub(crate) pictures: usize,
@@ -34,22 +34,22 @@ impl fmt::Display for Inventory {
     }
 }
 
-/// Makes the data set stand in `--out`.
+/// Downloads and unpacks the data set into `--out`.
 ///
 /// # Errors
-/// [`stage::Exit::TryAgain`] if the server is too busy or another process writes there; anything else names
-/// the archive or the entry.
+/// [`stage::Exit::TryAgain`] if the server is too busy or another process writes there; other errors name the
+/// archive or the entry.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     run_with(args, &pinned())
 }
 
-/// [`run`] for other archives of the same layout; the program has no option for it.
+/// Runs as [`run`], but for other archives of the same layout; only tests use it.
 ///
 /// # Errors
-/// As [`run`].
+/// As for [`run`].
 pub fn run_with(args: &Args, archives: &[Archive]) -> anyhow::Result<()> {
     let made = make(args, archives, &RETRY_POLICY)?;
-    // Nothing was made where everything is current; that has been said.
+    // Nothing was made if everything is current; this was already printed.
     made.map_or(Ok(()), |inventory| stage::print_summary(&args.common, &inventory))
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn make(
     let place = Place::new(&args.out, RECORD, "stanford-dogs");
     let job = place.start(&args.rerun, &args.common, || Inputs::new(&json!({ "archives": digests })))?;
     let Some(mut job) = job else { return Ok(None) };
-    // Not of OUT itself: the stages write below it, and a lock sweeps what it takes for left behind.
+    // Not the lock of OUT: stages write below it, and taking its lock would remove their temporary files.
     let folders = ["download"].into_iter().chain(archives.iter().map(|a| a.folder));
     let _locks: Vec<_> = folders
         .map(|folder| commit::lock(&args.out.join(folder), "stanford-dogs"))
@@ -86,7 +86,7 @@ pub(crate) fn make(
     Ok(Some(inventory))
 }
 
-/// Refuses a disk that the rest of the archives and all of their files will not fit on.
+/// Checks that the disk has space for the missing archives and all of their files.
 fn ensure_space(out: &Path, archives: &[Archive]) -> anyhow::Result<()> {
     let mut needed = 0;
     for archive in archives {
@@ -94,7 +94,7 @@ fn ensure_space(out: &Path, archives: &[Archive]) -> anyhow::Result<()> {
         let length = |path: &Path| fs::metadata(path).map_or(0, |m| m.len());
         let fetched = length(&file).max(length(&download::part_of(&file)));
         needed += archive.size.saturating_sub(fetched);
-        // Begun is counted as not begun: a little too careful.
+        // An unfinished download counts as missing: the estimate is a little too high.
         needed += archive.size;
     }
     disk::ensure_space(out, needed, "the data set")

@@ -1,4 +1,4 @@
-//! The whole way, against a server on this machine that misbehaves, with archives of the true layout.
+//! Tests of the whole program, with a faulty server on this machine and archives of the real layout.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -38,11 +38,11 @@ const QUICK: RetryPolicy = RetryPolicy {
     window: Duration::from_millis(1500),
 };
 const TWINS: &[u8] = &[7; 3000];
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\n, whatever it is called";
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n, with any file name";
 
 fn entry(tar: &mut Vec<u8>, path: &str, kind: EntryType, bytes: &[u8]) {
     let mut header = Header::new_gnu();
-    // Not through `set_path`, which refuses what a hostile archive would have.
+    // Not with `set_path`, which refuses the names of a malicious archive.
     header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
     header.set_entry_type(kind);
     header.set_mode(0o644);
@@ -61,7 +61,7 @@ fn closed(mut tar: Vec<u8>) -> Vec<u8> {
     tar
 }
 
-/// As Stanford Dogs: twins within a class and in two classes, a PNG named .jpg.
+/// Makes pictures as in Stanford Dogs: duplicates within a class and in two classes, a PNG named .jpg.
 fn images() -> Vec<u8> {
     let mut tar = Vec::new();
     entry(&mut tar, "Images/", EntryType::Directory, b"");
@@ -112,7 +112,7 @@ fn make_in(dir: &TempDir, server: &Server) -> anyhow::Result<Option<Inventory>> 
     make(&args(dir.path(), &server.address), &miniature(), &QUICK)
 }
 
-/// Whether the record says that everything was unpacked.
+/// Returns whether the record says that everything was unpacked.
 fn is_complete(dir: &TempDir) -> bool {
     let record = data::provenance::Provenance::read(&dir.path().join(RECORD)).unwrap();
     record.is_some_and(|record| record.outputs.values().all(Option::is_some))
@@ -134,7 +134,7 @@ fn assert_complete(dir: &TempDir) {
 }
 
 #[test]
-fn a_finished_run_asks_for_nothing_again() {
+fn a_finished_run_sends_no_requests() {
     let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::None));
     let made = make_in(&dir, &server).unwrap();
     assert_eq!(made, Some(Inventory { pictures: 4, classes: 2 }));
@@ -156,7 +156,7 @@ fn archives_put_there_by_hand_need_no_network() {
 }
 
 #[test]
-fn an_archive_that_the_disk_has_no_room_for_is_not_begun() {
+fn an_archive_that_does_not_fit_on_the_disk_is_not_downloaded() {
     let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::None));
     let [_, _, images] = miniature().try_into().unwrap();
     let huge = Archive { size: 1 << 60, ..images };

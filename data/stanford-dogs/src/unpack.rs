@@ -1,7 +1,7 @@
-//! The files of an archive, each whole or not at all, and nowhere but where they belong.
+//! Unpacks the files of an archive, each atomically, and only into their folder.
 //!
-//! The archives are known by their digests; what follows holds for any archive all the same: only regular
-//! files of the expected depth and with plain names, no links, no devices, no way out of the folder.
+//! The digests of the archives are known. Nevertheless, for any archive only regular files of the expected depth
+//! and with plain names are unpacked: no links, no devices, no paths out of the folder.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
@@ -17,30 +17,29 @@ use tar::EntryType;
 use crate::archives::{Archive, Layout};
 use crate::args::Args;
 
-/// Five times as many as Stanford Dogs has.
+/// Maximum number of entries, five times as many as in Stanford Dogs.
 const MAX_ENTRIES: usize = 100_000;
-/// Bytes of one file; the largest picture has 3264 x 2562 pixels.
+/// Maximum bytes of one file; the largest picture has 3264 x 2562 pixels.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// What an archive held.
+/// The unpacked files of an archive.
 #[derive(Debug)]
 pub(crate) struct Unpacked {
-    /// The files that stand there as the archive has them, relative to `--out`.
+    /// Files that are as in the archive, relative to `--out`.
     pub(crate) names: Vec<String>,
-    /// With those that somebody changed, or put there before: they stay as they are.
+    /// Number of files, with those of the user, which are not replaced.
     pub(crate) n_files: usize,
     pub(crate) n_folders: usize,
 }
 
-/// Unpacks `file` into the archive's folder of `--out`. A file that stands there already is not written
-/// again.
+/// Unpacks `file` into the archive's folder of `--out`. Existing files are not written again.
 ///
 /// # Errors
-/// If an entry is refused, naming it; if the counts are not the known ones; or if the disk is full.
+/// If an entry is refused, with its name; if the counts are not the known ones; or if the disk is full.
 pub(crate) fn unpack(args: &Args, archive: &Archive, file: &Path, job: &mut Job) -> anyhow::Result<Unpacked> {
     let mut planned = Vec::new();
     for_each_file(args, archive, file, |name, _| {
-        // What stands there already and is not ours is no part of the plan.
+        // Existing files of the user are not declared.
         if job.owns(name)? {
             planned.push(name.to_owned());
         }
@@ -58,7 +57,7 @@ pub(crate) fn unpack(args: &Args, archive: &Archive, file: &Path, job: &mut Job)
         if write_unless_there(&target, &bytes, job.owns(name)?)? {
             names.push(name.to_owned());
         } else {
-            tracing::warn!("{} is not what the archive has, and stays as it is", target.display());
+            tracing::warn!("{} differs from the file in the archive, and is not replaced", target.display());
         }
         Ok(())
     })?;
@@ -68,7 +67,7 @@ pub(crate) fn unpack(args: &Args, archive: &Archive, file: &Path, job: &mut Job)
     Ok(unpacked)
 }
 
-/// Hands `visit` the files of the archive `file`, each with its name relative to `--out`.
+/// Calls `visit` for each file of the archive `file`, with its name relative to `--out`.
 fn for_each_file(
     args: &Args,
     archive: &Archive,
@@ -93,10 +92,10 @@ fn for_each_file(
         };
         let within = class.map_or_else(String::new, |class| format!("{class}/"));
         let target = format!("{}/{within}{name}", archive.folder);
-        // Names that differ in case only are one file on the disks of Macs and Windows.
+        // Names that differ only in case are one file on macOS and Windows.
         ensure!(
             seen.insert(target.to_ascii_lowercase()),
-            "the entry {shown:?} is refused: there is one of this name already"
+            "the entry {shown:?} is refused: there is already one with this name"
         );
         ensure!(
             entry.size() <= MAX_BYTES,
@@ -108,9 +107,9 @@ fn for_each_file(
     Ok(())
 }
 
-/// Class and name of a file to be written; `None` for folders and what archivers leave behind.
+/// Returns class and name of a file to be written; `None` for folders and files that archivers create.
 fn place(layout: Layout, path: &[u8], kind: EntryType) -> anyhow::Result<Option<(Option<&str>, &str)>> {
-    let path = str::from_utf8(path).context("its name is no UTF-8")?;
+    let path = str::from_utf8(path).context("its name is not UTF-8")?;
     ensure!(!path.starts_with('/'), "its path is absolute");
     let parts: Vec<&str> = path.trim_end_matches('/').split('/').filter(|part| *part != ".").collect();
     ensure!(!parts.contains(&".."), "its path leads out of the folder");
@@ -141,7 +140,8 @@ fn is_plain(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
 }
 
-/// Whether the file stands there then; what is not `ours` is not replaced.
+/// Writes the file if it is missing; an existing one that is not `ours` is not replaced. Returns whether it is as in
+/// the archive.
 fn write_unless_there(target: &Path, bytes: &[u8], ours: bool) -> anyhow::Result<bool> {
     let same_length = fs::metadata(target).is_ok_and(|m| m.len() == bytes.len() as u64);
     if same_length && regular::read(target, MAX_BYTES).is_ok_and(|found| found == bytes) {
@@ -161,7 +161,7 @@ fn check_counts(archive: &Archive, unpacked: &Unpacked) -> anyhow::Result<()> {
     let found = (unpacked.n_files, unpacked.n_folders);
     ensure!(
         found == (n_files, n_folders),
-        "it holds {} files in {} folders, expected {n_files} in {n_folders}",
+        "it contains {} files in {} folders, expected {n_files} in {n_folders}",
         found.0,
         found.1
     );

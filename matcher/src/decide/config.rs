@@ -1,4 +1,4 @@
-//! What is asked of `matcher decide`: the flags, what they mean once checked, and what the decisions depend on.
+//! `matcher decide`: command-line arguments, validated configuration, and the inputs of the decisions.
 
 use std::path::{Path, PathBuf};
 
@@ -12,60 +12,61 @@ use crate::my_dog;
 use crate::rules::Rule;
 use data::profiles::{Location, Profiles};
 
-/// What can be typed after `matcher decide`.
+/// Command-line arguments of `matcher decide`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
-    long_about = "Goes through a table of profiles and decides like or pass on each, with the reason.\n\n\
-                  A profile outside the filters is not looked at. Of every other profile every photo is looked \
-                  at, and the one with the likeliest dog decides. Its size comes from the expected weight over \
-                  all breeds, not from the likeliest breed. A photo that cannot be read is part of the reason, \
-                  never the end.\n\nWrites decisions.csv (a row a profile, in the order of the profiles; a text \
-                  cell that a spreadsheet would take for a formula gets a ' in front), rejected-profiles.csv \
-                  (rows that are no profiles), provenance.json and, last, matches.html.",
+    long_about = "Decides like or pass for every profile of a table, with the reason.\n\n\
+                  The photos of a profile outside the filters are not read. All photos of every other profile \
+                  are classified, and the photo with the highest probability of a dog decides. The size comes \
+                  from the expected weight over all breeds, not from the most probable breed. A photo that \
+                  cannot be read is named in the reason; it does not stop the run.\n\nWrites decisions.csv (one \
+                  row per profile, in the order of the profiles; a text cell that a spreadsheet would read as a \
+                  formula starts with '), rejected-profiles.csv (rows that are not profiles), provenance.json \
+                  and, last, matches.html.",
     after_help = "Example:\n  matcher decide --model W/model --weights W/weights/vgg16.safetensors --profiles \
                   W/profiles/profiles.csv --my-dog golden_retriever --rule same-size --max-age 40 --out W/matches"
 )]
 pub struct DecideArgs {
     #[command(flatten)]
     model: ModelArgs,
-    /// The table: id,name,age,gender,latitude,longitude,photos; photos lie beside it
+    /// The table id,name,age,gender,latitude,longitude,photos; paths of photos are relative to it
     #[arg(long)]
     profiles: PathBuf,
-    /// Where there is no such table, there is nobody to match with, and that is no error
+    /// Do nothing, without an error, if the table of profiles does not exist
     #[arg(long)]
     if_any: bool,
-    /// Directory for the decisions
+    /// Output directory of the decisions
     #[arg(long)]
     out: PathBuf,
     /// My dog: a photo of it, or its breed
     #[arg(long, value_name = "PHOTO|BREED")]
     my_dog: Option<String>,
-    /// How a dog must compare with mine
+    /// Rule that compares a profile's dog with mine
     #[arg(long, value_enum, default_value_t = Rule::WithinOneSize)]
     rule: Rule,
-    /// Youngest age to look at
+    /// Minimum age
     #[arg(long, help_heading = "Filters")]
     min_age: Option<u32>,
-    /// Oldest age to look at
+    /// Maximum age
     #[arg(long, help_heading = "Filters")]
     max_age: Option<u32>,
-    /// Genders to look at, as the profiles write them, in any case
+    /// Genders as the profiles write them, in upper or lower case
     #[arg(long, value_delimiter = ',', value_name = "GENDER,...", help_heading = "Filters")]
     gender: Vec<String>,
-    /// Where I am, degrees north
+    /// My latitude, degrees north
     #[arg(long, allow_negative_numbers = true, requires = "longitude", help_heading = "Filters")]
     latitude: Option<f64>,
-    /// Where I am, degrees east
+    /// My longitude, degrees east
     #[arg(long, allow_negative_numbers = true, requires = "latitude", help_heading = "Filters")]
     longitude: Option<f64>,
-    /// Greatest distance to look at, kilometres
+    /// Maximum distance from me, kilometres
     #[arg(long, requires = "latitude", help_heading = "Filters")]
     max_distance_km: Option<f64>,
     #[command(flatten)]
     rerun: RerunArgs,
 }
 
-/// Those arguments, checked.
+/// The validated configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(super) model: ModelConfig,
@@ -79,11 +80,15 @@ pub struct Config {
 }
 
 impl Config {
+    /// Validates the arguments.
+    ///
     /// # Errors
-    /// A usage error for what lies outside its range or contradicts itself.
+    /// A usage error if a value lies outside its range or contradicts another.
     pub fn new(args: &DecideArgs) -> anyhow::Result<Self> {
         if args.rule != Rule::None && args.my_dog.is_none() {
-            return Err(usage("--my-dog is missing: the rule compares with it; or choose --rule none"));
+            return Err(usage(
+                "--my-dog is missing: the rule compares with it; give it, or choose --rule none",
+            ));
         }
         if let (Some(min), Some(max)) = (args.min_age, args.max_age)
             && min > max
@@ -96,7 +101,7 @@ impl Config {
         let home = match (args.latitude, args.longitude) {
             (Some(latitude), Some(longitude)) => Some(Location::new(latitude, longitude).ok_or_else(|| {
                 usage(format!(
-                    "--latitude {latitude} --longitude {longitude} is no place, expected -90 to 90 and -180 to 180"
+                    "--latitude {latitude} --longitude {longitude} is not a place, expected -90 to 90 and -180 to 180"
                 ))
             })?),
             _ => None,
@@ -122,7 +127,7 @@ impl Config {
 }
 
 impl Config {
-    /// What the decisions depend on.
+    /// Returns the inputs and parameters that the decisions depend on.
     ///
     /// # Errors
     /// If the profiles cannot be read.
@@ -132,7 +137,7 @@ impl Config {
         let parameters = serde_json::json!({
             "rule": self.rule.to_string(),
             "my-dog": match photo_of_my_dog {
-                // What the file is called changes nothing: its content is an input.
+                // The name of the file does not matter: its content is an input.
                 Some(_) => Some("a photo"),
                 None => self.my_dog.as_deref(),
             },
@@ -144,7 +149,7 @@ impl Config {
         let mut asked = Inputs::new(&parameters)?
             .file("the profiles", &self.profiles)
             .files("photos", self.photos()?)
-            // By its digest alone: the record says nobody where I am.
+            // The provenance has only the digest, so that it does not reveal my location.
             .value("where I am", &filters.home)?;
         if let Some(photo) = photo_of_my_dog {
             asked = asked.file("the photo of my dog", photo);
@@ -152,7 +157,7 @@ impl Config {
         self.model.add_to(asked)
     }
 
-    /// Every photo that a profile names, and where it lies.
+    /// Returns every photo that a profile names, with its full path.
     fn photos(&self) -> anyhow::Result<Vec<(String, PathBuf)>> {
         let album = Album::beside(&self.profiles)?;
         let mut profiles = Profiles::open(&self.profiles)?;

@@ -87,7 +87,7 @@ fn every_photo_is_looked_at_and_the_likeliest_dog_decides() {
     let mut photos: Vec<Looked> = (0..19).map(|_| shows("whippet", 0.6)).collect();
     photos.push(shows("chihuahua", 0.8));
     check(&photos, &wish, (Answer::Like, "same size: small", Some(19)));
-    // Of equals the first.
+    // The first among equals.
     check(
         &[shows("chihuahua", 0.8), shows("whippet", 0.8)],
         &wish,

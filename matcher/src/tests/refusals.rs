@@ -1,25 +1,25 @@
-//! What is refused before anything is written.
+//! Wrong arguments and models, refused before anything is written.
 
 use super::*;
 
 #[test]
-fn what_makes_no_sense_is_refused_before_anything_is_written() {
+fn wrong_arguments_are_refused_before_anything_is_written() {
     let work = Work::sees(&[("beagle", 0.3), ("labradoodle", 0.1), ("cat", 0.6)]);
     work.photo("mine.png");
     work.profiles("1,A,,,,,a.png\n");
     for (flags, usage, expected) in [
         ("", true, "--my-dog is missing"),
         ("--my-dog hamster", true, "\"hamster\" is neither a photo nor a breed; did you mean"),
-        ("--my-dog cat", true, "is no dog"),
+        ("--my-dog cat", true, "is not a dog"),
         ("--my-dog labradoodle", true, "the size of my dog (labradoodle) is not known"),
         ("--my-dog chihuahua --rule same-breed", true, "the model does not know the breed Chihuahua"),
-        ("--my-dog @mine.png", false, "shows a dog with 40.0 % only"),
+        ("--my-dog @mine.png", false, "shows a dog with a probability of 40.0 %"),
         ("--rule none --min-age 5 --max-age 4", true, "--min-age 5 is above --max-age 4"),
         ("--rule none --min-dog 1.5", true, "--min-dog is 1.5, expected 0 to 1"),
         ("--rule none --min-dog nan", true, "--min-dog is NaN"),
-        ("--rule none --latitude 91 --longitude 0", true, "is no place"),
+        ("--rule none --latitude 91 --longitude 0", true, "is not a place"),
         ("--rule none --latitude 1 --longitude 0 --max-distance-km inf", true, "--max-distance-km must be"),
-        ("--rule none --not-a-dog wolf", true, "\"wolf\" is no class of the model"),
+        ("--rule none --not-a-dog wolf", true, "\"wolf\" is not a class of the model"),
     ] {
         let error = work.decide(flags).unwrap_err();
         assert!(error.to_string().contains(expected), "{flags}: {error:#}");
@@ -43,7 +43,7 @@ fn a_table_without_a_profile_fails_and_an_empty_one_does_not() {
 }
 
 #[test]
-fn a_model_that_fits_nothing_is_refused() {
+fn a_head_that_does_not_fit_the_network_is_refused() {
     let work = Work::sees(&[("beagle", 1.0)]);
     let photo = work.photo("a.png");
     let photo = photo.to_str().unwrap();
@@ -57,7 +57,7 @@ fn a_model_that_fits_nothing_is_refused() {
     };
     let message = change(|h| h.info.recipe.weights_sha256 = "ab".repeat(32));
     assert!(
-        message.contains("is not the weights file of the features") && message.contains("abab"),
+        message.contains("is not the weights file of the features") && message.contains("expected abab"),
         "{message}"
     );
     let message = change(|h| h.info.recipe.pool = Pool::None);
@@ -84,7 +84,7 @@ fn classify_fails_only_if_no_photo_could_be_read() {
 }
 
 #[test]
-fn a_photo_of_my_dog_that_is_not_there_is_called_so() {
+fn a_missing_photo_of_my_dog_is_an_error_that_names_it() {
     let work = Work::sees(&[("beagle", 1.0)]);
     work.profiles("1,A,,,,,\n");
     let error = format!("{:#}", work.decide("--my-dog rex.jpg").unwrap_err());

@@ -1,4 +1,4 @@
-//! Which folder was meant, where `--images` names one above or below it.
+//! Finds the folder of class folders if `--images` names one above or below it, for a hint in the error.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -7,12 +7,12 @@ use data::photo::{begins_as_picture, has_picture_name, is_hidden};
 
 use super::sorted_entries;
 
-/// So many folders are looked into, from the top down.
+/// Maximum number of folders that are searched, from the top down.
 const MAX_FOLDERS: usize = 2_000;
-/// Of each folder so many files are opened whose names are not those of pictures.
+/// Maximum number of files per folder that are opened because their extension is not that of a picture.
 const MAX_OPENED: usize = 3;
 
-/// Whether a file in `folder` is a picture, by its name or, for the first ones, by content.
+/// Returns whether a file in `folder` is a picture, by its name or, for the first ones, by content.
 pub(super) fn holds_pictures(folder: &Path) -> bool {
     let Ok(entries) = sorted_entries(folder) else { return false };
     let files = || entries.iter().filter(|(name, kind)| kind.is_file() && !is_hidden(name));
@@ -20,14 +20,14 @@ pub(super) fn holds_pictures(folder: &Path) -> bool {
         || files().take(MAX_OPENED).any(|(name, _)| begins_as_picture(&folder.join(name)))
 }
 
-/// `before` and the flag that names the folder of class folders below `images`; nothing if none is found.
+/// Returns `before` and `--images` with the folder of class folders below `images`; empty if none is found.
 pub(super) fn hint(images: &Path, before: &str) -> String {
     let found = below(images);
     found.map_or(String::new(), |folder| format!("{before} --images {}", folder.display()))
 }
 
-/// The folder of class folders with pictures that is fewest levels below `images`; of several on one level
-/// `train`, then any other, then parts for validation and test.
+/// Finds the folder of class folders with pictures that is the fewest levels below `images`. Among several on one
+/// level `train` comes first, then any other, then those for validation and test.
 fn below(images: &Path) -> Option<PathBuf> {
     let mut best: Option<((usize, usize, usize), PathBuf)> = None;
     let mut pending = VecDeque::from([(0, images.to_owned())]);
@@ -46,7 +46,7 @@ fn below(images: &Path) -> Option<PathBuf> {
         n_left -= folders.len();
         let n_classes = if depth == 0 { 0 } else { folders.iter().filter(|f| holds_pictures(f)).count() };
         if n_classes > 0 {
-            // One class is less likely to be what was meant than several.
+            // A folder with several classes is more likely the right one than a folder with one.
             let rank = (depth, usize::from(n_classes == 1), rank(&folder));
             if best.as_ref().is_none_or(|(found, _)| rank < *found) {
                 best = Some((rank, folder));

@@ -4,7 +4,7 @@ use data::manifest::Crop;
 
 use super::{Work, png};
 
-/// An annotation of a picture of 3 x 2 with one box.
+/// Makes an annotation of a picture of 3 x 2 with one box.
 fn annotation(bounds: [u32; 4]) -> String {
     let [xmin, ymin, xmax, ymax] = bounds;
     format!(
@@ -20,7 +20,7 @@ fn boxes(work: &Work) -> Vec<(String, Option<String>)> {
 }
 
 #[test]
-fn each_picture_gets_its_own_box_and_those_without_stay_whole() {
+fn each_picture_gets_its_own_box_and_those_without_are_not_cropped() {
     let work = Work::with(&[("a", 4), ("b", 4)]);
     let (width, height) = data::photo::dimensions(&png(0), &data::photo::Limits::STANDARD).unwrap();
     assert_eq!((width, height), (3, 2), "what the annotations below are of");
@@ -40,8 +40,8 @@ fn each_picture_gets_its_own_box_and_those_without_stay_whole() {
     let flags = ["--ratio=0.5,0.25,0.25", "--crop-to-box", annotations];
     let log = work.log(&flags);
     assert!(log.contains("crop-to-box was false, is true"), "{log}");
-    assert!(log.contains("stays whole: a/2.png: the annotation makes no sense"), "{log}");
-    assert!(log.contains("stays whole: a/3.png: cannot read the annotation"), "{log}");
+    assert!(log.contains("not cropped: a/2.png: the annotation is not valid Pascal VOC XML"), "{log}");
+    assert!(log.contains("not cropped: a/3.png: cannot read the annotation"), "{log}");
     let expected = [Some("0;0;2;1"), Some("1;0;3;2"), None, None, Some("1;1;2;2"), None, None, None];
     let found = boxes(&work);
     assert!(found.iter().map(|(_, crop)| crop.as_deref()).eq(expected), "{found:?}");
@@ -68,7 +68,7 @@ fn a_folder_without_any_annotation_is_refused() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_no_file_is_no_annotation_and_does_not_hang() {
+fn an_annotation_that_is_not_a_regular_file_is_not_opened() {
     let work = Work::with(&[("a", 4)]);
     work.file("../annotations/a/0", annotation([1, 1, 2, 1]).as_bytes());
     work.file("../secret.txt", b"<annotation>secret</annotation>");
@@ -78,7 +78,7 @@ fn what_is_no_file_is_no_annotation_and_does_not_hang() {
     std::os::unix::fs::symlink("/dev/zero", place("3")).unwrap();
     let log = work.log(&["--crop-to-box", work.raw("../annotations").to_str().unwrap()]);
     for n in 1..4 {
-        assert!(log.contains(&format!("stays whole: a/{n}.png: cannot read the annotation")), "{log}");
+        assert!(log.contains(&format!("not cropped: a/{n}.png: cannot read the annotation")), "{log}");
     }
     assert_eq!(log.matches("not_regular_file").count(), 3, "{log}");
     assert!(!log.contains("secret<"), "{log}");

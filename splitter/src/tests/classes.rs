@@ -1,11 +1,11 @@
-//! Which folders are classes, and which classes can be split.
+//! Tests of which folders are classes, and which classes can be split.
 
 use std::fs;
 
 use super::Work;
 
 #[test]
-fn hidden_files_and_files_beside_class_folders_are_no_classes() {
+fn hidden_files_and_files_beside_class_folders_are_not_classes() {
     let work = Work::with(&[("a", 4), ("b", 4)]);
     let litter = [
         ".DS_Store",
@@ -63,7 +63,7 @@ fn a_class_that_is_too_small_after_rejects_is_named() {
 }
 
 #[test]
-fn images_that_are_no_folder_of_class_folders_are_refused() {
+fn images_that_are_not_a_folder_of_class_folders_are_refused() {
     for (make, expected) in [
         ((|work: &Work| fs::remove_dir(work.raw("")).unwrap()) as fn(&Work), "cannot open --images"),
         (
@@ -73,9 +73,9 @@ fn images_that_are_no_folder_of_class_folders_are_refused() {
             },
             "is a file, expected a folder",
         ),
-        (|_| {}, "holds no class folders"),
-        (|work| work.file("0.png", b""), "holds pictures and no class folders; if it is itself a class"),
-        (|work| work.file("0.txt", b""), "holds no class folders; expected"),
+        (|_| {}, "contains no class folders"),
+        (|work| work.file("0.png", b""), "contains pictures but no class folders; if it is a class itself"),
+        (|work| work.file("0.txt", b""), "contains no class folders; expected"),
         (|work| work.file("Images/beagle/0.png", b""), "perhaps --images"),
     ] {
         let work = Work::with(&[]);
@@ -90,9 +90,9 @@ fn images_that_are_no_folder_of_class_folders_are_refused() {
 fn a_tree_that_is_split_already_is_refused() {
     // The original counted 122 classes: its outputs `train` and `test` lay among the 120 inputs.
     for (files, expected) in [
-        (["train/a/0.png", "test/a/0.png", "a/0.png"], "it holds test, train"),
-        (["train/0.png", "VALID/0.png", "a/0.png"], "it holds VALID, train"),
-        (["train/a/0.png", "a/1.png", "a/0.png"], "it holds train"),
+        (["train/a/0.png", "test/a/0.png", "a/0.png"], "it contains test, train"),
+        (["train/0.png", "VALID/0.png", "a/0.png"], "it contains VALID, train"),
+        (["train/a/0.png", "a/1.png", "a/0.png"], "it contains train"),
     ] {
         let work = Work::with(&[]);
         files.iter().for_each(|file| work.file(file, b""));
@@ -111,11 +111,11 @@ fn a_class_may_be_called_train() {
 #[test]
 fn output_inside_input_and_input_inside_output_are_refused() {
     for (images, out, expected) in [
-        ("raw", "raw/split", "lies inside --images"),
-        ("raw", "raw/a", "lies inside --images"),
-        ("raw", "raw", "lies inside --images"),
-        ("raw", "x/../raw/split", "lies inside --images"),
-        ("raw", ".", "lies inside --out"),
+        ("raw", "raw/split", "is inside --images"),
+        ("raw", "raw/a", "is inside --images"),
+        ("raw", "raw", "is inside --images"),
+        ("raw", "x/../raw/split", "is inside --images"),
+        ("raw", ".", "is inside --out"),
     ] {
         let work = Work::with(&[("a", 4)]);
         let mut args = work.args(&[]);
@@ -133,5 +133,5 @@ fn output_is_found_inside_input_through_a_link() {
     let work = Work::with(&[("a", 4)]);
     std::os::unix::fs::symlink("raw/a", work.0.path().join("split")).unwrap();
     let message = work.error(&[]);
-    assert!(message.contains("lies inside --images"), "{message}");
+    assert!(message.contains("is inside --images"), "{message}");
 }

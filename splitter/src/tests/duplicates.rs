@@ -1,4 +1,4 @@
-//! Pictures that are the same to the byte.
+//! Identical pictures.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use data::manifest::Split;
 
 use super::{Work, png};
 
-/// No digest stands in two splits.
+/// Asserts that no digest is in two splits.
 fn assert_disjoint(work: &Work) {
     let mut splits: BTreeMap<[u8; 32], BTreeSet<Split>> = BTreeMap::new();
     for row in work.manifest().rows {
@@ -15,7 +15,7 @@ fn assert_disjoint(work: &Work) {
     assert!(splits.values().all(|s| s.len() == 1));
 }
 
-/// 60 pictures of which 24 are in groups of 2 and 4.
+/// Makes 60 pictures of which 24 are in groups of 2 and 4.
 fn with_duplicates() -> Work {
     let work = Work::with(&[("a", 36)]);
     for i in 0..8 {
@@ -94,7 +94,7 @@ fn three_pairs_fill_three_splits() {
 
 #[test]
 fn a_class_whose_pictures_all_lie_elsewhere_too_is_refused_or_split() {
-    // Three pictures, each in both classes: whatever is drawn, no split may be empty in silence.
+    // Three pictures, each in both classes: for every seed, an empty split is an error.
     let mut n_refused = 0;
     for seed in 0..20 {
         let work = Work::with(&[("a", 3), ("b", 3)]);

@@ -6,7 +6,7 @@ use data::manifest::Split;
 
 use super::{Work, png};
 
-/// Two classes of 20, of which the first 12 of each are in the train list.
+/// Makes two classes of 20; the first 12 of each are in the train list.
 fn stanford() -> (Work, Vec<String>, Vec<String>) {
     let work = Work::with(&[("n01-Chihuahua", 20), ("n02-redbone", 20)]);
     let listed = |range: std::ops::Range<u32>| -> Vec<String> {
@@ -16,7 +16,7 @@ fn stanford() -> (Work, Vec<String>, Vec<String>) {
     (work, listed(0..12), listed(12..20))
 }
 
-/// Writes the lists beside `raw` and gives the flag's value.
+/// Writes the lists beside `raw` and returns the flag's value.
 fn write_lists(work: &Work, train: &[u8], test: &[u8], extension: &str) -> String {
     let paths = ["train", "test"].map(|name| work.0.path().join(name).with_extension(extension));
     work.file(&paths[0], train);
@@ -29,7 +29,7 @@ fn text(entries: &[String]) -> Vec<u8> {
 }
 
 #[test]
-fn the_test_list_is_the_test_split_and_valid_is_carved_out_of_train() {
+fn the_test_list_is_the_test_split_and_valid_is_taken_from_train() {
     let (work, train, test) = stanford();
     let without_extension =
         |entries: &[String]| text(&entries.iter().map(|e| e.replace(".png", "")).collect::<Vec<_>>());
@@ -76,7 +76,7 @@ fn listed_but_absent_and_present_but_unlisted_pictures_are_named() {
     let lists = write_lists(&work, &text(&train), &text(&test), "txt");
     let log = work.log(&["--split-list", &lists]);
     for expected in [
-        "listed, but not there: RAW/n01-Chihuahua/gone.png",
+        "listed, but there is no such file: RAW/n01-Chihuahua/gone.png",
         "in neither list and ignored: RAW/n02-redbone/5.png",
         "in neither list and ignored: RAW/n03-unlisted/0.png",
     ] {
@@ -106,7 +106,7 @@ fn listed_but_absent_and_present_but_unlisted_pictures_are_named() {
 }
 
 #[test]
-fn lists_that_make_no_sense_are_refused_by_name() {
+fn invalid_lists_are_refused_by_name() {
     let (work, train, test) = stanford();
     let one = |entry: &str| text(&[entry.to_owned()]);
     work.file("n01-Chihuahua/7.jpg", &png(77));
@@ -118,7 +118,7 @@ fn lists_that_make_no_sense_are_refused_by_name() {
         (one("n01-Chihuahua/0\0.png"), "expected <class>/<picture>"),
         (one("n01-Chihuahua/7"), "may be 7.jpg or 7.png"),
         (b"\n".to_vec(), "names no picture"),
-        (vec![0xff, 0xfe], "it is no UTF-8 text"),
+        (vec![0xff, 0xfe], "it is not UTF-8 text"),
     ] {
         let lists = write_lists(&work, &bad, &text(&test), "txt");
         let message = work.error(&["--split-list", &lists]);
@@ -147,7 +147,7 @@ fn a_small_train_list_is_refused_or_allowed() {
 }
 
 #[test]
-fn a_note_beside_a_picture_does_not_make_its_name_ambiguous() {
+fn a_text_file_beside_a_picture_does_not_make_its_name_ambiguous() {
     let (work, train, test) = stanford();
     work.file("n01-Chihuahua/3.txt", b"a note");
     work.file("n01-Chihuahua/only.jfif", &png(500));
@@ -161,14 +161,14 @@ fn a_note_beside_a_picture_does_not_make_its_name_ambiguous() {
 
 #[cfg(unix)]
 #[test]
-fn a_list_that_is_no_file_is_refused_at_once() {
+fn a_list_that_is_not_a_regular_file_is_refused_at_once() {
     let (work, train, _) = stanford();
     let lists = write_lists(&work, &text(&train), b"", "txt");
     let pipe = work.raw("../test.txt");
     std::fs::remove_file(&pipe).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let message = work.error(&["--split-list", &lists]);
-    assert!(message.contains("test.txt: it is no regular file but a pipe"), "{message}");
+    assert!(message.contains("test.txt: it is not a regular file but a pipe"), "{message}");
     let message = work.error(&["--split-list", "/dev/zero,/dev/zero"]);
-    assert!(message.contains("/dev/zero: it is no regular file"), "{message}");
+    assert!(message.contains("/dev/zero: it is not a regular file"), "{message}");
 }

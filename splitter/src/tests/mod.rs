@@ -1,4 +1,4 @@
-//! The stage on folders that each test makes, from the flags to the files.
+//! Tests of the whole stage, each on folders that it makes.
 
 mod boxes;
 mod classes;
@@ -25,7 +25,7 @@ use crate::args::Args;
 struct Work(tempfile::TempDir);
 
 impl Work {
-    /// With so many different pictures in each class: `<class>/0.png` and so on.
+    /// Makes the given number of different pictures in each class: `<class>/0.png` and so on.
     fn with(classes: &[(&str, u32)]) -> Self {
         log_by_thread();
         let work = Self(tempfile::tempdir().unwrap());
@@ -73,12 +73,12 @@ impl Work {
         crate::run(&self.args(flags))
     }
 
-    /// The message that a run ends with.
+    /// Returns the error message of a run that must fail.
     fn error(&self, flags: &[&str]) -> String {
         format!("{:#}", self.run(flags).expect_err("the run was to fail"))
     }
 
-    /// What a run logs.
+    /// Returns the log of a run.
     fn log(&self, flags: &[&str]) -> String {
         LOG.take();
         self.run(flags).unwrap();
@@ -89,7 +89,7 @@ impl Work {
         Manifest::read(&self.out("manifest.csv")).unwrap()
     }
 
-    /// `class/name` -> split.
+    /// Returns a map from `class/name` to split.
     fn splits(&self) -> BTreeMap<String, Split> {
         let rows = self.manifest().rows;
         rows.into_iter()
@@ -97,14 +97,14 @@ impl Work {
             .collect()
     }
 
-    /// Pictures in train, valid and test of a class.
+    /// Returns the numbers of a class's pictures in train, valid and test.
     fn counts(&self, class: &str) -> [usize; 3] {
         let mut counts = [0; 3];
         self.manifest().rows.iter().filter(|r| r.class == class).for_each(|r| counts[r.split as usize] += 1);
         counts
     }
 
-    /// The lines of rejects.csv after its header, without the details, and with `../raw` for the folder.
+    /// Returns the lines of rejects.csv after its header, without the details, and with `../raw` for the folder.
     fn rejects(&self) -> Vec<String> {
         let text = fs::read_to_string(self.out("rejects.csv")).unwrap();
         let raw = self.raw("").display().to_string();
@@ -113,7 +113,7 @@ impl Work {
         text.lines().skip(1).map(line).collect()
     }
 
-    /// Every file below `split`, with its content; hidden ones and the folders apart.
+    /// Returns every file below `split` with its content, without hidden files and folders.
     fn outputs(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut files = BTreeMap::new();
         let mut folders = vec![self.out("")];
@@ -135,9 +135,9 @@ thread_local! {
     static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Sends what is logged to the thread that logs it: every test has its own.
+/// Sends log lines to a buffer of the thread that logs them: every test has its own thread.
 fn log_by_thread() {
-    // One subscriber for all: with one for each test, tests that log nothing switch off the others' logs.
+    // One subscriber for all tests: with one per test, tests without logs would switch off the logs of others.
     let _ = tracing_subscriber::fmt().with_ansi(false).with_writer(|| LogWriter).try_init();
 }
 
@@ -153,7 +153,7 @@ impl std::io::Write for LogWriter {
     }
 }
 
-/// A picture, 3 across and 2 down, that differs for each `n`.
+/// Makes a picture of 3 x 2 pixels that differs for each `n`.
 fn png(n: u32) -> Vec<u8> {
     let [a, b, c, _] = n.to_le_bytes();
     let mut bytes = Cursor::new(Vec::new());

@@ -1,4 +1,4 @@
-//! Names and kinds of files: what is a picture by name, and what is not by nature.
+//! Names and kinds of files: unusual names, files that are not pictures, links and pipes.
 
 use std::fs;
 
@@ -27,7 +27,7 @@ fn content_decides_and_not_the_name() {
     for (i, name) in names.iter().enumerate() {
         work.file(format!("a/{name}"), &png(i as u32)); // PNG, whatever the name says
     }
-    // More of them than pictures, and no reason to give up.
+    // More of them than pictures, but they do not count for --max-bad.
     let others: Vec<String> = (0..20).map(|i| format!("x{i:02}.xml")).collect();
     others.iter().for_each(|name| work.file(format!("a/{name}"), b"<annotation/>"));
     work.file("a/y.mp4", &[7; 999]);
@@ -41,7 +41,7 @@ fn content_decides_and_not_the_name() {
 }
 
 #[test]
-fn odd_names_come_back_to_the_byte() {
+fn unusual_names_are_kept_byte_for_byte() {
     let long = format!("{}.png", "x".repeat(251));
     let mut names = vec![
         "comma,.png",
@@ -87,7 +87,7 @@ fn a_name_that_is_no_utf8_is_rejected_escaped() {
 
     work.file(std::path::Path::new(OsStr::from_bytes(b"\xff")).join("0.png"), &png(9));
     let message = work.error(&[]);
-    assert!(message.contains("a name that is no UTF-8"), "{message}");
+    assert!(message.contains("a name that is not UTF-8"), "{message}");
 }
 
 #[cfg(unix)]
@@ -114,7 +114,7 @@ fn links_pipes_sockets_and_folders_are_not_opened() {
 
 #[cfg(unix)]
 #[test]
-fn what_may_not_be_read_is_named() {
+fn unreadable_files_and_folders_are_named() {
     use std::os::unix::fs::PermissionsExt;
     let work = Work::with(&[("a", 4), ("b", 4)]);
     let close =

@@ -1,11 +1,11 @@
-//! Order, repetition, and results that are there already.
+//! Order of files, reruns, and existing results.
 
 use std::fs;
 
 use super::{Work, png};
 
 #[test]
-fn the_order_in_which_files_came_to_be_does_not_matter() {
+fn the_order_in_which_files_were_created_does_not_matter() {
     let names: Vec<String> = (0..40).map(|i| format!("{}/{i}.png", ["a", "a-b", "a b"][i % 3])).collect();
     let mut manifests = Vec::new();
     for order in
@@ -54,7 +54,7 @@ fn other_parameters_are_a_reason_to_split_again() {
 
 #[test]
 fn a_manifest_of_unknown_origin_is_not_replaced_without_force() {
-    for provenance in [None, Some("{}"), Some("no json")] {
+    for provenance in [None, Some("{}"), Some("not json")] {
         let work = Work::with(&[("a", 10)]);
         work.file("../split/manifest.csv", b"precious");
         if let Some(text) = provenance {
@@ -93,7 +93,7 @@ fn a_locked_output_says_try_again() {
 }
 
 #[test]
-fn the_manifest_leads_to_the_pictures_from_any_place() {
+fn the_paths_of_the_manifest_are_relative_to_it() {
     let work = Work::with(&[("a", 4)]);
     for (out, expected) in
         [("split", "../raw/a/0.png"), ("x/y/z", "../../../raw/a/0.png"), ("x/../w", "../raw/a/0.png")]

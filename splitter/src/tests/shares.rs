@@ -1,4 +1,4 @@
-//! How many pictures each split gets, and the flags that say so.
+//! The number of pictures in each split, and the flags for it.
 
 use data::manifest::Split;
 use data::stage::Exit;
@@ -36,7 +36,7 @@ fn a_share_of_zero_leaves_a_split_empty() {
 }
 
 #[test]
-fn fixed_gives_valid_and_test_so_many_of_each_class() {
+fn fixed_gives_valid_and_test_the_same_number_of_each_class() {
     let work = Work::with(&[("a", 10), ("b", 25)]);
     for (flag, a, b) in
         [("3", [4, 3, 3], [19, 3, 3]), ("2,5", [3, 2, 5], [18, 2, 5]), ("2,0", [8, 2, 0], [23, 2, 0])]
@@ -52,7 +52,7 @@ fn fixed_gives_valid_and_test_so_many_of_each_class() {
 }
 
 #[test]
-fn shares_that_make_no_sense_are_usage_errors_before_anything_is_read() {
+fn invalid_shares_are_usage_errors_before_anything_is_read() {
     for (flags, expected) in [
         (["--ratio", "0.8,0.3,0"], "--ratio sums to 1.100000, expected 1"),
         (["--ratio", "0.5,0.2,0.2"], "--ratio sums to 0.900000, expected 1"),
@@ -104,7 +104,7 @@ fn another_class_changes_nothing_for_this_one() {
 
 #[test]
 fn every_picture_can_get_into_every_split() {
-    // A split in listing order, as the original's was, would leave the first pictures in train for ever.
+    // A split in listing order, as in the original program, would always leave the first pictures in train.
     let work = Work::with(&[("a", 6)]);
     let mut seen = [[false; 3]; 6];
     for seed in 0..60 {

@@ -1,4 +1,4 @@
-//! What is said before and after a split: needs of later stages, names, hints, changes.
+//! Warnings, hints and changes that the stage reports before and after a split.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ fn one_class_is_refused_before_anything_is_read() {
 }
 
 #[test]
-fn parts_that_will_be_empty_are_told_of() {
+fn empty_parts_are_warned_of() {
     let work = Work::with(&[("a", 20), ("b", 20)]);
     let (valid, test) = ("there will be no valid pictures", "there will be no test pictures");
     for (flags, has_valid, has_test) in [
@@ -56,7 +56,7 @@ fn class_folders_that_mean_the_same_are_named() {
 #[test]
 fn the_hint_leads_to_a_folder_that_holds_classes_with_pictures() {
     for (files, expected) in [
-        // The archive of Stanford Dogs as Kaggle has it: annotations have no extension.
+        // The layout of Kaggle's archive of Stanford Dogs: annotations have no extension.
         (
             &[
                 "annotations/Annotation/n02-x/n02_1",
@@ -87,7 +87,7 @@ fn the_hint_leads_to_a_folder_that_holds_classes_with_pictures() {
     assert!(message.contains(&format!("such as --images {},", work.raw("train").display())), "{message}");
     let work = Work::with(&[]);
     work.file("a/b/notes.txt", b"");
-    assert!(work.error(&[]).ends_with("hold no pictures but folders"));
+    assert!(work.error(&[]).ends_with("contain no pictures but folders"));
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn rejects_are_named_as_the_user_named_them_and_say_what_is_wrong() {
         assert!(!detail.is_empty() && line.starts_with(&named("")[..named("").len() - 1]), "{line}");
     }
     assert_eq!(table.lines().count(), 5);
-    // The provenance knows the pictures, not how their folder was named.
+    // The provenance has the pictures, not the name of their folder.
     let before = fs::read_to_string(work.out("provenance.json")).unwrap();
     work.run(&["--max-bad=3"]).unwrap();
     assert_eq!(fs::read_to_string(work.out("provenance.json")).unwrap(), before);
@@ -145,7 +145,7 @@ fn a_rerun_says_what_has_changed() {
         |row: &data::manifest::Row| before.iter().find(|old| old.path == row.path).map(|old| old.split);
     let moved = after.iter().filter(|row| split_of(row).is_some_and(|split| split != row.split)).count();
 
-    // The same again, from the state before.
+    // A rerun compares with the same previous split.
     data::manifest::write(&work.out("manifest.csv"), &before, false).unwrap();
     let changes = since_last_time(&work.out(""), &after).unwrap();
     assert_eq!((changes.added, changes.removed, changes.replaced, changes.moved), (10, 1, 1, moved));

@@ -1,11 +1,11 @@
-//! The folders of `--tree`.
+//! Tests of the folders of `--tree`.
 
 use std::fs;
 use std::path::PathBuf;
 
 use super::{Work, png};
 
-/// `split/class/name` of everything in the tree.
+/// Returns `split/class/name` of every file in the tree.
 fn tree(work: &Work) -> Vec<String> {
     let below = |path: &PathBuf| path.strip_prefix(work.out("")).unwrap().to_str().unwrap().to_owned();
     work.outputs().keys().map(below).filter(|path| path.contains('/')).collect()
@@ -69,14 +69,14 @@ fn a_damaged_copy_is_made_again() {
 }
 
 #[test]
-fn folders_that_are_not_ours_are_not_touched() {
+fn folders_of_others_are_not_touched() {
     for kind in ["none", "copy"] {
         let work = Work::with(&[("a", 6)]);
         work.file("../split/train/precious.txt", b"precious");
         let message = work.error(&["--tree", kind]);
         assert!(message.contains("/train exists, and no provenance.json says"), "{message}");
         assert_eq!(work.outputs().len(), 1);
-        // Beside it, where that is wanted.
+        // With --force the tree is written beside it.
         for kind in [kind, "copy", "none"] {
             work.run(&["--tree", kind, "--force"]).unwrap();
             assert_eq!(fs::read(work.out("train/precious.txt")).unwrap(), b"precious");

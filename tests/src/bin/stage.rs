@@ -1,5 +1,5 @@
-//! Every program of the workspace in one binary, chosen by the name it is called by, so that Cargo
-//! builds them fresh before the suite runs and the suite needs no other target directory.
+//! All programs of the workspace in one binary, selected by the name of the executable, so that Cargo builds them
+//! before the suite runs and the suite needs no other target directory.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,8 +10,8 @@ use anyhow::Context;
 use data::provenance::sha256_file;
 use stanford_dogs::Archive;
 
-/// A folder with archives that stand for those of Stanford Dogs. The program itself knows no others than
-/// the pinned ones; only here, where it is tested, may a miniature of them be pinned instead.
+/// Variable for a folder with small archives that replace those of Stanford Dogs in tests. The program itself accepts
+/// only the real archives.
 const MINIATURE: &str = "MINIATURE_OF_STANFORD_DOGS";
 
 fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-//! Of the files of each crate: no circle of imports, none too long, no function too long.
+//! Checks the files of each crate: no import cycles, no file too long, no function too long.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,15 +8,15 @@ use syn::visit::{self, Visit};
 
 use super::*;
 
-/// Lines of a file, its tests included.
+/// Maximum lines of a file, with its tests.
 const MAX_FILE_LINES: usize = 400;
-/// Lines of a function, from its signature to its last brace.
+/// Maximum lines of a function, from its signature to its last brace.
 const MAX_FUNCTION_LINES: usize = 80;
 
 /// A module of a crate: `[]` is `lib.rs`, `["commit", "tests"]` is `commit/tests.rs`.
 type Module = Vec<String>;
 
-/// The parsed sources of the crate at `dir`, but those of its programs.
+/// Parses the sources of the crate at `dir`, without those of its binaries.
 fn modules(dir: &str) -> BTreeMap<Module, syn::File> {
     let src = repository().join(dir).join("src");
     let is_module = |path: &PathBuf| {
@@ -32,11 +32,11 @@ fn modules(dir: &str) -> BTreeMap<Module, syn::File> {
     sources().into_iter().filter(is_module).map(parsed).collect()
 }
 
-/// Every path outside of tests, by its parts.
+/// All paths outside of tests, as their parts.
 #[derive(Default)]
 struct Paths {
     found: Vec<Vec<String>>,
-    /// How many modules within the file are around: so many `super` lead to the file itself.
+    /// Depth of the current module within the file: this number of `super` leads to the file itself.
     depth: usize,
 }
 
@@ -57,7 +57,7 @@ impl Paths {
         }
     }
 
-    /// The paths from the root of the crate in a macro, which is not parsed.
+    /// Adds the paths from the root of the crate in a macro, which is not parsed.
     fn add_tokens(&mut self, tokens: TokenStream) {
         let mut path: Vec<String> = Vec::new();
         for token in tokens {
@@ -91,7 +91,7 @@ impl<'ast> Visit<'ast> for Paths {
         }
     }
 
-    /// `pub(crate)` names nothing.
+    /// Ignores the path in `pub(crate)`.
     fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
 
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
@@ -115,12 +115,12 @@ fn is_for_tests(attributes: &[syn::Attribute]) -> bool {
     })
 }
 
-/// The modules that `from` names.
+/// Returns the modules that `from` names.
 fn imports(from: &Module, file: &syn::File, all: &BTreeMap<Module, syn::File>) -> BTreeSet<Module> {
     let mut paths = Paths::default();
     paths.visit_file(file);
     let resolved = paths.found.into_iter().filter_map(|path| {
-        // `crate` alone is the visibility of something in a macro.
+        // `crate` alone is the visibility of an item in a macro.
         let mut rest = path.as_slice();
         if rest == ["crate"] {
             return None;
@@ -150,7 +150,7 @@ fn imports(from: &Module, file: &syn::File, all: &BTreeMap<Module, syn::File>) -
     resolved.filter(|target| target != from).collect()
 }
 
-/// A circle of imports that leads through `path` and back to its beginning.
+/// Finds an import cycle that goes through `path` and back to its beginning.
 fn circle(
     path: &mut Vec<Module>,
     imports: &BTreeMap<Module, BTreeSet<Module>>,
@@ -200,7 +200,7 @@ fn no_files_import_each_other_in_a_circle() {
     }
 }
 
-/// What a crate shows to others is for others: its own files name the file that a thing lives in.
+/// Checks that the re-exports of a crate are used by other crates only: its own files name the defining file.
 #[test]
 fn no_file_imports_from_the_root_of_its_crate() {
     for (dir, _) in IMPORTS {

@@ -1,4 +1,4 @@
-//! Small files of each format, good ones and bad ones, for a fuzzer to begin with.
+//! Small valid and invalid files of each format, as seeds of a fuzzer.
 
 use std::io::Cursor;
 
@@ -7,14 +7,14 @@ use data::manifest::{self, Augmented, Row, Split};
 use data::recipe::{Pool, Recipe};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 
-/// Names and contents.
+/// Names and contents of the seeds.
 pub(super) type Files = Vec<(String, Vec<u8>)>;
 
 fn file(name: &str, bytes: impl Into<Vec<u8>>) -> (String, Vec<u8>) {
     (name.to_owned(), bytes.into())
 }
 
-/// What `write` makes of a path.
+/// Returns the content that `write` writes.
 fn written(write: impl FnOnce(&std::path::Path)) -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");

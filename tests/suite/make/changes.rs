@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::*;
 
-/// A change, what is given to make with it, and the first stage that it makes stale.
+/// A change, the arguments of make after it, and the first stage that it makes stale.
 type Change = (fn(&Work), &'static str, &'static str);
 
 fn changes() -> [Change; 23] {
@@ -77,7 +77,7 @@ pub(super) fn overwrite(path: &Path, change: impl FnOnce(Vec<u8>) -> Vec<u8>) {
     data::commit::write_bytes(path, &changed).unwrap();
 }
 
-/// Bytes behind the end of a JPEG change the file and not the picture.
+/// Appends bytes after the end of a JPEG, which change the file but not the picture.
 fn lengthen(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.extend(b"another file");
     bytes
@@ -101,7 +101,7 @@ fn status_and_make_agree_about_every_change() {
         for target in ["split", "augment", "features", "train", "evaluate", "report", "match", "all"] {
             let said = status(&work, &args);
             let ran = run_by(&work, target, &args);
-            // What stands before the first stale stage is sure, and so is that one itself.
+            // The status of the stages up to the first stale one is certain.
             for (stage, _) in STAGES.iter().take_while(|(stage, _)| *stage != first) {
                 assert!(
                     said[*stage].ends_with("up to date\n"),
@@ -137,7 +137,7 @@ fn a_new_picture_costs_one_pass_through_the_network() {
     assert!(first.contains("computed 72 ") && first.contains("reused 0,"), "{first}");
     let class = work.path("W/raw/not_a_dog");
     let picture = std::fs::read_dir(&class).unwrap().next().unwrap().unwrap().path();
-    // Bytes behind the end of a JPEG change the file and not the picture.
+    // Bytes after the end of a JPEG change the file but not the picture.
     let mut bytes = std::fs::read(&picture).unwrap();
     bytes.extend(b"another file");
     data::commit::write_bytes(&class.join("not_a_dog_99999.jpg"), &bytes).unwrap();

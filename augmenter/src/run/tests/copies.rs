@@ -1,4 +1,4 @@
-//! Which copies there are, and what they show.
+//! Tests of the number and the content of the copies.
 
 use super::*;
 
@@ -8,7 +8,7 @@ fn train_rows_get_copies_and_the_others_pass_unchanged() {
     work.augment(&["--copies=2"]).unwrap();
     let result = work.result();
     let originals: Vec<&Row> = result.rows.iter().filter(|row| row.augmented.is_none()).collect();
-    assert!(originals.into_iter().eq(&work.rows), "the originals stand first, as they were");
+    assert!(originals.into_iter().eq(&work.rows), "the originals come first, unchanged");
     let copies = work.copies();
     assert_eq!(copies.len(), 2 * 6);
     for row in &copies {
@@ -43,7 +43,7 @@ fn classes_are_balanced_to_the_target() {
 }
 
 #[test]
-fn no_copies_pass_the_rows_through() {
+fn zero_copies_keep_the_rows_unchanged() {
     let work = Work::new();
     work.augment(&["--copies=0"]).unwrap();
     assert_eq!(work.result().rows, work.rows);
@@ -53,7 +53,7 @@ fn no_copies_pass_the_rows_through() {
 #[test]
 fn names_do_not_collide() {
     let mut work = Work::new();
-    // The same stem twice, once even with the same bytes, and the name that a copy would have.
+    // The same stem twice, once also with the same bytes, and a file with the name of a copy.
     for (name, shade) in [("a.jpg", 20), ("a.png", 21), ("a.bmp", 20), ("a-1.png", 22)] {
         work.add("few", name, Split::Train, shade);
     }
@@ -91,7 +91,7 @@ fn pictures_of_one_pixel_and_very_long_ones_are_copied() {
 }
 
 #[test]
-fn copies_take_the_place_of_the_originals_that_are_asked_for() {
+fn copies_replace_the_originals_that_are_asked_for() {
     let work = Work::new();
     work.augment(&["--replace-originals", "train"]).unwrap();
     for row in work.result().rows {
@@ -136,12 +136,12 @@ fn copies_of_a_picture_with_a_box_show_the_box_alone() {
     let original = &work.rows[first];
     let source = work.path("split").join(&original.path);
     assert_eq!(decoded, original.decode(&original.read(&source).unwrap()).unwrap().rgb);
-    // The others are those of before.
+    // The copies of the other pictures do not change.
     let kept = copies.iter().filter(|row| before.contains(&row.path)).count();
     assert_eq!(kept, before.len() - 1);
     assert_eq!(result.rows.iter().find(|row| row.path == original.path).unwrap().crop, original.crop);
 
-    // On the sheet each copy, which nothing was done to, looks like what stands on its left.
+    // Without any transformation each copy on the sheet looks like the original on its left.
     let sheet = fs::read(work.path("augmented/contact-sheet.jpg")).unwrap();
     let sheet = data::photo::decode(&sheet, &data::photo::Limits::STANDARD).unwrap().rgb;
     let (cell, copy_at) = (160, 6 + 160 + 24);

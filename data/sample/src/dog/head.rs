@@ -1,4 +1,4 @@
-//! A dog's head, from the side or facing the painter. The skull's middle is (0, 0) here.
+//! Draws a dog's head, from the side or from the front. The middle of the skull is (0, 0) here.
 
 use data::draw::Stream;
 
@@ -12,7 +12,7 @@ use crate::shapes::{Outline, Point, turned};
 
 mod ears;
 
-/// The parts of the head around `skull`, from back to front.
+/// Draws the parts of the head around `skull`, from back to front.
 pub(crate) fn draw(dog: &Dog<'_>, skull: Point, draws: &mut Stream) -> Vec<Part> {
     let face = Face::new(dog);
     let parts = match dog.pose.gaze {
@@ -67,7 +67,7 @@ impl<'a> Face<'a> {
         Some(Hair { curly: false, length: self.dog.hair(flow).length * 0.8, ..self.dog.hair(flow) })
     }
 
-    /// Skull and muzzle as one part, furred at the edge.
+    /// Draws skull and muzzle as one part, with fur at the edge.
     fn mass(&self, outlines: Vec<Outline>, furred: usize, draws: &mut Stream) -> Part {
         let fur = &self.dog.build.fur;
         let mut part = Part { hair: self.hair(2.4), roundness: 0.4 * self.r, ..Part::default() };
@@ -84,7 +84,7 @@ impl<'a> Face<'a> {
         part
     }
 
-    /// A poodle's ball of hair about `middle`.
+    /// Draws a poodle's ball of hair around `middle`.
     fn topknot(&self, middle: Point, draws: &mut Stream) -> Option<Part> {
         if self.dog.build.fur.trim != Trim::Pompons {
             return None;
@@ -164,7 +164,7 @@ impl<'a> Face<'a> {
         parts
     }
 
-    /// Tongue and lips of a muzzle that ends at `nose`.
+    /// Draws tongue and lips of a muzzle that ends at `nose`.
     fn profile_mouth(&self, part: &mut Part, nose: Point) {
         let (r, head) = (self.r, &self.dog.build.head);
         let (m, (base, tip)) = (head.muzzle, head.depth);
@@ -183,7 +183,7 @@ impl<'a> Face<'a> {
         part.detail(Outline::limb(&mouth), BLACK, 0.75);
     }
 
-    /// Facing us, the muzzle turned to the right by `turn` of the skull's radius.
+    /// Draws the head from the front, with the muzzle turned to the right by `turn` of the skull's radius.
     fn front(&self, turn: f32, draws: &mut Stream) -> Vec<Part> {
         let (r, head) = (self.r, &self.dog.build.head);
         let (m, (base, tip)) = (head.muzzle, head.depth);
@@ -241,7 +241,7 @@ impl<'a> Face<'a> {
         parts
     }
 
-    /// Tongue and lips of a muzzle with its middle at `middle`; `top` is where the lips meet the nose.
+    /// Draws tongue and lips of a muzzle with its middle at `middle`; `top` is where the lips meet the nose.
     fn front_mouth(&self, part: &mut Part, middle: Point, wide: f32, top: f32) {
         let head = &self.dog.build.head;
         let ((aside, chin), tip) = (middle, head.depth.1);

@@ -1,8 +1,8 @@
-//! The frame header of a JPEG, and what a scan covers of the frame.
+//! The frame header of a JPEG, and the part of the frame that a scan covers.
 
 use super::{Limits, Reason, Reject, Walk, wrong};
 
-/// What the frame header says.
+/// The frame header.
 pub(super) struct Frame {
     pub(super) progressive: bool,
     pub(super) width: u32,
@@ -12,16 +12,16 @@ pub(super) struct Frame {
 
 pub(super) struct Component {
     id: u8,
-    /// Sampling factors.
+    /// Horizontal sampling factor.
     across: u32,
     down: u32,
-    /// A scan has carried it; of a progressive picture, its coarsest part.
+    /// Whether a scan has had it; in a progressive picture, its coarsest part.
     pub(super) carried: bool,
 }
 
 impl Frame {
     pub(super) fn read(marker: u8, data: &[u8], limits: &Limits) -> Result<Self, Reject> {
-        // A short header is a wrong one, not the end of the file.
+        // A short header is an error, not the end of the file.
         let short = |_| wrong("a short frame header");
         let mut walk = Walk::new(data);
         let precision = walk.byte().map_err(short)?;
@@ -49,8 +49,8 @@ impl Frame {
         Ok(frame)
     }
 
-    /// The first component is sampled at least as finely as each other one, and by factors of 1, 2 or 4
-    /// that are multiples of theirs: what zune-jpeg takes for granted.
+    /// Returns whether the first component is sampled at least as finely as each other one, with factors of 1, 2
+    /// or 4 that are multiples of theirs. zune-jpeg assumes this.
     pub(super) fn is_usually_sampled(&self) -> bool {
         let Component { across, down, .. } = self.components[0];
         self.components.len() == 1
@@ -59,7 +59,7 @@ impl Frame {
             })
     }
 
-    /// MCUs across and down: the largest sampling factors times 8 pixels.
+    /// Returns the numbers of MCUs per row and column; an MCU has the largest sampling factors times 8 pixels.
     fn mcus(&self) -> (u64, u64) {
         let largest = |of: fn(&Component) -> u32| self.components.iter().map(of).max().unwrap_or(1);
         let across = self.width.div_ceil(8 * largest(|c| c.across));
@@ -67,14 +67,14 @@ impl Frame {
         (across.into(), down.into())
     }
 
-    /// All coefficients, 2 bytes each, are held at once unless one scan carries everything.
+    /// Checks the memory for all coefficients, 2 bytes each; not needed if one scan has all components.
     fn check_alloc(&self, limits: &Limits) -> Result<(), Reject> {
         let (across, down) = self.mcus();
         let blocks: u64 = self.components.iter().map(|c| u64::from(c.across * c.down)).sum();
         limits.check_alloc(across * down * blocks * 128)
     }
 
-    /// What the scan with this header covers; notes which components have been carried.
+    /// Returns what the scan with this header covers, and marks its components as carried.
     pub(super) fn scan(&mut self, header: &[u8], limits: &Limits) -> Result<Scan, Reject> {
         let short = || wrong("a short scan header");
         let n = usize::from(*header.first().ok_or_else(short)?);
@@ -91,7 +91,7 @@ impl Frame {
             component.carried |= is_first_part;
             blocks += across * down * u64::from(component.across * component.down);
         }
-        // The only component of a picture is never interleaved, whatever its factors say.
+        // The only component of a picture is never interleaved, with any sampling factors.
         let mcus = match self.components.len() {
             1 => u64::from(self.width.div_ceil(8)) * u64::from(self.height.div_ceil(8)),
             _ => across * down,
@@ -101,7 +101,7 @@ impl Frame {
         Ok(Scan { blocks, interleaved, mcus: complete.then_some(mcus), restarts: 0 })
     }
 
-    /// A decoder paints over a component that no scan carries.
+    /// Checks that every component is in a scan, because decoders fill a missing one without an error.
     pub(super) fn check_carried(&self) -> Result<(), Reject> {
         match self.components.iter().filter(|c| !c.carried).count() {
             0 => Ok(()),
@@ -113,20 +113,20 @@ impl Frame {
     }
 }
 
-/// What a scan covers.
+/// The part of the frame that a scan covers.
 pub(super) struct Scan {
-    /// Blocks that it visits.
+    /// Number of blocks that it visits.
     pub(super) blocks: u64,
-    /// It has all components.
+    /// Whether it has all components.
     pub(super) interleaved: bool,
-    /// Its MCUs, if it carries the whole picture.
+    /// Number of its MCUs, if it has the whole picture.
     mcus: Option<u64>,
-    /// Restart markers in it.
+    /// Number of its restart markers.
     pub(super) restarts: u32,
 }
 
 impl Scan {
-    /// A decoder paints over missing restart intervals too.
+    /// Checks the number of restart intervals, because decoders fill missing ones without an error.
     pub(super) fn check_restarts(&self, interval: u16) -> Result<(), Reject> {
         let Some(mcus) = self.mcus.filter(|_| interval > 0) else { return Ok(()) };
         let due = mcus.div_ceil(interval.into());

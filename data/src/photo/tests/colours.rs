@@ -1,4 +1,4 @@
-//! What becomes of other colours than RGB.
+//! Tests of the conversion of other colours to RGB.
 
 use super::*;
 
@@ -63,7 +63,7 @@ fn jpeg_colours_are_those_of_libjpeg() {
             Jpeg { values: &[90, 128, 168], adobe: Some(0), jfif: true, ..Jpeg::default() },
             [146, 61, 90],
         ),
-        // Stored inverted: 255 is no ink. 200 x 153 / 255, and so on
+        // Stored inverted, 255 is no ink: 200 x 153 / 255, and so on
         ("CMYK", Jpeg { values: &[200, 100, 50, 153], adobe: Some(0), ..Jpeg::default() }, [120, 60, 30]),
         ("CMYK without Adobe", Jpeg { values: &[200, 100, 50, 153], ..Jpeg::default() }, [120, 60, 30]),
         // (255 - 55) x 153 / 255

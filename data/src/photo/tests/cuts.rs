@@ -1,4 +1,4 @@
-//! Files that end too early, or go on behind the picture.
+//! Files that end too early, or continue after the picture.
 
 use super::*;
 
@@ -11,9 +11,9 @@ fn every_cut_is_found() {
             let expected: &[&str] = match (name, n) {
                 (_, 0) => &["empty"],
                 (_, 1..12) => &["unknown_format", "truncated"],
-                // Some encoders pad: nothing is lost with the last bytes.
+                // Some encoders add padding, so the last bytes are not needed.
                 ("bmp", _) if n + 2 >= bytes.len() => &["truncated", "ok"],
-                // Nothing but the end, as `ends.rs` has it.
+                // Only the end is missing; `ends.rs` tests it.
                 ("jpeg" | "grey jpeg" | "jpeg with restarts", _) if n + 2 >= bytes.len() => &["ok"],
                 ("png", _) if n + 12 >= bytes.len() => &["ok"],
                 ("gif", _) if n >= first_frame => &["ok"],
@@ -27,7 +27,7 @@ fn every_cut_is_found() {
 }
 
 #[test]
-fn a_cut_with_an_end_marker_put_behind_it_is_not_painted_grey() {
+fn a_cut_file_with_an_end_marker_is_not_filled_with_grey() {
     let jpeg = encoded(painting(64, 48), ImageFormat::Jpeg);
     let scan = jpeg.windows(2).position(|pair| pair == [0xff, SOS]).unwrap() + 14;
     for n in scan..jpeg.len() - 6 {
@@ -36,7 +36,7 @@ fn a_cut_with_an_end_marker_put_behind_it_is_not_painted_grey() {
             assert_eq!(found, "decode_error", "cut at {n} of {}", jpeg.len());
         }
     }
-    // Restart markers let a decoder find its feet again, so they are counted.
+    // Restart markers let a decoder resynchronise, so they are counted.
     let with_restarts = Jpeg { restarts: 3, ..Jpeg::default() };
     let short = Jpeg { restarts: 2, ..Jpeg::default() };
     assert_eq!(verdict(&with_restarts.bytes()), "ok");
@@ -44,7 +44,7 @@ fn a_cut_with_an_end_marker_put_behind_it_is_not_painted_grey() {
 }
 
 #[test]
-fn what_follows_the_picture_is_ignored() {
+fn bytes_after_the_picture_are_ignored() {
     for (name, bytes) in good_files() {
         let followed = [&bytes[..], &[0x55; 1024], &bytes].concat();
         assert_eq!(pixels_of(&followed), pixels_of(&bytes), "{name}");
@@ -52,7 +52,7 @@ fn what_follows_the_picture_is_ignored() {
 }
 
 #[test]
-fn bytes_that_belong_nowhere_are_skipped() {
+fn stray_bytes_are_skipped() {
     let jpeg = encoded(painting(23, 17), ImageFormat::Jpeg);
     let (head, end) = jpeg.split_at(jpeg.len() - 2);
     for stray in [&[0xff][..], &[0xff, 0xff, 0xff], &[0xff, 0x00], &[0xff, 0xd3]] {

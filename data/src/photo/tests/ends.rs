@@ -1,8 +1,8 @@
-//! Files whose pixels are complete, and whose end is missing or damaged.
+//! Files with complete pixels and a missing or damaged end.
 
 use super::*;
 
-/// What may follow the last pixel instead of the end that the format asks for.
+/// Returns bytes that may follow the last pixel instead of the end that the format requires.
 fn ends() -> Vec<Vec<u8>> {
     let junk = (0..300u32).map(|i| (i * 7919 % 251) as u8).collect();
     vec![Vec::new(), vec![0], vec![0; 3], vec![0; 500], junk, b"<html>".to_vec()]
@@ -51,7 +51,7 @@ fn a_jpeg_that_lacks_only_its_end_is_decoded() {
         for n in 1..20 {
             assert_eq!(verdict(&whole[..whole.len() - n]), "truncated", "{name} less {n}");
             assert!(header(&whole[..whole.len() - n], &STANDARD).is_err());
-            // A file that was copied in part, on a disk that filled the rest with zeros.
+            // A file that was partly copied, with the rest filled with zeros.
             assert_eq!(
                 verdict(&[&whole[..whole.len() - n], &[0; 99]].concat()),
                 "truncated",

@@ -1,4 +1,4 @@
-//! Files that were made, or damaged, to do harm.
+//! Malicious and damaged files.
 
 use super::*;
 

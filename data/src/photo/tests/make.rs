@@ -1,20 +1,20 @@
-//! Files made by hand, for what the encoders do not make.
+//! Makes files by hand that the encoders cannot make.
 
-/// A JPEG of flat colour, 32 x 8 pixels, from DC coefficients alone.
+/// A JPEG of flat colour, 32 x 8 pixels, from DC coefficients only.
 #[derive(Clone)]
 pub(super) struct Jpeg {
-    /// Of each component.
+    /// Value of each component.
     pub(super) values: &'static [u8],
     pub(super) ids: [u8; 4],
     pub(super) jfif: bool,
     /// The transform of an Adobe segment.
     pub(super) adobe: Option<u8>,
     pub(super) progressive: bool,
-    /// Restart markers, of which 3 are due; 0 for a file without.
+    /// Number of restart markers, of which 3 are expected; 0 for a file without.
     pub(super) restarts: usize,
-    /// What the frame header says.
+    /// Size in the frame header.
     pub(super) size: Option<(u16, u16)>,
-    /// The last scan is repeated so many times.
+    /// Number of repetitions of the last scan.
     pub(super) extra_scans: usize,
 }
 
@@ -51,7 +51,7 @@ impl Jpeg {
         if let Some(transform) = self.adobe {
             segment(0xee, &[b"Adobe\0\x64\0\0\0\0", &[transform][..]].concat());
         }
-        // All 8, so that a DC coefficient is the value itself, less 128.
+        // All 8, so that a DC coefficient is the value minus 128.
         segment(0xdb, &[&[0][..], &[8; 64]].concat());
         let (width, height) = self.size.unwrap_or((8 * Self::BLOCKS as u16, 8));
         let mut frame = vec![8];
@@ -132,7 +132,7 @@ impl Jpeg {
     }
 }
 
-/// A PNG with these chunks before its data; `rows` are filter numbers and samples, stored without compression.
+/// Makes a PNG with these chunks before its data; `rows` are filter numbers and samples, stored uncompressed.
 pub(super) fn png(
     width: u32,
     height: u32,
@@ -171,7 +171,7 @@ pub(super) fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
     [&(data.len() as u32).to_be_bytes()[..], kind, data, &(!crc).to_be_bytes()].concat()
 }
 
-/// An EXIF block with an orientation and nothing else.
+/// Makes an EXIF block with only an orientation.
 pub(super) fn exif(orientation: u8, big_endian: bool) -> Vec<u8> {
     if big_endian {
         [&b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0"[..], &[orientation], &[0; 6]].concat()
@@ -190,18 +190,18 @@ pub(super) fn jpeg_with_exif(jpeg: &[u8], exif: &[u8]) -> Vec<u8> {
     [&jpeg[..2], &[0xff, 0xe1], &length, b"Exif\0\0", exif, &jpeg[2..]].concat()
 }
 
-/// The simple `webp`, made an extended one.
+/// Converts the simple `webp` to an extended one with EXIF.
 pub(super) fn webp_with_exif(webp: &[u8], size: (u32, u32), exif: &[u8]) -> Vec<u8> {
     webp_with(webp, size, b"EXIF", exif)
 }
 
-/// The simple `webp`, made an extended one with a chunk of metadata behind its frame.
+/// Converts the simple `webp` to an extended one with a chunk of metadata after its frame.
 pub(super) fn webp_with(webp: &[u8], size: (u32, u32), kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
     let flags = if kind == b"EXIF" { 0x08 } else { 0x04 };
     riff(&[canvas(flags, size), webp[12..].to_vec(), riff_chunk(kind, data)].concat())
 }
 
-/// An animation of simple files.
+/// Makes an animation of simple files.
 pub(super) fn animated_webp(size: (u32, u32), frames: &[Vec<u8>]) -> Vec<u8> {
     const ANIMATION: u8 = 0x02;
     const NO_BLENDING: u8 = 0x02;

@@ -1,14 +1,14 @@
-//! Pictures beside the pixels that libjpeg-turbo and Pillow make of them.
+//! Compares decoded pictures with the pixels of libjpeg-turbo and Pillow.
 
 use super::*;
 
-/// Mean difference of two pictures in levels.
+/// Returns the mean difference of two pictures in levels.
 fn difference(a: &RgbImage, b: &RgbImage) -> f64 {
     assert_eq!(a.dimensions(), b.dimensions());
     a.iter().zip(b.iter()).map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / a.len() as f64
 }
 
-/// Each `NAME` of `folder` that has a `NAME.right.png`: its verdict.
+/// Returns the result for each `NAME` of `folder` that has a `NAME.right.png`.
 fn verdicts(folder: &Path) -> Vec<(String, String)> {
     let mut verdicts = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -65,7 +65,7 @@ fn a_jpeg_without_some_of_its_components_is_truncated() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/photo/tests/jpegs");
     for name in ["y_cb_cr_420.jpg", "c_m_y_k.jpg", "y11_c21_progressive.jpg"] {
         let whole = read(&folder.join(name), &STANDARD).unwrap();
-        // Of the progressive one the first scan has all components, so only the end is missing.
+        // The first scan of the progressive one has all components, so only the end is missing.
         let scans = memchr::memmem::find_iter(&whole, &[0xff, SOS]).collect::<Vec<_>>();
         for &scan in &scans[1..] {
             let cut = [&whole[..scan], &[0xff, 0xd9]].concat();

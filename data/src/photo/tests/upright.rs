@@ -1,4 +1,4 @@
-//! Where orientation is read from.
+//! Tests of the places from which the orientation is read.
 
 use std::io::Write;
 
@@ -8,7 +8,7 @@ use flate2::write::ZlibEncoder;
 use super::make::chunk;
 use super::*;
 
-/// What programs write: an attribute, an element, single quotes.
+/// Packets as programs write them: an attribute, an element, single quotes.
 const PACKETS: [&str; 3] = [
     r#"<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Make="x" tiff:Orientation="6"/></x:xmpmeta>"#,
     "<rdf:Description><tiff:Orientation>6</tiff:Orientation></rdf:Description>",
@@ -21,7 +21,7 @@ fn deflated(text: &[u8]) -> Vec<u8> {
     zlib.finish().unwrap()
 }
 
-/// As ImageMagick writes a profile into text.
+/// Makes a profile as text, as ImageMagick writes it.
 fn raw_profile(kind: &str, data: &[u8]) -> String {
     let mut text = format!("\n{kind}\n{:8}\n", data.len());
     for line in data.chunks(36) {
@@ -58,7 +58,7 @@ fn orientation_of(bytes: &[u8]) -> u8 {
 }
 
 #[test]
-fn orientation_is_found_wherever_programs_put_it() {
+fn orientation_is_found_in_all_places_where_programs_write_it() {
     let exif = make::exif(6, true);
     let prefixed = [b"Exif\0\0", &exif[..]].concat();
     let mut cases = vec![
@@ -104,7 +104,7 @@ fn exif_wins_over_xmp_and_the_first_of_each_counts() {
     let jpeg = jpeg_with(&[b"http://ns.adobe.com/xap/1.0/\0", PACKETS[0].as_bytes()].concat());
     for (exif, expected) in [(make::exif(3, false), 3), (make::exif(1, false), 1), (make::exif(9, false), 6)]
     {
-        // In front of the packet, and behind it.
+        // Before the packet, and after it.
         let before = make::jpeg_with_exif(&jpeg, &exif);
         assert_eq!(orientation_of(&before), expected);
         let segment = [b"Exif\0\0", &exif[..]].concat();
@@ -141,7 +141,7 @@ fn text_that_says_nothing_of_orientation_does_no_harm() {
     ] {
         assert_eq!(orientation_of(&png_with(kind, &parts)), 1, "{}", parts.concat().escape_ascii());
     }
-    // However many of them there are.
+    // Also if there are many of them.
     let bomb = chunk(b"zTXt", &[key, &b"\0"[..], &bomb].concat());
     let png = encoded(painting(24, 16), ImageFormat::Png);
     let start = Instant::now();

@@ -1,17 +1,17 @@
-//! Writes MATLAB files, level 5, as the lists of Stanford Dogs are.
+//! Writes MATLAB files, level 5, in the format of the lists of Stanford Dogs.
 
 use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 
-/// A MATLAB file with the variables `labels` (numbers), then `file_list` (a cell array of strings), each
+/// Makes a MATLAB file with the variables `labels` (numbers), then `file_list` (a cell array of strings), each
 /// compressed.
 pub(crate) fn mat(entries: &[&str]) -> Vec<u8> {
     file(&[compressed(&numbers("labels", entries.len())), compressed(&cells("file_list", entries))])
 }
 
-/// A header and `elements`.
+/// Makes a file of a header and `elements`.
 pub(crate) fn file(elements: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = b"MATLAB 5.0 MAT-file, Platform: test".to_vec();
     bytes.resize(124, b' ');
@@ -20,7 +20,7 @@ pub(crate) fn file(elements: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// An element: its tag, its bytes, its padding. Short ones are packed into the tag.
+/// Makes an element: its tag, its bytes, its padding. Short ones are packed into the tag.
 pub(crate) fn element(kind: u32, content: &[u8]) -> Vec<u8> {
     let len = content.len() as u32;
     let mut bytes = if (1..=4).contains(&len) && kind != 14 {

@@ -1,10 +1,10 @@
-//! What a MATLAB file may have wrong with it.
+//! Tests of valid and malformed MATLAB files.
 
 use super::cell_strings;
 use super::files::{cells, compressed, element, file, mat};
 
 #[test]
-fn strings_come_out_of_a_mat_file_as_they_went_in() {
+fn strings_of_a_mat_file_are_read_back() {
     let long = "x".repeat(300);
     let entries = ["a/b.jpg", "ab", "é/🐶.jpg", "", &long];
     for bytes in [mat(&entries), file(&[cells("other", &["x"]), cells("file_list", &entries)])] {
@@ -31,12 +31,12 @@ fn malformed_mat_files_are_refused() {
         (Vec::new(), "too few"),
         (b"MATLAB 7.3 MAT-file".to_vec(), "HDF5"),
         (b"\x89HDF\r\n\x1a\n".to_vec(), "HDF5"),
-        (vec![b' '; 200], "no MATLAB file of level 5"),
+        (vec![b' '; 200], "not a MATLAB file of level 5"),
         (big_endian, "big-endian"),
         (good[..128].to_vec(), "no variable file_list"),
         (good[..good.len() - 9].to_vec(), "ends within an element"),
         (file(&[compressed(&cells("list", &["x"]))]), "no variable file_list; there are: list"),
-        (file(&[element(15, b"no zlib")]), "does not inflate"),
+        (file(&[element(15, b"not zlib")]), "does not inflate"),
         (file(&[element(6, &[1; 8])]), "expected an array"),
         (file(&[cells("file_list", &[])[..16].to_vec()]), "ends within an element"),
         (many_cells, "ends within an element"),

@@ -1,16 +1,16 @@
-//! What a server may do wrong, and what the next run makes of it.
+//! Tests of faulty servers and of the run after them.
 
 use super::*;
 
 #[test]
-fn a_broken_download_goes_on_where_it_broke() {
+fn a_broken_download_continues_where_it_stopped() {
     for fault in [Fault::Cut { answers: 1, after: 1000 }, Fault::Stall] {
         let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(fault));
         make_in(&dir, &server).unwrap();
         assert_complete(&dir);
         assert_eq!(server.ranges(), [None, Some("bytes=1000-".to_owned())], "{fault:?}");
     }
-    // As often as it likes, if each time brings something.
+    // Any number of times, if each attempt receives some bytes.
     let n_tries = QUICK.n_tries as usize;
     let server = Server::new(Fault::Cut { answers: n_tries + 1, after: 1000 });
     let dir = tempfile::tempdir().unwrap();
@@ -19,7 +19,7 @@ fn a_broken_download_goes_on_where_it_broke() {
 }
 
 #[test]
-fn the_next_run_goes_on_where_the_last_one_gave_up() {
+fn the_next_run_continues_where_the_last_one_gave_up() {
     // 100 bytes, then nothing three times in a row.
     let dir = tempfile::tempdir().unwrap();
     let first = Server::new(Fault::Cut { answers: 1, after: 100 });
@@ -30,7 +30,7 @@ fn the_next_run_goes_on_where_the_last_one_gave_up() {
     assert_eq!(fs::read(&part).unwrap(), &images()[..100]);
     let refused = format!("{:#}", make_in(&dir, &busy).unwrap_err());
     assert!(refused.contains("--mirror") && refused.contains("download/images.tar by hand"), "{refused}");
-    assert_eq!(busy.ranges(), [Some("bytes=100-".to_owned())], "404 is not tried again");
+    assert_eq!(busy.ranges(), [Some("bytes=100-".to_owned())], "404 is not retried");
     let good = Server::new(Fault::None);
     make_in(&dir, &good).unwrap();
     assert_complete(&dir);
@@ -52,7 +52,7 @@ fn a_wrong_file_is_named_and_set_aside() {
     let error = format!("{:#}", make_in(&dir, &server).unwrap_err());
     assert!(error.contains(&sha256_hex(&images())) && error.contains("images.tar.wrong"), "{error}");
     assert!(dir.path().join("download/images.tar.wrong").exists());
-    assert_eq!(server.ranges().len(), 1, "not fetched again by itself");
+    assert_eq!(server.ranges().len(), 1, "not fetched again automatically");
     assert!(!is_complete(&dir));
 
     let other_size = Server::new(Fault::OtherSize);
@@ -63,7 +63,7 @@ fn a_wrong_file_is_named_and_set_aside() {
 }
 
 #[test]
-fn a_busy_server_is_asked_again_and_then_left_for_later() {
+fn a_request_to_a_busy_server_is_retried_and_then_given_up() {
     for status in [429, 503] {
         let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::Status { answers: 2, status }));
         make_in(&dir, &server).unwrap();
@@ -77,7 +77,7 @@ fn a_busy_server_is_asked_again_and_then_left_for_later() {
 }
 
 #[test]
-fn a_server_that_asks_for_too_much_patience_is_left_alone() {
+fn a_server_that_asks_for_a_too_long_pause_is_given_up() {
     let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::Busy(3)));
     let error = make_in(&dir, &server).unwrap_err();
     assert!(
@@ -88,7 +88,7 @@ fn a_server_that_asks_for_too_much_patience_is_left_alone() {
 }
 
 #[test]
-fn a_server_that_never_answers_is_given_up_and_asked_again() {
+fn a_request_without_an_answer_is_retried() {
     let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::Silent));
     make_in(&dir, &server).unwrap();
     assert_complete(&dir);
@@ -96,7 +96,7 @@ fn a_server_that_never_answers_is_given_up_and_asked_again() {
 }
 
 #[test]
-fn an_encoded_answer_is_refused_and_leaves_nothing_in_the_way() {
+fn an_encoded_answer_is_refused_and_leaves_no_file() {
     let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::Encoded));
     let error = format!("{:#}", make_in(&dir, &server).unwrap_err());
     assert!(error.contains("content-encoding \"gzip\""), "{error}");
@@ -118,7 +118,7 @@ fn a_file_of_another_size_is_set_aside_unread() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("download/lists.tar");
     commit::write_bytes(&file, b"").unwrap();
-    // 1 TB with nothing in it: reading it would take an hour.
+    // A sparse file of 1 TB: reading it would take an hour.
     let large = fs::OpenOptions::new().write(true).open(&file).unwrap();
     large.set_len(1 << 40).unwrap();
     let server = Server::new(Fault::None);
@@ -128,7 +128,7 @@ fn a_file_of_another_size_is_set_aside_unread() {
     assert_complete(&dir);
 }
 
-/// A directory where a run left the first bytes of images.tar.
+/// Makes a directory with the first bytes of images.tar from an earlier run.
 fn begun(bytes: &[u8]) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     commit::write_bytes(&dir.path().join("download/images.tar.part"), bytes).unwrap();
@@ -144,7 +144,7 @@ fn a_part_that_is_not_the_one_asked_for_is_refused() {
 }
 
 #[test]
-fn where_the_server_has_nothing_more_the_download_begins_anew() {
+fn a_download_starts_again_if_the_server_has_no_more_bytes() {
     let server = Server::new(Fault::Status { answers: 1, status: 416 });
     let dir = begun(&[1; 100]);
     make_in(&dir, &server).unwrap();
@@ -153,7 +153,7 @@ fn where_the_server_has_nothing_more_the_download_begins_anew() {
 }
 
 #[test]
-fn what_a_beginning_is_of_is_kept_only_if_it_tells_files_apart() {
+fn a_validator_is_kept_only_if_it_distinguishes_files() {
     const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
     for (headers, kept) in [
         ("etag: \"two\"\r\nlast-modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n", Some("\"two\"")),
@@ -171,7 +171,7 @@ fn what_a_beginning_is_of_is_kept_only_if_it_tells_files_apart() {
 }
 
 #[test]
-fn the_beginning_of_another_file_is_not_gone_on_with() {
+fn the_beginning_of_another_file_is_not_continued() {
     let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::None));
     let part = dir.path().join("download/images.tar.part");
     commit::write_bytes(&part, &[0; 1000]).unwrap();
@@ -180,7 +180,7 @@ fn the_beginning_of_another_file_is_not_gone_on_with() {
     assert_complete(&dir);
     assert_eq!(server.ranges(), [Some("bytes=1000-".to_owned())], "one answer with all of it");
 
-    // What the server calls the file is kept with its beginning.
+    // The server's validator is kept with the beginning of the file.
     let cut = Server::new(Fault::Cut { answers: 1, after: 100 });
     let dir = tempfile::tempdir().unwrap();
     make(&args(dir.path(), &cut.address), &miniature(), &RetryPolicy { n_tries: 1, ..QUICK }).unwrap_err();
@@ -189,19 +189,19 @@ fn the_beginning_of_another_file_is_not_gone_on_with() {
 }
 
 #[test]
-fn what_stands_in_download_is_not_trusted() {
+fn existing_files_in_download_are_verified() {
     let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::None));
     let file = dir.path().join("download/images.tar");
     commit::write_bytes(&file, &images()[1..]).unwrap();
     let error = format!("{:#}", make_in(&dir, &server).unwrap_err());
     assert!(error.contains("images.tar is another file") && server.ranges().is_empty(), "{error}");
-    // Longer than the whole: begun anew.
+    // Longer than the file: started again.
     commit::write_bytes(&dir.path().join("download/images.tar.part"), &[0; 100_000]).unwrap();
     make_in(&dir, &server).unwrap();
     assert_complete(&dir);
     assert_eq!(server.ranges(), [None]);
 
-    // Unpacked from other archives than those that are known now.
+    // Unpacked from other archives than the known ones.
     let [lists, annotations, images] = miniature().try_into().unwrap();
     let others = [lists, annotations, Archive { sha256: "0".repeat(64), ..images }];
     make(&args(dir.path(), &server.address), &others, &QUICK).unwrap_err();

@@ -1,21 +1,21 @@
-//! A server on this machine that misbehaves.
+//! A faulty server on this machine.
 
 use super::*;
 
-/// What the server does wrong with images.tar; the number counts the requests for it from 0.
+/// The fault of the server for images.tar; requests for it are counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Fault {
     None,
-    /// The first answers end after so many bytes of the body.
+    /// The first answers end after a given number of bytes of the body.
     Cut {
         answers: usize,
         after: usize,
     },
-    /// As `Cut` for the first one, but the connection stays open.
+    /// As `Cut` for the first answer, but the connection stays open.
     Stall,
-    /// Every answer ends early and has the whole file.
+    /// Every answer has the whole file for any range, and ends early.
     IgnoresRange,
-    /// Other bytes, as many.
+    /// Other bytes of the same number.
     OtherBytes,
     /// Another size.
     OtherSize,
@@ -24,17 +24,17 @@ pub(super) enum Fault {
         answers: usize,
         status: u16,
     },
-    /// Asks to wait, for so many seconds.
+    /// The server asks to wait for this number of seconds.
     Busy(u32),
-    /// Parts are called the beginning of the file.
+    /// The header of a part names a range from the beginning of the file.
     WrongRange,
-    /// The first request gets no answer at all.
+    /// The first request gets no answer.
     Silent,
-    /// The first answer says that it is compressed.
+    /// The first answer has a header for compression.
     Encoded,
     /// Every answer ends after one byte.
     AByte,
-    /// These are what the file is called by, and half of it is all that comes.
+    /// Answers have these validator headers, and only half of the file.
     Called(&'static str),
 }
 
@@ -59,14 +59,14 @@ impl Server {
         Self { address, log }
     }
 
-    /// The ranges that images.tar was asked for.
+    /// Returns the requested ranges of images.tar.
     pub(super) fn ranges(&self) -> Vec<Option<String>> {
         let log = self.log.lock().unwrap();
         log.iter().filter(|(path, _)| path == "/images.tar").map(|(_, range)| range.clone()).collect()
     }
 }
 
-/// Answers one request; gives the connection back if it is to be left open.
+/// Answers one request. Returns the connection if it must stay open.
 fn serve(
     mut connection: TcpStream,
     fault: Fault,

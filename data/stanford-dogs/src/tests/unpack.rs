@@ -1,8 +1,8 @@
-//! What an archive may hold, and what stands in its place already.
+//! Tests of malicious archives and of existing files.
 
 use super::*;
 
-/// What unpacking images.tar with one more entry says.
+/// Returns the error of unpacking images.tar with one more entry.
 pub(super) fn refusal_of(path: &str, kind: EntryType) -> (TempDir, String) {
     let mut tar = Vec::new();
     entry(&mut tar, "Images/n02085620-Chihuahua/n02085620_7.jpg", EntryType::Regular, TWINS);
@@ -35,7 +35,7 @@ fn hostile_entries_are_refused_by_name() {
         ("Other/a/x.jpg", file, "expected Images/<class>/<file>"),
         ("Images/.a/x.jpg", file, "other characters"),
         ("Images/a/x\\y.jpg", file, "other characters"),
-        ("Images/n02085620-chihuahua/N02085620_7.jpg", file, "of this name already"),
+        ("Images/n02085620-chihuahua/N02085620_7.jpg", file, "already one with this name"),
     ] {
         let (dir, error) = refusal_of(path, kind);
         assert!(error.contains(why) && error.contains(&format!("{path:?}")), "{path}: {error}");
@@ -45,7 +45,7 @@ fn hostile_entries_are_refused_by_name() {
     }
 }
 
-/// The error of unpacking `tar`, an images.tar with the right digest.
+/// Returns the error of unpacking `tar`, an images.tar with the right digest.
 fn refusal_to_unpack(tar: &[u8]) -> String {
     let dir = tempfile::tempdir().unwrap();
     commit::write_bytes(&dir.path().join("download/images.tar"), tar).unwrap();
@@ -64,7 +64,7 @@ fn archives_that_would_fill_the_disk_or_the_memory_are_refused() {
     let error = refusal_to_unpack(&many);
     assert!(error.contains("more than 100000 entries"), "{error}");
 
-    // A header that promises 64 MiB and a byte, with nothing behind it.
+    // A header with a size of 64 MiB and a byte, without data.
     let mut header = Header::new_gnu();
     header.set_path("Images/n02085620-Chihuahua/n02085620_7.jpg").unwrap();
     header.set_size((64 << 20) + 1);
@@ -74,7 +74,7 @@ fn archives_that_would_fill_the_disk_or_the_memory_are_refused() {
 }
 
 #[test]
-fn what_a_killed_run_left_behind_is_made_right_and_what_others_put_there_stays() {
+fn files_of_a_killed_run_are_completed_and_files_of_the_user_stay() {
     let (dir, server) = (tempfile::tempdir().unwrap(), Server::new(Fault::None));
     let class = dir.path().join("raw/n02085620-Chihuahua");
     let other = vec![8; TWINS.len()];
@@ -85,10 +85,10 @@ fn what_a_killed_run_left_behind_is_made_right_and_what_others_put_there_stays()
     for _ in 0..2 {
         assert!(is_complete(&dir) && fs::read(class.join("n02085620_8.jpg")).unwrap() == other);
         assert!(fs::read(class.join("n02085620_7.jpg")).unwrap() == TWINS);
-        assert_eq!(make_in(&dir, &server).unwrap(), None, "what stays makes nothing stale");
+        assert_eq!(make_in(&dir, &server).unwrap(), None, "files of the user make nothing stale");
     }
 
-    // As a run leaves it that was killed while it unpacked.
+    // The state after a run that was killed while it unpacked.
     let path = dir.path().join(RECORD);
     let mut record = data::provenance::Provenance::read(&path).unwrap().unwrap();
     record.outputs.insert("raw/n02085620-Chihuahua/n02085620_7.jpg".to_owned(), None);

@@ -1,4 +1,4 @@
-//! The ears.
+//! Draws the ears.
 
 use data::draw::Stream;
 
@@ -23,7 +23,7 @@ impl Face<'_> {
         }
     }
 
-    /// The far ear and the near one.
+    /// Draws the far ear and the near one.
     pub(super) fn profile_ears(&self, draws: &mut Stream) -> (Part, Part) {
         let r = self.r;
         let near_ear = self.profile_ear(0.0);
@@ -88,7 +88,7 @@ impl Face<'_> {
         Outline::blob(&points.iter().map(|p| (p.0 + ahead, p.1)).collect::<Vec<_>>())
     }
 
-    /// The ears that stand behind the skull, and those that hang before it.
+    /// Draws the ears behind the skull and the ears in front of it.
     pub(super) fn front_ears(&self, draws: &mut Stream) -> (Vec<Part>, Vec<Part>) {
         let r = self.r;
         let (mut behind, mut before) = (Vec::new(), Vec::new());
