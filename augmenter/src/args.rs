@@ -74,7 +74,13 @@ pub struct Args {
     #[arg(long, value_name = "R,G,B", help_heading = "Transformation")]
     pub cval: Option<String>,
     /// N: keep the aspect ratio, with a short side of at most N pixels. WxH: that size, as Keras' target_size
-    #[arg(long, value_name = "N|WxH", default_value = "256", help_heading = "Output")]
+    #[arg(
+        long,
+        visible_alias = "target-size",
+        value_name = "N|WxH",
+        default_value = "256",
+        help_heading = "Output"
+    )]
     pub output_size: String,
     /// File format of the copies
     #[arg(long, value_enum, default_value = "jpg", help_heading = "Output")]

@@ -3,7 +3,7 @@
 use std::path::{Component, Path};
 
 use anyhow::Context;
-use data::manifest::Row;
+use data::manifest::{self, Row};
 use data::provenance::sha256_hex;
 
 use crate::config::Config;
@@ -25,29 +25,23 @@ const MAX_STEM_BYTES: usize = 100;
 /// # Errors
 /// If the path goes through a directory whose name is not UTF-8.
 pub(crate) fn rebase(path: &str, from: &Path, to: &Path) -> anyhow::Result<String> {
-    let mut parts: Vec<Component> = from.components().collect();
+    let mut absolute = from.to_owned();
     let mut leading = true;
     for part in Path::new(path).components() {
         match part {
             Component::CurDir => {}
             // Only leading `..`: after a name, which may be a link, `..` does not lead back.
             Component::ParentDir if leading => {
-                parts.pop();
+                absolute.pop();
             }
             other => {
                 leading = false;
-                parts.push(other);
+                absolute.push(other);
             }
         }
     }
-    let to: Vec<Component> = to.components().collect();
-    let n_shared = parts.iter().zip(&to).take_while(|(a, b)| a == b).count();
-    let up = to[n_shared..].iter().map(|_| Some(".."));
-    let down = parts[n_shared..].iter().map(|part| part.as_os_str().to_str());
-    let parts: Option<Vec<&str>> = up.chain(down).collect();
-    let parts = parts
-        .with_context(|| format!("the path to {path:?} goes through a directory whose name is not UTF-8"))?;
-    Ok(parts.join("/"))
+    manifest::relative(to, &absolute)
+        .with_context(|| format!("the path to {path:?} goes through a directory whose name is not UTF-8"))
 }
 
 /// Checks that `class` can name a folder.

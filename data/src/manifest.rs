@@ -17,12 +17,14 @@ use crate::regular;
 
 mod check;
 mod crop;
+mod paths;
 mod row;
 #[cfg(test)]
 mod tests;
 
 use check::check_rows;
 pub use crop::Crop;
+pub use paths::relative;
 pub use row::{Augmented, IN_PLACE, Row, Split};
 
 /// Name of the manifest in a stage's directory.

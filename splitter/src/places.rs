@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context;
+use data::manifest;
 
 /// Checks that `--images` is a folder.
 pub(crate) fn check_images(images: &Path) -> anyhow::Result<()> {
@@ -40,7 +41,7 @@ pub(crate) fn prefix(images: &Path, out: &Path) -> anyhow::Result<String> {
         (Some(parent), Some(name)) => real(parent)?.join(name),
         _ => real_images,
     };
-    relative(&real_out, &named_images).with_context(|| {
+    manifest::relative(&real_out, &named_images).with_context(|| {
         format!("the path from {shown_out} to {shown_images} is not UTF-8; rename the folders")
     })
 }
@@ -61,13 +62,4 @@ fn real(path: &Path) -> anyhow::Result<PathBuf> {
         }
     }
     Ok(real)
-}
-
-/// Returns the relative path between two absolute paths without `..`, or `None` if a part is not UTF-8.
-fn relative(from: &Path, to: &Path) -> Option<String> {
-    let n_common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
-    let up = from.components().skip(n_common).map(|_| Some(".."));
-    let down = to.components().skip(n_common).map(|part| part.as_os_str().to_str());
-    let parts: Option<Vec<&str>> = up.chain(down).collect();
-    parts.map(|parts| parts.join("/"))
 }

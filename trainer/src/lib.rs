@@ -29,6 +29,7 @@ mod metrics;
 mod mlp;
 mod run;
 mod scaling;
+mod sgd;
 
 pub use args::{Args, Command};
 pub use classifier::Classifier;

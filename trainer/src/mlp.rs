@@ -5,22 +5,12 @@
 //!
 //! Letters: B rows in a batch, D features, H units of a layer, K classes. Weights are (out, in).
 
-use candle_core::{CpuStorage, Device, InplaceOp2, Layout, Tensor};
+use candle_core::{Device, Tensor};
 use data::head::Dense;
-use rayon::prelude::*;
 
 use crate::batches::Batch;
 use crate::loss::{Loss, Objective, gradient};
-
-/// The hyperparameters of stochastic gradient descent.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sgd {
-    pub(crate) learning_rate: f64,
-    /// 0 to 1; 0 is without momentum.
-    pub(crate) momentum: f64,
-    /// L2 penalty on weights, not on biases; as in PyTorch it is added to the gradient.
-    pub(crate) weight_decay: f64,
-}
+use crate::sgd::Sgd;
 
 /// A multilayer perceptron: ReLU between two layers; in training, dropout after the first ReLU.
 #[derive(Debug)]
@@ -164,11 +154,11 @@ impl Mlp {
                 let delta = gradient.delta.narrow(1, start, n)?; // (B,n)
                 let d_weight = delta.t()?.matmul(&gradient.input)?; // (n,H_in)
                 let velocity = weight_velocity.map(|v| v.narrow(0, start, n)).transpose()?;
-                descend(&layer.weight.narrow(0, start, n)?, velocity, &d_weight, sgd)?;
+                sgd.update(&layer.weight.narrow(0, start, n)?, velocity, &d_weight)?;
             }
             let d_bias = gradient.delta.sum(0)?; // (B,H_out) -> (H_out)
             let without_decay = Sgd { weight_decay: 0.0, ..*sgd };
-            descend(&layer.bias, bias_velocity.cloned(), &d_bias, &without_decay)?;
+            without_decay.update(&layer.bias, bias_velocity.cloned(), &d_bias)?;
         }
         Ok(())
     }
@@ -193,55 +183,6 @@ impl Mlp {
 /// The gradient of a weight is computed in pieces of 8 MiB: a piece is still in the cache when it is added, and the
 /// allocator reuses memory of this size, where the system would have to clear larger blocks at each step.
 const VALUES_PER_PIECE: usize = 2 << 20;
-
-/// Updates `weight` in place: v <- momentum * v + g + decay * w, w <- w - rate * v.
-fn descend(weight: &Tensor, velocity: Option<Tensor>, gradient: &Tensor, sgd: &Sgd) -> anyhow::Result<()> {
-    let Sgd { learning_rate, momentum, weight_decay } = *sgd;
-    match velocity {
-        None => {
-            weight.inplace_op2(gradient, &Combine(1.0 - learning_rate * weight_decay, -learning_rate))?;
-        }
-        Some(velocity) => {
-            velocity.inplace_op2(gradient, &Combine(momentum, 1.0))?;
-            if weight_decay > 0.0 {
-                velocity.inplace_op2(weight, &Combine(1.0, weight_decay))?;
-            }
-            weight.inplace_op2(&velocity, &Combine(1.0, -learning_rate))?;
-        }
-    }
-    Ok(())
-}
-
-/// Computes a <- .0 * a + .1 * b in place.
-struct Combine(f64, f64);
-
-impl InplaceOp2 for Combine {
-    fn name(&self) -> &'static str {
-        "combine"
-    }
-
-    fn cpu_fwd(
-        &self,
-        a: &mut CpuStorage,
-        a_layout: &Layout,
-        b: &CpuStorage,
-        b_layout: &Layout,
-    ) -> candle_core::Result<()> {
-        let (Some((a_start, a_end)), Some((b_start, b_end)), CpuStorage::F32(a)) =
-            (a_layout.contiguous_offsets(), b_layout.contiguous_offsets(), a)
-        else {
-            candle_core::bail!("combine takes contiguous f32")
-        };
-        let (a, b) = (&mut a[a_start..a_end], &b.as_slice::<f32>()?[b_start..b_end]);
-        let (p, q) = (self.0 as f32, self.1 as f32);
-        // Elements are independent, so that the number of threads does not change the result.
-        const PER_TASK: usize = 1 << 16;
-        a.par_chunks_mut(PER_TASK).zip(b.par_chunks(PER_TASK)).for_each(|(a, b)| {
-            a.iter_mut().zip(b).for_each(|(a, b)| *a = p * *a + q * b);
-        });
-        Ok(())
-    }
-}
 
 fn to_tensors(layer: Dense) -> anyhow::Result<(Tensor, Tensor)> {
     let weight = Tensor::from_vec(layer.weight, (layer.n_out, layer.n_in), &Device::Cpu)?;

@@ -18,13 +18,13 @@ pub struct Args {
     #[arg(long, value_name = "UNITS", default_value = "2056,1028")]
     pub hidden: Hidden,
     /// Dropout rate after the first hidden layer: the probability that a training step sets a unit to 0
-    #[arg(long, value_name = "RATE", default_value_t = 0.2)]
+    #[arg(long, visible_alias = "drop", value_name = "RATE", default_value_t = 0.2)]
     pub dropout: f64,
     /// Optimizer
     #[arg(long, value_enum, default_value_t = Optimizer::Sgd)]
     pub optimizer: Optimizer,
     /// Learning rate of the optimizer; it is constant
-    #[arg(long, value_name = "RATE", default_value_t = 0.01)]
+    #[arg(long, visible_alias = "lr", value_name = "RATE", default_value_t = 0.01)]
     pub learning_rate: f64,
     /// Momentum of the optimizer
     #[arg(long, default_value_t = 0.0)]
@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long, value_name = "DECAY", default_value_t = 0.0)]
     pub weight_decay: f64,
     /// Label smoothing: the share of each one-hot target that is spread over all classes
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    #[arg(long, visible_alias = "smoothing", value_name = "SHARE", default_value_t = 0.0)]
     pub label_smoothing: f64,
     /// Class weights of the loss: balanced gives every class the same total weight
     #[arg(long, value_enum, default_value_t = ClassWeights::None)]
@@ -53,7 +53,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Keep::Best)]
     pub keep: Keep,
     /// Early stopping: training stops after this number of epochs without a lower valid loss; 0 means never
-    #[arg(long, value_name = "EPOCHS", default_value_t = 10)]
+    #[arg(long, visible_alias = "early-stopping", value_name = "EPOCHS", default_value_t = 10)]
     pub patience: usize,
     /// Minimum time between two checkpoints; 0 writes one after each epoch. The result does not depend on it
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]

@@ -13,7 +13,7 @@ use data::head::Dense;
 
 use crate::batches::Batch;
 use crate::loss::{Loss, Objective, weighted_targets};
-use crate::mlp::Sgd;
+use crate::sgd::Sgd;
 
 /// SGD with momentum and weight decay as in PyTorch (`torch.optim.SGD`, dampening 0, no Nesterov): the weight decay is
 /// added to the gradient, v <- momentum * v + g, w <- w - rate * v. Vectors (biases) have no weight decay.

@@ -7,7 +7,8 @@ use data::head::{Dense, Device, Hyperparameters};
 use super::candle_step::CandleNetwork;
 use crate::batches::Batch;
 use crate::loss::{Loss, Objective};
-use crate::mlp::{Mlp, Sgd};
+use crate::mlp::Mlp;
+use crate::sgd::Sgd;
 
 /// The network in training.
 #[derive(Debug)]

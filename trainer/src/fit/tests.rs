@@ -303,3 +303,18 @@ fn a_picture_has_the_same_probabilities_in_every_batch() {
     }
     assert!(message(alone(&rows[0][1..]).map(drop)).contains("takes 700 features, got 699"));
 }
+
+#[test]
+fn flags_have_the_names_of_keras_and_timm_too() {
+    use clap::Parser;
+    let parse = |flags: &str| {
+        let words = format!("trainer fit --features f --out m {flags}");
+        let crate::args::Command::Fit(args) = crate::args::Args::parse_from(words.split(' ')).command else {
+            unreachable!("fit was asked for")
+        };
+        (args.learning_rate, args.patience, args.label_smoothing, args.dropout)
+    };
+    let ours = parse("--learning-rate 0.5 --patience 3 --label-smoothing 0.25 --dropout 0.75");
+    assert_eq!(ours, (0.5, 3, 0.25, 0.75));
+    assert_eq!(parse("--lr 0.5 --early-stopping 3 --smoothing 0.25 --drop 0.75"), ours);
+}
