@@ -110,7 +110,7 @@ lint: ## formatting, clippy, documentation, and the licences and sources of depe
 peers parity guide miri neon: ## other engines, Python or other machines beside ours: see tests/peers/Makefile
 	@$(MAKE) --no-print-directory -f tests/peers/Makefile $@ BUILD=$(call q,$(BUILD)) PYTHON=$(call q,$(PEERS_PYTHON)) FLAGS=$(call q,$(PEERS_FLAGS)) PHOTOS=$(call q,$(PEERS_PHOTOS))
 install: ## install the programs as tindogr-NAME, with man pages and completions, below PREFIX=/usr/local
-	cargo build --profile dist --locked --workspace --bins
+	cargo build --profile dist --locked --workspace --exclude tests --bins
 	@to=$(call q,$(DESTDIR)$(PREFIX)); mkdir -p "$$to/bin"; for p in $(PROGRAMS); do \
 	  cp $(call q,$(or $(CARGO_TARGET_DIR),target)/dist)/"$$p" "$$to/bin/tindogr-$$p" && "$$to/bin/tindogr-$$p" --write-manual "$$to/share" || exit 1; done
 	@printf 'installed tindogr-%s\n' $(PROGRAMS)
