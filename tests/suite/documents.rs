@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::PathBuf;
 
 use crate::harness::{Work, repository};
 
@@ -135,6 +136,26 @@ fn every_link_in_the_documents_leads_somewhere() {
             );
         }
     }
+}
+
+#[test]
+fn every_test_in_the_architecture_exists() {
+    let text = read("ARCHITECTURE.md");
+    let suite = repository().join("tests/suite");
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    let named = text.match_indices(".rs::").map(|(at, _)| {
+        let file = text[..at].rsplit(|c: char| !is_name(c)).next().unwrap();
+        (file, text[at + 5..].split(|c: char| !is_name(c)).next().unwrap())
+    });
+    let mut n = 0;
+    for (file, name) in named {
+        let folder = fs::read_dir(suite.join(file)).into_iter().flatten().map(|entry| entry.unwrap().path());
+        let mut files = folder.chain([suite.join(file).with_extension("rs")]).filter(|path| path.is_file());
+        let has_test = |path: PathBuf| fs::read_to_string(path).unwrap().contains(&format!("fn {name}("));
+        assert!(files.any(has_test), "ARCHITECTURE.md names {file}.rs::{name}, which does not exist");
+        n += 1;
+    }
+    assert!(n >= 8, "{n}");
 }
 
 /// Checks that the README has what a new user needs first, and that it is short.
