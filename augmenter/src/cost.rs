@@ -139,7 +139,7 @@ fn make_copies(config: &Config, picture: &[u8], copies: u32, disk: &Path) -> any
     for copy in 1..=copies {
         let parameters = config.ranges.draw(config.common.seed, &digest, copy, to);
         let bytes = config.encoding.encode(&warp(&source, &parameters, to, config.fill))?;
-        commit::rehearse(disk, &bytes)?;
+        commit::write_trial(disk, &bytes)?;
         n_bytes += bytes.len() as u64;
     }
     Ok(n_bytes)

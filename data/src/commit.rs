@@ -130,7 +130,7 @@ pub fn publish(from: &Path, to: &Path) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// If the disk cannot be written.
-pub fn rehearse(dir: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+pub fn write_trial(dir: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let write = || -> io::Result<()> {
         let mut file = tempfile::tempfile_in(dir)?;
         file.write_all(bytes)?;

@@ -15,7 +15,7 @@ pub fn measure_disk(dir: &Path, n_bytes: usize) -> anyhow::Result<f64> {
     // Not zeros, which some disks do not store.
     let bytes: Vec<u8> = (0..n_bytes).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let start = Instant::now();
-    commit::rehearse(existing(dir), &bytes)?;
+    commit::write_trial(existing(dir), &bytes)?;
     Ok(n_bytes as f64 / start.elapsed().as_secs_f64().max(1e-6))
 }
 

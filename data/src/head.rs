@@ -18,7 +18,7 @@ use crate::features::n_values;
 use crate::provenance::FORMAT_VERSION;
 use crate::recipe::Recipe;
 
-pub use training::{ClassWeights, Device, Hidden, Hyperparameters, Keep, Optimizer, TrainingRecord};
+pub use training::{ClassWeights, Hidden, Hyperparameters, Keep, Optimizer, TrainingRecord};
 
 mod training;
 
@@ -197,6 +197,7 @@ mod tests {
             backbone: "vgg16".into(),
             weights: "seeded:1".into(),
             weights_sha256: "ab".repeat(32),
+            weights_trained: false,
             image_size: 32,
             preset: "torchvision".into(),
             preprocessing_version: 1,

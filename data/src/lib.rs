@@ -11,6 +11,7 @@ pub mod backbone;
 pub mod breeds;
 pub mod commit;
 pub mod current;
+pub mod device;
 pub mod disk;
 pub mod draw;
 pub mod envelope;

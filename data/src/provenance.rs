@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::{commit, regular};
 
 /// Version of all formats in this crate; must be raised when readers of the old version would be wrong.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// The stage, parameters and inputs of an artefact, and all outputs of the stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -19,6 +19,8 @@ pub struct Recipe {
     /// and then its bias, each as one line of name and shape (`features.0.weight [64, 3, 3, 3]`) and the values as
     /// little-endian f32. The same weights in another file have the same digest.
     pub weights_sha256: String,
+    /// Whether the weights were trained; features of weights drawn from a seed know nothing of dogs.
+    pub weights_trained: bool,
     /// Side of the network's square input, pixels.
     pub image_size: u32,
     /// Name of the preprocessing preset.
@@ -97,10 +99,11 @@ impl fmt::Display for Recipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{}, weights {} ({}), {} px, preset {}, pooling {}",
+            "{}, weights {} ({}{}), {} px, preset {}, pooling {}",
             self.backbone,
             self.weights,
             short(&self.weights_sha256),
+            if self.weights_trained { "" } else { ", untrained" },
             self.image_size,
             self.preset,
             self.pool
@@ -121,6 +124,7 @@ mod tests {
             backbone: "vgg16".into(),
             weights: "seeded:42".into(),
             weights_sha256: "ab".repeat(32),
+            weights_trained: false,
             image_size: 224,
             preset: "torchvision".into(),
             preprocessing_version: 1,

@@ -9,13 +9,13 @@ fn begins_formula(cell: &str) -> bool {
 
 /// Returns `cell` in a form that no spreadsheet reads as a formula: a cell that begins with `=`, `+`, `-`, `@`, a
 /// tab or a carriage return gets a leading `'`. So does a cell that begins with `'` before one of these, so that
-/// [`plain`] can remove exactly one.
-pub fn inert(cell: &str) -> String {
+/// [`unescape_formula`] can remove exactly one.
+pub fn escape_formula(cell: &str) -> String {
     if begins_formula(cell.trim_start_matches('\'')) { format!("'{cell}") } else { cell.to_owned() }
 }
 
-/// Returns the original text of a cell from [`inert`].
-pub fn plain(cell: &str) -> &str {
+/// Returns the original text of a cell from [`escape_formula`].
+pub fn unescape_formula(cell: &str) -> &str {
     match cell.strip_prefix('\'') {
         Some(rest) if begins_formula(rest.trim_start_matches('\'')) => rest,
         _ => cell,
@@ -42,8 +42,8 @@ mod tests {
             ("'", "'"),
             ("", ""),
         ] {
-            assert_eq!(inert(cell), expected);
-            assert_eq!(plain(&inert(cell)), cell);
+            assert_eq!(escape_formula(cell), expected);
+            assert_eq!(unescape_formula(&escape_formula(cell)), cell);
         }
     }
 }

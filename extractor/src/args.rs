@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use data::current::RerunArgs;
+use data::device::Device;
 use data::features::Dtype;
 use data::forecast::PlanArgs;
 use data::recipe::Pool;
 use data::rejects::MaxBad;
 use data::stage::CommonArgs;
 
-use crate::device::DeviceKind;
 use crate::part::Part;
 
 /// Bottleneck features: every picture of a manifest once through the convolutions of VGG-16
@@ -61,8 +61,8 @@ pub struct Args {
     #[arg(long, value_name = "i/n", default_value = "0/1")]
     pub shard: Part,
     /// Where to compute
-    #[arg(long, value_enum, default_value_t = DeviceKind::Cpu)]
-    pub device: DeviceKind,
+    #[arg(long, value_enum, default_value_t = Device::Cpu)]
+    pub device: Device,
     /// How many rejected pictures to tolerate, as a count or a share
     #[arg(long, default_value = "1%")]
     pub max_bad: MaxBad,

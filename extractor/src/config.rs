@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use data::current::Inputs;
+use data::device::Device;
 use data::features::Dtype;
 use data::manifest::Manifest;
 use data::recipe::{Pool, Recipe};
@@ -12,7 +13,6 @@ use data::weights::WeightsInfo;
 use serde_json::json;
 
 use crate::args::Args;
-use crate::device::DeviceKind;
 use crate::feature_extractor::check_image_size;
 use crate::part::Part;
 use crate::preprocess::{self, Preset};
@@ -33,7 +33,7 @@ pub(crate) struct Config {
     pub(crate) dtype: Dtype,
     pub(crate) batch_size: usize,
     pub(crate) part: Part,
-    pub(crate) device: DeviceKind,
+    pub(crate) device: Device,
     pub(crate) max_bad: MaxBad,
 }
 
@@ -49,6 +49,7 @@ impl Config {
         if !(1..=MAX_BATCH_SIZE).contains(&args.batch_size) {
             return Err(usage(format!("--batch-size: {} is outside 1 to {MAX_BATCH_SIZE}", args.batch_size)));
         }
+        args.device.ensure_built(cfg!(feature = "cuda"), cfg!(feature = "metal"))?;
         Engine::from_env()?;
         Ok(Self {
             manifest: args.manifest.clone(),
@@ -76,7 +77,7 @@ impl Config {
             "image-size": self.image_size,
             "pool": self.pool,
             "dtype": self.dtype,
-            "device": format!("{:?}", self.device).to_lowercase(),
+            "device": self.device,
             "max-bad": self.max_bad.to_string(),
         });
         let pictures = manifest.rows.iter().map(|row| (row.path.clone(), manifest.resolve(row)));
@@ -92,6 +93,7 @@ impl Config {
             backbone: info.backbone.clone(),
             weights: info.origin.origin.clone(),
             weights_sha256: info.weights_sha256.clone(),
+            weights_trained: info.origin.trained,
             image_size: self.image_size,
             preset: self.preset.name.to_owned(),
             preprocessing_version: preprocess::VERSION,

@@ -12,6 +12,7 @@ use data::weights::{Part, Weights};
 
 use crate::ahead::prepare_bytes;
 use crate::config::Config;
+use crate::device;
 use crate::extraction::N_AHEAD;
 use crate::feature_extractor::FeatureExtractor;
 use crate::stored::Stored;
@@ -30,7 +31,7 @@ pub(crate) fn forecast(config: &Config, args: &PlanArgs) -> anyhow::Result<Forec
     let mut notes = Vec::new();
     let weights = weights(config, &mut notes)?;
     let recipe = config.recipe(&weights.info);
-    let extractor = FeatureExtractor::with_weights(recipe.clone(), &weights, &config.device.open()?)?;
+    let extractor = FeatureExtractor::with_weights(recipe.clone(), &weights, &device::open(config.device)?)?;
     drop(weights);
     let layout = Layout { recipe, dtype: config.dtype, shape: extractor.feature_shape() };
     let stored =

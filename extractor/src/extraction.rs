@@ -147,9 +147,9 @@ impl Job<'_> {
             }
         }
         let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
-        for (row, features) in rows.into_iter().zip(self.extractor.features_of_prepared(&inputs)?) {
-            self.check_features(row, &features)?;
-            computed.insert(row, features);
+        for (row, features) in rows.into_iter().zip(self.extractor.features_of_prepared(&inputs)?.rows()) {
+            self.check_features(row, features)?;
+            computed.insert(row, features.to_vec());
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
+use data::features::FeatureMatrix;
 use data::recipe::{Pool, Recipe};
 use data::weights::{Part, Weights};
 use image::RgbImage;
@@ -81,7 +82,7 @@ impl FeatureExtractor {
     ///
     /// # Errors
     /// If a photo has no pixels or the device fails.
-    pub fn features(&self, photos: &[RgbImage]) -> anyhow::Result<Vec<Vec<f32>>> {
+    pub fn features(&self, photos: &[RgbImage]) -> anyhow::Result<FeatureMatrix> {
         let inputs = photos.iter().map(|p| self.prepare(p)).collect::<anyhow::Result<Vec<_>>>()?;
         self.features_of_prepared(&inputs.iter().map(Vec::as_slice).collect::<Vec<_>>())
     }
@@ -95,13 +96,13 @@ impl FeatureExtractor {
         preprocess(photo, self.preset, self.recipe.image_size)
     }
 
-    /// The features of each prepared input, in order.
+    /// The features of each prepared input, in order: (B, D).
     ///
     /// # Errors
     /// If an input was not made by [`FeatureExtractor::prepare`] or the device fails.
-    pub fn features_of_prepared(&self, inputs: &[&[f32]]) -> anyhow::Result<Vec<Vec<f32>>> {
+    pub fn features_of_prepared(&self, inputs: &[&[f32]]) -> anyhow::Result<FeatureMatrix> {
         if inputs.is_empty() {
-            return Ok(Vec::new());
+            return Ok(FeatureMatrix::default());
         }
         let side = self.recipe.image_size as usize;
         let batch = Tensor::from_vec(inputs.concat(), (inputs.len(), 3, side, side), &self.device)?;
@@ -110,7 +111,8 @@ impl FeatureExtractor {
             Pool::None => maps.flatten_from(1)?,         // (B, 512 * (S/32)^2)
             Pool::Avg => maps.flatten_from(2)?.mean(2)?, // (B, 512)
         };
-        Ok(maps.to_vec2()?)
+        let d = maps.dim(1)?;
+        FeatureMatrix::new(maps.flatten_all()?.to_vec1()?, d) // (B, D)
     }
 }
 

@@ -24,7 +24,6 @@ mod stored;
 pub mod vgg16;
 
 pub use args::Args;
-pub use device::DeviceKind;
 pub use feature_extractor::FeatureExtractor;
 pub use preprocess::{Preset, preprocess};
 pub use run::run;

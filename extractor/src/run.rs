@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::args::Args;
 use crate::config::Config;
 use crate::cost;
+use crate::device;
 use crate::extraction::{self, Outcome, Task};
 use crate::feature_extractor::FeatureExtractor;
 use crate::part::Part;
@@ -43,7 +44,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     })?;
     let (Some(mut job), Some(manifest)) = (job, manifest) else { return Ok(()) };
 
-    let device = config.device.open()?;
+    let device = device::open(config.device)?;
     let shards = shards_of(&manifest)?;
     let weights = Weights::read(&config.weights, weights::Part::Features)?;
     if !weights.info.origin.trained {

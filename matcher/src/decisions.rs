@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use data::commit::Pending;
-use data::table::inert;
+use data::table::escape_formula;
 
 use crate::detect::Classes;
 use crate::rules::Decision;
@@ -96,12 +96,12 @@ impl Table {
         let breed = dog.map(|v| classes.name(v.breed.class)).unwrap_or_default();
         let size = dog.and_then(|v| v.size);
         self.0.write_record([
-            inert(&decided.profile.id),
-            inert(&decided.profile.name),
+            escape_formula(&decided.profile.id),
+            escape_formula(&decided.profile.name),
             decided.decision.answer.name().to_owned(),
-            inert(&decided.decision.reason),
-            inert(decided.photo()),
-            inert(&breed),
+            escape_formula(&decided.decision.reason),
+            escape_formula(decided.photo()),
+            escape_formula(&breed),
             number(dog.map(|v| v.breed.probability), 4),
             number(decided.verdict.map(|v| v.dog_probability), 4),
             size.map(|s| s.size.to_string()).unwrap_or_default(),
@@ -116,7 +116,7 @@ impl Table {
     /// # Errors
     /// If the file cannot be written.
     pub fn rejected_row(&mut self, row: &RejectedRow) -> anyhow::Result<()> {
-        Ok(self.0.write_record([row.line.to_string(), inert(&row.detail)])?)
+        Ok(self.0.write_record([row.line.to_string(), escape_formula(&row.detail)])?)
     }
 
     /// Writes the table to disk under its final name.

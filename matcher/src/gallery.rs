@@ -208,7 +208,7 @@ fn counts(numbers: [usize; 4]) -> Markup {
 
 fn notices(model: &Model) -> Markup {
     html! {
-        @if model.info().recipe.weights.starts_with("seeded") {
+        @if !model.info().recipe.weights_trained {
             p.notice {
                 strong { "The network is untrained. " }
                 "Its weights (" code { (model.info().recipe.weights) } ") are random numbers; only the small \

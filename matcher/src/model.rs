@@ -6,7 +6,6 @@ use anyhow::Context;
 use candle_core::Device;
 use data::breeds::SizeThresholds;
 use data::current::Inputs;
-use data::features::FeatureMatrix;
 use data::head::{self, HeadInfo};
 use data::photo::{self, Limits, Reject};
 use data::provenance::sha256_file;
@@ -175,7 +174,6 @@ impl Model {
                 batch.par_iter().map(|p| self.prepare(&read(p)?)).collect::<Vec<_>>();
             let inputs: Vec<&[f32]> = prepared.iter().flatten().map(|p| p.input.as_slice()).collect(); // (B, 3 * S * S)
             let features = self.extractor.features_of_prepared(&inputs)?; // (B, D)
-            let features = FeatureMatrix::from_rows(&features)?;
             let mut probabilities = self.classifier.probabilities(&features)?.into_iter(); // (B, K)
             for photo in prepared {
                 all.push(match photo {

@@ -66,6 +66,7 @@ impl Work {
             backbone: extractor::vgg16::BACKBONE.name.into(),
             weights: "seeded:1".into(),
             weights_sha256: work.weights.sha256.clone(),
+            weights_trained: false,
             image_size: 32,
             preset: "torchvision".into(),
             preprocessing_version: extractor::preprocess::VERSION,

@@ -13,7 +13,7 @@ use data::manifest::Split;
 use data::provenance::to_hex;
 
 use crate::config::Rule;
-use crate::duplicates::Settled;
+use crate::duplicates::Deduplicated;
 use crate::inspect::Picture;
 use crate::method::Method;
 use crate::scan::Listing;
@@ -75,12 +75,16 @@ fn small_classes(rule: &Rule, classes: &[String], counts: &[Counts]) -> anyhow::
     anyhow::bail!("{message}{advice}")
 }
 
-/// Returns the split of each picture of `settled`.
+/// Returns the split of each picture of `deduplicated`.
 ///
 /// # Errors
 /// If a class is too small to be split.
-pub(crate) fn assign(rule: &Rule, classes: &[String], settled: &Settled) -> anyhow::Result<Vec<Split>> {
-    let Settled { pictures, groups, .. } = settled;
+pub(crate) fn assign(
+    rule: &Rule,
+    classes: &[String],
+    deduplicated: &Deduplicated,
+) -> anyhow::Result<Vec<Split>> {
+    let Deduplicated { pictures, groups, .. } = deduplicated;
     let mut splits: Vec<Option<Split>> =
         pictures.iter().map(|p| p.listed.filter(|&split| split == Split::Test)).collect();
     // For each class the pictures without a split so far.

@@ -19,7 +19,7 @@ const N_SHOWN: usize = 20;
 
 /// The pictures that go into the manifest, and which of them are identical.
 #[derive(Debug)]
-pub(crate) struct Settled {
+pub(crate) struct Deduplicated {
     /// Sorted by class, then by name.
     pub(crate) pictures: Vec<Picture>,
     /// For each picture the index of the first one with the same bytes: its group.
@@ -33,7 +33,7 @@ pub(crate) struct Settled {
 }
 
 /// Decides about the duplicates in `inspection`.
-pub(crate) fn settle(config: &Config, classes: &[String], inspection: Inspection) -> Settled {
+pub(crate) fn resolve(config: &Config, classes: &[String], inspection: Inspection) -> Deduplicated {
     let Inspection { mut pictures, mut rejects } = inspection;
     let path = |i: usize| {
         let Picture { class, name, .. } = &pictures[i];
@@ -58,7 +58,7 @@ pub(crate) fn settle(config: &Config, classes: &[String], inspection: Inspection
     let groups = groups(&pictures);
     let mut sizes = vec![0usize; pictures.len()];
     groups.iter().for_each(|&g| sizes[g as usize] += 1);
-    Settled {
+    Deduplicated {
         n_kept_duplicates: sizes.iter().filter(|&&n| n > 1).sum(),
         n_label_conflicts: conflicts.len(),
         pictures,

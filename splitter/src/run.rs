@@ -45,17 +45,17 @@ fn split(config: &Config, mut listing: Listing, mut job: Option<Job>) -> anyhow:
     let inspection = inspect::inspect(config, &listing, absent)?;
     config.max_bad.check(n_in, &inspection.rejects)?;
 
-    let settled = duplicates::settle(config, &listing.classes, inspection);
-    let splits = assign::assign(&config.rule, &listing.classes, &settled)?;
+    let deduplicated = duplicates::resolve(config, &listing.classes, inspection);
+    let splits = assign::assign(&config.rule, &listing.classes, &deduplicated)?;
     let boxes = config.annotations.as_deref();
-    let boxes = boxes.map(|dir| boxes::find(dir, &listing.classes, &settled.pictures)).transpose()?;
-    let rows = output::rows(config, &listing.classes, &settled.pictures, &splits, boxes.as_deref());
+    let boxes = boxes.map(|dir| boxes::find(dir, &listing.classes, &deduplicated.pictures)).transpose()?;
+    let rows = output::rows(config, &listing.classes, &deduplicated.pictures, &splits, boxes.as_deref());
 
     let changes = changes::since_last_time(&config.out, &rows);
-    let summary = Summary::new(config, n_in, n_unlisted, listing.ignored, &settled, &rows, changes);
+    let summary = Summary::new(config, n_in, n_unlisted, listing.ignored, &deduplicated, &rows, changes);
     summary.check_counts()?;
     if let Some(job) = job.take() {
-        output::write(config, &rows, &settled.rejects, job)?;
+        output::write(config, &rows, &deduplicated.rejects, job)?;
     }
     stage::print_summary(&config.common, &summary)
 }

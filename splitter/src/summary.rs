@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::changes::Changes;
 use crate::config::Config;
-use crate::duplicates::Settled;
+use crate::duplicates::Deduplicated;
 use crate::scan::Ignored;
 
 /// Maximum number of classes in the table without --verbose.
@@ -73,7 +73,7 @@ impl Summary {
         n_in: usize,
         n_unlisted: usize,
         ignored: Ignored,
-        settled: &Settled,
+        deduplicated: &Deduplicated,
         rows: &[Row],
         changes: Option<Changes>,
     ) -> Self {
@@ -86,7 +86,7 @@ impl Summary {
             .map(|(class, [train, valid, test])| ClassCounts { class: class.to_owned(), train, valid, test })
             .collect();
         let mut rejected = BTreeMap::new();
-        for (_, reject) in &settled.rejects {
+        for (_, reject) in &deduplicated.rejects {
             *rejected.entry(reject.reason.name()).or_default() += 1;
         }
         // The first among equals, in either case.
@@ -95,7 +95,7 @@ impl Summary {
         Self {
             n_in,
             n_ok: rows.len(),
-            n_rejected: settled.rejects.len(),
+            n_rejected: deduplicated.rejects.len(),
             rejected,
             train: classes.iter().map(|c| c.train).sum(),
             valid: classes.iter().map(|c| c.valid).sum(),
@@ -104,8 +104,8 @@ impl Summary {
             imbalance: biggest_class.n() as f64 / smallest_class.n().max(1) as f64,
             biggest_class,
             smallest_class,
-            kept_duplicates: settled.n_kept_duplicates,
-            label_conflicts: settled.n_label_conflicts,
+            kept_duplicates: deduplicated.n_kept_duplicates,
+            label_conflicts: deduplicated.n_label_conflicts,
             ignored,
             boxed: config.annotations.as_ref().map(|_| rows.iter().filter(|row| row.crop.is_some()).count()),
             unlisted: n_unlisted,

@@ -10,9 +10,7 @@ Relative L2 is that of one picture's logits.
 """
 
 import pathlib
-import shutil
 import subprocess
-import tempfile
 
 import numpy as np
 import torch
@@ -74,15 +72,5 @@ def compare(folder, arguments):
     steps.finish()
 
 
-def main():
-    arguments = command_line.photo_parser(__doc__).parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="classifier-", dir=arguments.out))
-    try:
-        compare(folder, arguments)
-    finally:
-        shutil.rmtree(folder)
-
-
 if __name__ == "__main__":
-    main()
+    command_line.compare_photos("classifier", __doc__, compare)

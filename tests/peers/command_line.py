@@ -5,7 +5,9 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
+import tempfile
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
@@ -41,6 +43,17 @@ def photo_parser(description):
     flags.add_argument("--seed", type=int, default=1, help="of the weights [default: 1]")
     flags.add_argument("--out", type=absolute, default=HERE / "out", help="folder for what is made on the way")
     return flags
+
+
+def compare_photos(name, description, compare):
+    """Runs `compare(folder, arguments)` with the flags of photo_parser and a folder that is removed afterwards."""
+    arguments = photo_parser(description).parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{name}-", dir=arguments.out))
+    try:
+        compare(folder, arguments)
+    finally:
+        shutil.rmtree(folder)
 
 
 def program(*below):

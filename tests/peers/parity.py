@@ -13,7 +13,6 @@ Relative L2 is that of one picture's features, (512, 7, 7); the bars are those t
 import pathlib
 import shutil
 import subprocess
-import tempfile
 
 import numpy as np
 from PIL import Image
@@ -137,15 +136,5 @@ def compare(folder, arguments):
     steps.finish()
 
 
-def main():
-    arguments = command_line.photo_parser(__doc__).parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="parity-", dir=arguments.out))
-    try:
-        compare(folder, arguments)
-    finally:
-        shutil.rmtree(folder)
-
-
 if __name__ == "__main__":
-    main()
+    command_line.compare_photos("parity", __doc__, compare)

@@ -1,7 +1,7 @@
 use std::fs::{self, File};
 use std::process::Stdio;
 
-use crate::harness::{Ran, Work, stages};
+use crate::harness::{Ran, Work, extractor_args, stages};
 
 const PROGRAMS: [&str; 8] =
     ["sample", "stanford-dogs", "weights", "splitter", "augmenter", "extractor", "trainer", "matcher"];
@@ -101,16 +101,8 @@ fn a_terminated_stage_says_so_and_ends_with_143() {
     let work = Work::new();
     work.ok("sample", &["--out", "raw", "--per-class", "20", "--size", "64"]);
     work.ok("splitter", &["--images", "raw", "--out", "split"]);
-    let args = [
-        "--manifest",
-        "split/manifest.csv",
-        "--out",
-        "features",
-        "--weights",
-        "weights/vgg16.safetensors",
-        "--image-size",
-        "96",
-    ];
+    let mut args = extractor_args("split/manifest.csv");
+    args[7] = "96"; // slow enough to be interrupted
     work.ok("weights", &["--from", "seed", "--out", "weights"]);
     let mut child = work.command("extractor", &args).stderr(Stdio::piped()).spawn().unwrap();
     let began = std::time::Instant::now();

@@ -138,6 +138,12 @@ impl Work {
     }
 }
 
+/// Returns the extractor's arguments in a tiny run.
+pub(crate) fn extractor_args(manifest: &str) -> [&str; 8] {
+    let weights = "weights/vgg16.safetensors";
+    ["--manifest", manifest, "--out", "features", "--weights", weights, "--image-size", "32"]
+}
+
 /// Returns the stages of a tiny run, in order, each with its arguments.
 pub(crate) fn stages() -> Vec<(&'static str, Vec<&'static str>)> {
     vec![
@@ -145,19 +151,7 @@ pub(crate) fn stages() -> Vec<(&'static str, Vec<&'static str>)> {
         ("splitter", vec!["--images", "raw", "--out", "split"]),
         ("augmenter", vec!["--manifest", "split/manifest.csv", "--out", "augmented", "--output-size", "40"]),
         ("weights", vec!["--from", "seed", "--out", "weights"]),
-        (
-            "extractor",
-            vec![
-                "--manifest",
-                "augmented/manifest.csv",
-                "--out",
-                "features",
-                "--weights",
-                "weights/vgg16.safetensors",
-                "--image-size",
-                "32",
-            ],
-        ),
+        ("extractor", extractor_args("augmented/manifest.csv").to_vec()),
         (
             "trainer",
             vec!["fit", "--features", "features", "--out", "model", "--hidden", "16,8", "--epochs", "3"],

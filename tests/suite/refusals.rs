@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::harness::{Work, stages};
+use crate::harness::{Work, extractor_args, stages};
 
 fn stage_args(stage: &str, subcommand: &str) -> Vec<&'static str> {
     let wanted =
@@ -85,16 +85,7 @@ fn a_picture_changed_since_the_split_is_no_longer_used() {
         bytes.push(0);
         bytes
     });
-    let args = [
-        "--manifest",
-        "split/manifest.csv",
-        "--out",
-        "features",
-        "--weights",
-        "weights/vgg16.safetensors",
-        "--image-size",
-        "32",
-    ];
+    let args = extractor_args("split/manifest.csv");
     work.ok("weights", &stage_args("weights", ""));
     work.fails(1, "changed_since_split", "extractor", &[&args[..], &["--max-bad", "0"]].concat());
     work.ok("extractor", &[&args[..], &["--max-bad", "1"]].concat());

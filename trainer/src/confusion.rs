@@ -5,7 +5,7 @@ use std::path::Path;
 
 use data::commit;
 use data::manifest::Split;
-use data::table::inert;
+use data::table::escape_formula;
 
 use crate::metrics::confusion;
 use crate::prediction::Prediction;
@@ -14,7 +14,7 @@ use crate::prediction::Prediction;
 pub const FILE_NAME: &str = "confusion.csv";
 
 /// Writes the counts as `path`, with the columns `split,actual,predicted,n` and without pairs of classes that do not
-/// occur. No cell is a formula to a spreadsheet ([`data::table::inert`]).
+/// occur. No cell is a formula to a spreadsheet ([`data::table::escape_formula`]).
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -29,7 +29,8 @@ pub fn write(
         for (split, predictions) in predictions {
             for (actual, counts) in confusion(predictions, classes.len()).iter().enumerate() {
                 for (predicted, &n) in counts.iter().enumerate().filter(|&(_, &n)| n > 0) {
-                    let [actual, predicted] = [actual, predicted].map(|class| inert(&classes[class]));
+                    let [actual, predicted] =
+                        [actual, predicted].map(|class| escape_formula(&classes[class]));
                     table.write_record([split.name(), &actual, &predicted, &n.to_string()])?;
                 }
             }

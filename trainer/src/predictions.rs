@@ -8,7 +8,7 @@ use data::commit;
 use data::manifest::{Manifest, Split};
 use data::metrics::TOP_K;
 use data::regular;
-use data::table::{inert, plain};
+use data::table::{escape_formula, unescape_formula};
 
 use crate::prediction::Prediction;
 
@@ -54,7 +54,7 @@ fn header() -> Vec<String> {
 }
 
 /// Writes the predictions as `path`, by split and in the order of the features. With fewer than five classes the last
-/// columns are empty. No cell is a formula to a spreadsheet ([`data::table::inert`]).
+/// columns are empty. No cell is a formula to a spreadsheet ([`data::table::escape_formula`]).
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -71,12 +71,14 @@ pub fn write(
             for p in predictions {
                 let mut record = vec![
                     split.to_string(),
-                    inert(&manifest.rows[p.row as usize].path),
-                    inert(&classes[p.actual]),
+                    escape_formula(&manifest.rows[p.row as usize].path),
+                    escape_formula(&classes[p.actual]),
                 ];
                 for k in 0..TOP_K {
-                    let cells =
-                        p.ranked.get(k).map(|(class, p)| (inert(&classes[*class]), format!("{p:.6}")));
+                    let cells = p
+                        .ranked
+                        .get(k)
+                        .map(|(class, p)| (escape_formula(&classes[*class]), format!("{p:.6}")));
                     let (class, probability) = cells.unwrap_or_default();
                     record.extend([class, probability]);
                 }
@@ -105,14 +107,14 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<PredictionRow>> {
         for k in 0..TOP_K {
             if let Some(class) = record.get(3 + 2 * k).filter(|class| !class.is_empty()) {
                 let probability = record.get(4 + 2 * k).unwrap_or_default().parse().with_context(named)?;
-                ranked.push((plain(class).to_owned(), probability));
+                ranked.push((unescape_formula(class).to_owned(), probability));
             }
         }
         anyhow::ensure!(!ranked.is_empty(), "{}: a row has no predicted class", named());
         rows.push(PredictionRow {
             split: record[0].parse().with_context(named)?,
-            path: plain(&record[1]).to_owned(),
-            actual: plain(&record[2]).to_owned(),
+            path: unescape_formula(&record[1]).to_owned(),
+            actual: unescape_formula(&record[2]).to_owned(),
             ranked,
         });
     }

@@ -9,6 +9,7 @@ mod calibration;
 mod config;
 mod confusion;
 mod curves;
+pub(crate) mod document;
 mod examples;
 pub(crate) mod flaws;
 pub(crate) mod format;
@@ -21,7 +22,7 @@ mod rejected;
 pub(crate) mod results;
 mod run;
 mod settings;
-pub(crate) mod style;
+
 #[cfg(test)]
 mod tests;
 

@@ -50,6 +50,7 @@ impl Synthetic {
             backbone: "vgg16".into(),
             weights: "seeded:42".into(),
             weights_sha256: self.weights_sha256.clone(),
+            weights_trained: false,
             image_size: self.image_size,
             preset: self.preset.into(),
             preprocessing_version: 1,

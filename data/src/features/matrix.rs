@@ -22,22 +22,6 @@ impl FeatureMatrix {
         Ok(Self { n: values.len() / d, d, values })
     }
 
-    /// Copies the features of pictures, one row each, into one buffer.
-    ///
-    /// # Errors
-    /// If two pictures have different numbers of features.
-    pub fn from_rows<Row: AsRef<[f32]>>(rows: &[Row]) -> anyhow::Result<Self> {
-        let Some(first) = rows.first() else { return Ok(Self::default()) };
-        let d = first.as_ref().len();
-        let mut values = Vec::with_capacity(rows.len() * d);
-        for (i, row) in rows.iter().enumerate() {
-            let row = row.as_ref();
-            anyhow::ensure!(row.len() == d, "picture {i} has {} features, the first one {d}", row.len());
-            values.extend_from_slice(row);
-        }
-        Self::new(values, d)
-    }
-
     /// n, the number of pictures.
     pub fn n(&self) -> usize {
         self.n
@@ -74,13 +58,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_the_pictures_and_unequal_ones_are_refused() {
-        let matrix = FeatureMatrix::from_rows(&[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]).unwrap();
+    fn rows_are_the_pictures_and_parts_of_pictures_are_refused() {
+        let matrix = FeatureMatrix::new(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2).unwrap();
         assert_eq!((matrix.n(), matrix.d()), (3, 2));
         assert_eq!(matrix.rows().nth(1).unwrap(), [3.0, 4.0]);
         assert_eq!(matrix.into_values(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
-        assert!(FeatureMatrix::from_rows(&[vec![1.0, 2.0], vec![3.0]]).is_err());
-        assert_eq!(FeatureMatrix::from_rows::<[f32; 2]>(&[]).unwrap().rows().count(), 0);
+        assert_eq!(FeatureMatrix::default().rows().count(), 0);
         assert!(FeatureMatrix::new(vec![1.0; 5], 2).is_err());
         assert!(FeatureMatrix::new(Vec::new(), 0).is_err());
     }

@@ -13,6 +13,7 @@ fn layout(dtype: Dtype) -> Layout {
         backbone: "vgg16".into(),
         weights: "seeded:1".into(),
         weights_sha256: "ab".repeat(32),
+        weights_trained: false,
         image_size: 32,
         preset: "torchvision".into(),
         preprocessing_version: 1,

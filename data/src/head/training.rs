@@ -6,6 +6,8 @@ use std::str::FromStr;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
+use crate::device::Device;
+
 /// Everything that the weights of a head depend on, except the features and the number of epochs.
 ///
 /// Its JSON has the names of the flags of `trainer fit`. The default is the head of the post that this program
@@ -152,16 +154,4 @@ pub enum Keep {
     Best,
     /// The last one.
     Last,
-}
-
-/// The device that computes the training steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Device {
-    /// The processor.
-    Cpu,
-    /// The first NVIDIA GPU.
-    Cuda,
-    /// The GPU of a Mac.
-    Metal,
 }

@@ -2,6 +2,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use candle_core::Device;
 use clap::Parser;
 use data::commit;
 use data::features::Index;
@@ -10,7 +11,7 @@ use data::recipe::Recipe;
 use data::rejects;
 use data::stage::Exit;
 use data::weights::{Origin, Weights};
-use extractor::{Args, DeviceKind, FeatureExtractor, vgg16};
+use extractor::{Args, FeatureExtractor, vgg16};
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::harness::{Work, picture, seeded_weights, write_changed_weights};
@@ -259,10 +260,9 @@ fn a_photo_is_seen_as_extraction_saw_it() {
     let work = Work::new(2);
     work.extract("out", &[]).unwrap();
     let recipe = Index::read(&work.path("out")).unwrap().layout.recipe;
-    let extractor =
-        FeatureExtractor::new(recipe.clone(), seeded_weights(), &DeviceKind::Cpu.open().unwrap()).unwrap();
-    assert_eq!(extractor.features(&[picture(1)]).unwrap(), [work.train("out").row(1).unwrap().to_vec()]);
-    assert!(extractor.features(&[]).unwrap().is_empty());
+    let extractor = FeatureExtractor::new(recipe.clone(), seeded_weights(), &Device::Cpu).unwrap();
+    assert_eq!(extractor.features(&[picture(1)]).unwrap().values(), work.train("out").row(1).unwrap());
+    assert_eq!(extractor.features(&[]).unwrap().n(), 0);
 
     let changes: [(&str, fn(&mut Recipe)); 5] = [
         ("is not the weights file", |r| r.weights_sha256 = "ab".repeat(32)),
@@ -274,7 +274,7 @@ fn a_photo_is_seen_as_extraction_saw_it() {
     for (expected, change) in changes {
         let mut other = recipe.clone();
         change(&mut other);
-        let refused = FeatureExtractor::new(other, seeded_weights(), &DeviceKind::Cpu.open().unwrap());
+        let refused = FeatureExtractor::new(other, seeded_weights(), &Device::Cpu);
         let message = refused.unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");
     }

@@ -1,63 +1,49 @@
 //! The page: test metrics, their comparison, and the parameters that differ.
 
 use data::metrics::is_top5_informative;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::finished_run::FinishedRun;
 use super::summary::{RunSummary, Summary};
+use crate::report::document::document;
 use crate::report::flaws;
 use crate::report::format::percent;
-use crate::report::style::STYLE;
 
 /// The comparison as HTML.
 pub(super) fn render(summary: &Summary, runs: &[FinishedRun]) -> String {
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { "tindogr: comparison of runs" }
-                style { (PreEscaped(STYLE)) }
+    let content = html! {
+        header {
+            p.kicker { "tindogr · " (runs.len()) " runs compared" }
+            h1 { "Comparison on the test pictures" }
+            @for verdict in &summary.verdicts {
+                p class=[(!verdict.comparable).then_some("warning")] { (verdict.text) }
             }
-            body {
-                main {
-                    header {
-                        p.kicker { "tindogr · " (runs.len()) " runs compared" }
-                        h1 { "Comparison on the test pictures" }
-                        @for verdict in &summary.verdicts {
-                            p class=[(!verdict.comparable).then_some("warning")] { (verdict.text) }
-                        }
-                        (random_weights(runs))
-                    }
-                    section #metrics {
-                        h2 { "Test metrics" }
-                        (metrics(&summary.runs))
-                    }
-                    section #differences {
-                        h2 { "Parameters that differ" }
-                        (differences(summary))
-                    }
-                    @for run in runs {
-                        @let found = flaws::flaws(&run.results);
-                        section {
-                            h2 { "Flaws of " (run.name) }
-                            @if found.is_empty() { p.note { "None found." } } @else { (flaws::table(&found)) }
-                        }
-                    }
-                }
+            (random_weights(runs))
+        }
+        section #metrics {
+            h2 { "Test metrics" }
+            (metrics(&summary.runs))
+        }
+        section #differences {
+            h2 { "Parameters that differ" }
+            (differences(summary))
+        }
+        @for run in runs {
+            @let found = flaws::flaws(&run.results);
+            section {
+                h2 { "Flaws of " (run.name) }
+                @if found.is_empty() { p.note { "None found." } } @else { (flaws::table(&found)) }
             }
         }
     };
-    page.into_string()
+    document("tindogr: comparison of runs", &content, None)
 }
 
 /// A warning where the network of a run has random weights.
 fn random_weights(runs: &[FinishedRun]) -> Markup {
     let random: Vec<&str> = runs
         .iter()
-        .filter(|run| run.results.head_info.recipe.weights.starts_with("seeded:"))
+        .filter(|run| !run.results.head_info.recipe.weights_trained)
         .map(|run| run.name.as_str())
         .collect();
     html! {

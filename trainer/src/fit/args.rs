@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use data::current::RerunArgs;
-use data::head::{ClassWeights, Device, Hidden, Keep, Optimizer};
+use data::device::Device;
+use data::head::{ClassWeights, Hidden, Keep, Optimizer};
 
 /// The arguments of `trainer fit`.
 #[derive(Debug, Clone, clap::Args)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use data::current::{Inputs, RerunArgs};
 use data::features::Index;
-use data::head::{Device, Hyperparameters};
+use data::head::Hyperparameters;
 use data::manifest::Split;
 use data::stage::{CommonArgs, usage};
 use serde::Serialize;
@@ -38,7 +38,7 @@ impl Config {
     /// A usage error that names the flag and its range, or a device that this program was built without.
     pub fn new(args: &Args, common: &CommonArgs) -> anyhow::Result<Self> {
         check_ranges(args)?;
-        check_device(args.device)?;
+        args.device.ensure_built(cfg!(feature = "cuda"), cfg!(feature = "metal"))?;
         Ok(Self {
             features: args.features.clone(),
             out: args.out.clone(),
@@ -105,18 +105,4 @@ fn check_ranges(args: &Args) -> anyhow::Result<()> {
         }
         None => Ok(()),
     }
-}
-
-fn check_device(device: Device) -> anyhow::Result<()> {
-    let (name, is_built) = match device {
-        Device::Cpu => return Ok(()),
-        Device::Cuda => ("cuda", cfg!(feature = "cuda")),
-        Device::Metal => ("metal", cfg!(feature = "metal")),
-    };
-    if is_built {
-        return Ok(());
-    }
-    Err(usage(format!(
-        "--device {name}: this program was built without it; build it with `cargo build --release --features {name}`"
-    )))
 }

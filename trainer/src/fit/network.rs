@@ -2,7 +2,8 @@
 
 use anyhow::Context;
 use candle_core::Tensor;
-use data::head::{Dense, Device, Hyperparameters};
+use data::device::Device;
+use data::head::{Dense, Hyperparameters};
 
 use super::candle_step::CandleNetwork;
 use crate::batches::Batch;

@@ -295,8 +295,9 @@ fn a_picture_has_the_same_probabilities_in_every_batch() {
     let mut draws = data::draw::stream(1, "test", "");
     let mut values = || (0..700).map(|_| draws.normal() as f32).collect::<Vec<f32>>();
     let rows: Vec<Vec<f32>> = (0..70).map(|_| values()).collect();
-    let together = classifier.probabilities(&FeatureMatrix::from_rows(&rows).unwrap()).unwrap();
-    let alone = |row: &[f32]| classifier.probabilities(&FeatureMatrix::from_rows(&[row]).unwrap());
+    let together =
+        classifier.probabilities(&FeatureMatrix::new(rows.concat(), rows[0].len()).unwrap()).unwrap();
+    let alone = |row: &[f32]| classifier.probabilities(&FeatureMatrix::new(row.to_vec(), row.len()).unwrap());
     for (row, expected) in rows.iter().zip(&together) {
         assert_eq!(&alone(row).unwrap()[0], expected);
         assert!((expected.iter().sum::<f32>() - 1.0).abs() < 1e-6);

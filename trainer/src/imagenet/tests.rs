@@ -80,7 +80,7 @@ fn logits_are_those_of_the_definition() {
     let mut n_negative = 0;
     let (_dir, path) = classifier(|tensor| drawn(tensor.name, tensor.shape));
     let head = ImagenetHead::open_of(&path, &recipe(), &SMALL).unwrap();
-    let logits = head.logits(&FeatureMatrix::from_rows(&pictures).unwrap()).unwrap();
+    let logits = head.logits(&FeatureMatrix::new(pictures.concat(), 18).unwrap()).unwrap();
     assert_eq!(logits.len(), pictures.len());
     for (picture, logits) in pictures.iter().zip(&logits) {
         for (&got, expected) in logits.iter().zip(defined_logits(picture)) {
@@ -88,7 +88,7 @@ fn logits_are_those_of_the_definition() {
             n_negative += usize::from(got < -0.1);
         }
     }
-    assert!(head.logits(&FeatureMatrix::from_rows(&[&pictures[0][1..]]).unwrap()).is_err());
+    assert!(head.logits(&FeatureMatrix::new(pictures[0][1..].to_vec(), 17).unwrap()).is_err());
     assert!(n_negative > 10, "there is no ReLU behind the last layer");
 }
 
@@ -109,7 +109,10 @@ fn features_are_flattened_channel_by_channel() {
     // The features as PyTorch flattens (C, H, W): all different.
     let features: Vec<f32> = (0..18).map(|i| 100.0 + i as f32).collect();
     let at = 100.0 + ((c * 3 + y) * 3 + x) as f32;
-    assert_eq!(head.logits(&FeatureMatrix::from_rows(&[features]).unwrap()).unwrap(), [[at, 0.0, 0.0, 0.0]]);
+    assert_eq!(
+        head.logits(&FeatureMatrix::new(features.to_vec(), features.len()).unwrap()).unwrap(),
+        [[at, 0.0, 0.0, 0.0]]
+    );
 }
 
 fn refusal(path: &Path, recipe: &Recipe) -> String {

@@ -59,14 +59,14 @@ pub(super) fn header(results: &Results) -> Markup {
 
 /// A warning where the network under the head has random weights.
 fn random_weights(results: &Results) -> Markup {
-    match results.head_info.recipe.weights.strip_prefix("seeded:") {
-        None => html! {},
-        Some(seed) => html! {
+    let recipe = &results.head_info.recipe;
+    html! {
+        @if !recipe.weights_trained {
             p.warning {
                 strong { "The network under this head is not trained on anything. " }
-                "Its weights were drawn at random from seed " (seed) ". The metrics show what a head can learn from "
+                "Its weights (" (recipe.weights) ") were drawn at random. The metrics show what a head can learn from "
                 "random features, and that every stage works; they say nothing about pretrained weights."
             }
-        },
+        }
     }
 }

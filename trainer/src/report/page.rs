@@ -1,11 +1,11 @@
 //! The page: its sections, from the top-1 accuracy to the metrics by class.
 
-use maud::{DOCTYPE, PreEscaped, html};
+use maud::html;
 
+use super::document::document;
 use super::examples::Examples;
 use super::pictures::Pictures;
 use super::results::Results;
-use super::style::STYLE;
 use super::{
     baseline, calibration, confusion, curves, flaws, gallery, headline, per_class, rejected, settings,
 };
@@ -15,47 +15,32 @@ const SORT: &str = include_str!("sort.js");
 /// The report as HTML.
 pub(super) fn render(results: &Results, examples: &Examples, pictures: &Pictures) -> String {
     let kept = (results.head_info.training.kept_epoch, results.keep());
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { "tindogr: report on a head" }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                main {
-                    (headline::header(results))
-                    (baseline::section(results))
-                    (flaws::section(results))
-                    (settings::section(results))
-                    section #training {
-                        h2 { "Training" }
-                        div.columns {
-                            (curves::loss(&results.history, kept))
-                            (curves::top1(&results.history, kept))
-                        }
-                    }
-                    section #confusion {
-                        h2 { "Confusion matrix" }
-                        p.note {
-                            "A row is an actual class, a column a predicted one. A stronger colour is a larger share of the "
-                            "row; blue is correct, orange is wrong. Hover over a cell for the numbers."
-                        }
-                        (confusion::matrix(results))
-                    }
-                    (gallery::most_confused(&examples.pairs, pictures))
-                    (gallery::gallery("worst", "Most confident errors", &examples.worst, pictures))
-                    (gallery::gallery("best", "Most confident correct predictions, one per class", &examples.best, pictures))
-                    (calibration::section(results))
-                    (per_class::section(&results.metrics_of_split().per_class))
-                    (rejected::section(results))
-                }
-                script { (PreEscaped(SORT)) }
+    let content = html! {
+        (headline::header(results))
+        (baseline::section(results))
+        (flaws::section(results))
+        (settings::section(results))
+        section #training {
+            h2 { "Training" }
+            div.columns {
+                (curves::loss(&results.history, kept))
+                (curves::top1(&results.history, kept))
             }
         }
+        section #confusion {
+            h2 { "Confusion matrix" }
+            p.note {
+                "A row is an actual class, a column a predicted one. A stronger colour is a larger share of the "
+                "row; blue is correct, orange is wrong. Hover over a cell for the numbers."
+            }
+            (confusion::matrix(results))
+        }
+        (gallery::most_confused(&examples.pairs, pictures))
+        (gallery::gallery("worst", "Most confident errors", &examples.worst, pictures))
+        (gallery::gallery("best", "Most confident correct predictions, one per class", &examples.best, pictures))
+        (calibration::section(results))
+        (per_class::section(&results.metrics_of_split().per_class))
+        (rejected::section(results))
     };
-    page.into_string()
+    document("tindogr: report on a head", &content, Some(SORT))
 }
