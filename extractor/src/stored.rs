@@ -87,6 +87,7 @@ impl Stored {
 fn same_but_for_names(a: &Layout, b: &Layout) -> bool {
     let mut renamed = a.clone();
     renamed.recipe.weights.clone_from(&b.recipe.weights);
+    renamed.recipe.weights_trained = b.recipe.weights_trained;
     renamed == *b
 }
 
