@@ -12,6 +12,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::Context;
 
 use crate::commit;
+use crate::overlap;
 use crate::provenance::{from_hex, sha256_file, to_hex};
 use crate::regular;
 
@@ -106,6 +107,17 @@ impl Manifest {
     /// Returns the path of the picture of `row`.
     pub fn resolve(&self, row: &Row) -> PathBuf {
         self.path.parent().unwrap_or(Path::new("")).join(&row.path)
+    }
+
+    /// Refuses an output directory among the pictures; see [`overlap::refuse`].
+    ///
+    /// # Errors
+    /// As for [`overlap::refuse`].
+    pub fn ensure_apart(&self, out: &Path) -> anyhow::Result<()> {
+        let folders: BTreeSet<&Path> =
+            self.rows.iter().filter_map(|row| Path::new(&row.path).parent()).collect();
+        let here = self.path.parent().unwrap_or(Path::new(""));
+        overlap::refuse(out, folders.into_iter().map(|folder| here.join(folder)))
     }
 
     /// Returns the path from [`Manifest::resolve`] for messages and `rejects.csv`: without detours such as `a/..`, with

@@ -143,6 +143,7 @@ fn what_is_current_is_left_alone_and_what_was_damaged_is_made_again() {
     commit::write_bytes(&file, &damaged).unwrap();
     run(Source::File(source.clone()), &out, false).unwrap();
     assert!(fs::read(&file).unwrap() == right);
+    fs::remove_file(out.join("tiny.safetensors.edited")).unwrap();
 
     let (mut args, config) = run_of(Source::File(source), &out, false);
     args.rerun.clean = true;

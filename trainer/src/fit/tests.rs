@@ -64,6 +64,7 @@ fn a_killed_training_resumes_from_its_last_checkpoint() {
     std::fs::copy(whole.model().join(history::FILE_NAME), history).unwrap();
     std::fs::remove_file(killed.model().join("head.safetensors")).unwrap();
     killed.fit("--epochs 6").unwrap();
+    std::fs::remove_file(killed.model().join("history.csv.edited")).unwrap();
     assert!(whole.model_files() == killed.model_files());
 }
 
@@ -94,7 +95,8 @@ fn running_a_finished_training_again_changes_nothing() {
     let (_dir, workspace) = small();
     workspace.fit("--epochs 2").unwrap();
     let times = |dir: &Path| -> Vec<_> {
-        let files = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap()).filter(|e| e.file_name() != ".lock");
+        let files =
+            std::fs::read_dir(dir).unwrap().map(|e| e.unwrap()).filter(|e| e.file_name() != ".tindogr.lock");
         let mut times: Vec<_> =
             files.map(|e| (e.path(), e.metadata().unwrap().modified().unwrap())).collect();
         times.sort();
