@@ -91,6 +91,10 @@ fn read_split(config: &Config) -> anyhow::Result<Manifest> {
     if let Some(copy) = split.rows.iter().find(|row| row.augmented.is_some()) {
         anyhow::bail!("{path} already has copies ({:?}); give the splitter's manifest", copy.path);
     }
+    anyhow::ensure!(
+        !split.rows.is_empty(),
+        "{path} has no rows; run the splitter again on a folder with pictures"
+    );
     for class in &split.classes {
         paths::check_class(class).with_context(|| path.to_string())?;
     }

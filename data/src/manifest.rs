@@ -78,10 +78,10 @@ impl Manifest {
     /// Names the file, the line and what was expected.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let named = || format!("cannot read {}", path.display());
-        let sha256 = sha256_file(path)
-            .with_context(|| format!("there is no manifest at {}; run the splitter first", path.display()))?;
-        let mut table =
-            csv::ReaderBuilder::new().flexible(false).from_reader(regular::open(path).with_context(named)?);
+        let file = regular::open(path)
+            .map_err(|error| regular::not_read(error, path, "there is no manifest", "the splitter"))?;
+        let sha256 = sha256_file(path)?;
+        let mut table = csv::ReaderBuilder::new().flexible(false).from_reader(file);
         let header = table.headers().with_context(named)?.clone();
         let extra = Extra::ALL.into_iter().find(|extra| header.iter().eq(extra.columns()));
         let extra = extra.with_context(|| {

@@ -93,10 +93,11 @@ impl Job {
         )
     }
 
-    /// Adds files to the list of those that this stage made, for a stage that knows its files by their content.
+    /// Adds files to the list of those that this stage made, whatever the record says of them, for a stage that knows
+    /// its files by their content.
     pub fn adopt<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
         for name in names {
-            self.made_before.entry(name.to_owned()).or_insert(None);
+            self.made_before.insert(name.to_owned(), None);
         }
     }
 

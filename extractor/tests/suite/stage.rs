@@ -166,8 +166,34 @@ fn a_damaged_shard_is_computed_again_and_no_other() {
     for damaged in [&flipped[..], &whole[..whole.len() - 1], &[], &vec![0; whole.len()]] {
         commit::write_bytes(&work.path("out").join(shard), damaged).unwrap();
         work.extract("out", &[]).unwrap();
+        let kept = work.path("out").join(format!("{shard}.edited"));
+        assert_eq!(fs::read(&kept).unwrap(), damaged);
+        fs::remove_file(kept).unwrap();
         assert_eq!(work.files("out"), golden);
     }
+}
+
+/// As after copying the shards of another machine, whose last bits may differ, over those of this one.
+#[test]
+fn an_intact_shard_of_another_machine_is_kept() {
+    let work = Work::new(3);
+    work.extract("out", &[]).unwrap();
+    let golden = work.files("out");
+    let record = work.path("out/provenance.json");
+    let shard = "train-00000.safetensors";
+    // The record has another digest of it, or there is no record.
+    let text = fs::read_to_string(&record).unwrap();
+    let at = text.find(&format!("\"{shard}\":\"")).unwrap() + shard.len() + 4;
+    let other_digest = format!("{}{}{}", &text[..at], "0".repeat(64), &text[at + 64..]);
+    commit::write_bytes(&record, other_digest.as_bytes()).unwrap();
+    work.remove_pictures(&work.rows);
+    work.extract("out", &[]).unwrap();
+    assert_eq!(work.files("out"), golden);
+    for name in ["provenance.json", "index.json", "rejects.csv"] {
+        fs::remove_file(work.path("out").join(name)).unwrap();
+    }
+    work.extract("out", &[]).unwrap();
+    assert_eq!(work.files("out"), golden);
 }
 
 #[test]
@@ -350,7 +376,7 @@ fn the_recipe_says_where_the_weights_come_from() {
     // The same weights of another origin: nothing is computed again.
     let renamed = work.path("renamed.safetensors");
     let Weights { info, tensors } = Weights::seeded(vgg16::BACKBONE, 42);
-    let origin = Origin { origin: "vgg16.pth".into(), trained: true, ..info.origin };
+    let origin = Origin { origin: "vgg16.pth".into(), ..info.origin };
     Weights::of_features(vgg16::BACKBONE, origin, tensors).write(&renamed).unwrap();
     work.remove_pictures(&work.rows);
     work.extract("features", &["--weights", renamed.to_str().unwrap()]).unwrap();

@@ -108,10 +108,13 @@ impl Config {
             })?),
             _ => None,
         };
+        if args.gender.iter().any(|gender| gender.trim().is_empty()) {
+            return Err(usage("--gender is empty; leave it out for everybody"));
+        }
         let filters = Filters {
             min_age: args.min_age,
             max_age: args.max_age,
-            genders: args.gender.iter().map(|g| g.trim().to_lowercase()).filter(|g| !g.is_empty()).collect(),
+            genders: args.gender.iter().map(|g| g.trim().to_lowercase()).collect(),
             home,
             max_distance_km: args.max_distance_km,
         };

@@ -7,6 +7,7 @@ use data::stage;
 use super::config::Config;
 use super::dataset::Dataset;
 use super::epoch::{train_epoch, validate};
+use super::memory;
 use super::summary::Summary;
 use super::training::{Training, remove_checkpoints};
 use crate::history;
@@ -28,10 +29,12 @@ pub fn run(config: &Config) -> anyhow::Result<Option<Summary>> {
     job.refuse_foreign(&OUTPUTS)?;
     let _locks = job.lock()?;
     let dataset = Dataset::open(config)?;
+    memory::check(&dataset.layer_sizes(&config.hyperparameters), &config.hyperparameters)?;
     job.declare(OUTPUTS.map(str::to_owned))?;
     let mut training = Training::start_or_resume(config, &dataset, job.from_scratch())?;
     let n_train = dataset.train.len();
-    let bar = stage::progress(&config.common, (config.epochs * n_train) as u64, "samples");
+    let bar =
+        stage::progress(&config.common, (config.epochs as u64).saturating_mul(n_train as u64), "samples");
     bar.set_position((training.n_epochs() * n_train) as u64);
     while let Some(epoch) = training.next_epoch() {
         let train = train_epoch(&mut training.network, config, &dataset, epoch, &bar);

@@ -281,6 +281,20 @@ fn flags_out_of_range_are_usage_errors_before_anything_is_read() {
 }
 
 #[test]
+fn a_head_that_is_larger_than_the_memory_is_refused_with_the_numbers() {
+    let (_dir, workspace) = small();
+    for hidden in ["1000000000", "100000,100000"] {
+        let found = message(workspace.fit(&format!("--hidden {hidden}")));
+        assert!(
+            found.contains(&format!("--hidden {hidden} is a head of "))
+                && found.contains("choose fewer units"),
+            "{found}"
+        );
+    }
+    assert!(workspace.model_file_names().is_empty());
+}
+
+#[test]
 fn two_trainings_in_one_directory_are_refused() {
     let (_dir, workspace) = small();
     let _held = data::commit::lock(&workspace.model(), "trainer").unwrap();
