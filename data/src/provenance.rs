@@ -110,7 +110,7 @@ pub fn check_version(path: &Path, version: Option<&Value>) -> anyhow::Result<()>
     let found = version.and_then(Value::as_u64);
     anyhow::ensure!(
         found == Some(u64::from(FORMAT_VERSION)),
-        "{} has format version {}, this program reads {FORMAT_VERSION}; run the stage that made it again",
+        "{} was written by another version (format {}, this program reads {FORMAT_VERSION}); run the stage again",
         path.display(),
         found.map_or("none".to_owned(), |v| v.to_string()),
     );
@@ -206,6 +206,6 @@ mod tests {
         let path = dir.path().join("provenance.json");
         commit::write_bytes(&path, br#"{"format_version":99}"#).unwrap();
         let message = format!("{:#}", Provenance::read(&path).unwrap_err());
-        assert!(message.contains("provenance.json has format version 99"), "{message}");
+        assert!(message.contains("provenance.json was written by another version (format 99"), "{message}");
     }
 }

@@ -343,7 +343,7 @@ fn an_unreadable_record_is_a_reason_to_run_but_not_to_replace_files() {
         place.start(&args.rerun, &args.common, || Inputs::new(&json!({}))).unwrap().unwrap()
     };
     for (record, because) in
-        [("not json", "is not JSON"), (r#"{"format_version":1}"#, "has format version 1")]
+        [("not json", "is not JSON"), (r#"{"format_version":1}"#, "(format 1, this program reads")]
     {
         let refused = job_after(record).declare(["x".to_owned()]).unwrap_err().to_string();
         assert!(refused.contains("provenance.json is not") && refused.contains("--force"), "{refused}");

@@ -28,7 +28,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     made.map_or(Ok(()), |summary| stage::print_summary(&args.common, &summary))
 }
 
-/// Makes the weights files stand in `--out`; `None` if there is nothing to do. `settings` is asked only where the hub
+/// Writes the weights files into `--out`; `None` if there is nothing to do. `settings` is asked only where the hub
 /// is needed.
 ///
 /// # Errors

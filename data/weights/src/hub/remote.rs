@@ -69,8 +69,8 @@ impl<'a> Remote<'a> {
         self.size.context("the size of the file is not known yet")
     }
 
-    /// Gives the bytes of `range` to `sink`, piece by piece and in order; a broken connection goes on where
-    /// it broke.
+    /// Gives the bytes of `range` to `sink`, piece by piece and in order; resumes where a connection
+    /// broke.
     ///
     /// # Errors
     /// If the server does not have the pinned file, does not want to, or does not answer; what `sink` says;

@@ -185,7 +185,7 @@ impl Download {
 
 fn stalled(stall: Duration) -> Exit {
     Exit::TryAgain(format!(
-        "gave up: the server sent nothing for {:.1} s; run the same command again to go on",
+        "gave up: the server sent nothing for {:.1} s; run the same command again to resume",
         stall.as_secs_f64()
     ))
 }
