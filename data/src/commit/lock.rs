@@ -59,10 +59,10 @@ pub fn hold(dir: &Path, stage: &str) -> anyhow::Result<Lock> {
         "{} is not a lock of this program, and would be overwritten; rename it",
         path.display()
     );
-    let written = file
-        .set_len(0)
-        .and_then(|()| file.rewind())
-        .and_then(|()| writeln!(file, "{stage} (pid {})", std::process::id()));
+    // One call: after a kill between two, the file would not be known as a lock.
+    let holder = format!("{stage} (pid {})\n", std::process::id());
+    let written =
+        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(holder.as_bytes()));
     if let Err(error) = written {
         // As on a full disk: an empty lock would be left alone in the directory.
         remove(&path)?;
