@@ -42,6 +42,9 @@ impl Job {
         match self.place.listed() {
             Ok(listed) => {
                 self.made_before = listed.map(|listed| listed.outputs).unwrap_or_default();
+                // The record of an unfinished run lists itself. It is replaced in one step and never removed: a kill
+                // between the two would leave files that no record lists.
+                self.made_before.remove(&self.place.record);
                 self.unreadable = None;
             }
             Err(error) => self.unreadable = Some(format!("{error:#}")),

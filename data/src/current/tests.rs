@@ -246,6 +246,20 @@ fn clean_removes_what_a_record_of_another_version_lists_and_keeps_an_unreadable_
     assert!(!work.out("").exists());
 }
 
+#[test]
+fn the_record_of_an_unfinished_run_is_not_removed_as_an_old_output() {
+    let work = Work::new();
+    let place = Place::new(&work.out(""), "provenance.json", "copier");
+    let args = Args::parse_from(["copier", "--quiet"]);
+    let job = || place.start(&args.rerun, &args.common, || Inputs::new(&json!({}))).unwrap().unwrap();
+    job().declare(["deep/a.copy".to_owned()]).unwrap();
+    put(&work.out("deep/a.copy"), "a");
+    let mut again = job();
+    let _locks = again.lock().unwrap();
+    again.declare(["deep/a.copy".to_owned()]).unwrap();
+    assert_eq!(again.finish(["deep/a.copy".to_owned()]).unwrap(), 0, "no old file was removed");
+}
+
 /// The record is read again under the lock.
 #[test]
 fn a_run_knows_the_files_of_one_that_ended_after_it_started() {
