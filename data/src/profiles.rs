@@ -197,7 +197,8 @@ impl Profiles {
             }
             // The reader's position is before skipped blank lines, so the line is counted from the end.
             let inside = self.record.as_slice().iter().filter(|&&b| b == b'\n').count() as u64;
-            let at_end = after.byte() == self.counts.n_read.get() && self.counts.last.get() != b'\n';
+            let is_last = after.byte() == self.counts.n_read.get();
+            let at_end = is_last && (self.counts.last.get() != b'\n' || self.has_open_quote());
             let line = after.line() - inside - u64::from(!at_end);
             self.cut_carriage_return();
             if self.record.len() != 1 || self.record.get(0) != Some(b"") {
@@ -206,11 +207,17 @@ impl Profiles {
         }
     }
 
+    /// Returns whether the row that was just read is the last and holds lines after a quote that is not closed.
+    fn has_open_quote(&self) -> bool {
+        let is_last = self.table.position().byte() == self.counts.n_read.get();
+        is_last && self.counts.n_quotes.get() % 2 == 1 && self.record.as_slice().contains(&b'\n')
+    }
+
     /// Refuses a last row in which a quote is opened and not closed: it holds all lines after it.
     fn check_quotes(&self) -> Result<(), String> {
-        let n_lost = self.record.as_slice().iter().filter(|&&b| b == b'\n').count();
-        let is_last = self.table.position().byte() == self.counts.n_read.get();
-        if n_lost > 0 && is_last && self.counts.n_quotes.get() % 2 == 1 {
+        if self.has_open_quote() {
+            let held = self.record.as_slice().trim_ascii_end();
+            let n_lost = held.iter().filter(|&&b| b == b'\n').count();
             let open = self.record.iter().find(|cell| cell.contains(&b'\n')).unwrap_or_default();
             let open = String::from_utf8_lossy(open);
             return Err(format!(

@@ -136,7 +136,7 @@ fn a_quote_that_is_not_closed_is_named_with_the_lines_that_it_takes() {
         "1,,,,,,\n2,\"Ann,30,f,1,2,\n3,,,,,,\n4,,,,,,\n",
         &[
             "1: ",
-            "line 3: a quote is opened before \"Ann,30,f,1,2,\" and not closed: the 3 lines after it are lost",
+            "line 3: a quote is opened before \"Ann,30,f,1,2,\" and not closed: the 2 lines after it are lost",
         ],
     );
 }
