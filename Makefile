@@ -55,7 +55,7 @@ evaluate: train       ## evaluate on valid and test
 report:   evaluate    ## the report
 match:    train       ## decide about the profiles
 sample download split augment weights features train evaluate report match:
-	@$(run.$@)$(if $(from.file), || { code=$$?; if [ $$code = 2 ]; then printf '%s, from %s; NAME= forgets one\n' \
+	@$(run.$@)$(if $(from.file), || { code=$$?; if [ $$code = 2 ]; then printf '%s$(,) from %s; NAME= forgets one\n' \
 	  $(call q,$(strip $(foreach v,$(from.file),$v=$($v)))) $(call in,settings.mk) >&2; fi; exit $$code; })
 
 # A value that a stage refuses may be one that was given long ago.
