@@ -1,4 +1,4 @@
-# The order of the stages. What is current they know themselves; the settings are in data/settings.mk.
+# The order of the stages. Each stage decides itself whether it is up to date; the settings are in data/settings.mk.
 #
 #   make all                              the painted sample data set, offline
 #   make all DATASET=mine RAW=my/photos   your own photos, one folder a class
@@ -45,17 +45,21 @@ all: report match ## everything: from the pictures to the report and the matches
 	@printf '\nopen  %s   how well it knows the breeds\n' $(call in,model/report.html)
 	@if [ -e $(call in,matches/matches.html) ]; then printf 'open  %s   whom to swipe right on\n' $(call in,matches/matches.html); fi
 sample:   settings    ## paint the sample data set
-download: settings    ## with DATASET=stanford-dogs: fetch and unpack it; goes on where it was interrupted
+download: settings    ## with DATASET=stanford-dogs: fetch and unpack it; an interrupted download is resumed
 split:    settings $(SOURCE) ## list, check and split the pictures
 augment:  split       ## make more training pictures
 weights:  augment     ## fetch, convert or draw the weights of VGG-16
-features: weights     ## push every picture through VGG-16 once
-train:    features    ## train the head on the features; goes on where it was interrupted
-evaluate: train       ## look at the test pictures, once
+features: weights     ## compute the features of every picture with VGG-16
+train:    features    ## train the head on the features; an interrupted training is resumed
+evaluate: train       ## evaluate on valid and test
 report:   evaluate    ## the report
 match:    train       ## decide about the profiles
 sample download split augment weights features train evaluate report match:
-	@$(run.$@)
+	@$(run.$@)$(if $(from.file), || { code=$$?; if [ $$code = 2 ]; then printf '%s$(,) from %s; NAME= forgets one\n' \
+	  $(call q,$(strip $(foreach v,$(from.file),$v=$($v)))) $(call in,settings.mk) >&2; fi; exit $$code; })
+
+# A value that a stage refuses may be one that was given long ago.
+from.file = $(filter $(remembered),$(kept))
 
 # Written when stages run, not when they are only asked.
 escaped = $(subst $(hash),\$(hash),$(subst $$,$$$$,$($1)))
@@ -93,8 +97,9 @@ plan: build ## what augmenting and extraction will take, in time and on disk, be
 	@$(run.augment) $(plan)
 	@$(run.features) $(plan) --plan-copies $(if $(REPLACE),0,0$(addprefix $(,),$(COPIES))$(,)4)
 
-clean: build ## remove what was made for this DATASET, by the programs' own lists; never your files
-	@$(foreach s,match report evaluate train features weights augment split $(SOURCE),$(run.$s) --clean;) $(run.compare) --clean
+clean: build ## remove what was made for this DATASET: only files that the programs recorded
+	@failed=0; $(foreach s,match report evaluate train features weights augment split $(SOURCE),$(run.$s) --clean || failed=1;) \
+	  $(run.compare) --clean || failed=1; exit $$failed
 	+@for r in tindogr-2018 tindogr-2018-same-test; do if [ -d $(call recipes,"$$r") ]; then $(MAKE) --no-print-directory clean BUILD=: \
 	  W=$(call recipes,"$$r") DATASET=$(call q,$(DATASET)) RAW=$(call q,$(RAW)) && rm -f $(call recipes,"$$r"/settings.mk); fi; done
 
@@ -117,7 +122,7 @@ install: ## install the programs as tindogr-NAME, with man pages and completions
 distclean: clean ## clean, and what Cargo built
 	cargo clean
 help: ## this list
-	@sed -n 's/^\([a-z -]*\):[^#]*## /\1	/p' Makefile | expand -t 24
+	@sed -n 's/^\([a-z -]*\):[^#]*## /\1	/p' Makefile | expand -t 32
 	@printf '\nmake TARGET DATASET=sample|stanford-dogs|NAME, and these, of which `make status` shows those that are set:\n'
 	@$(foreach g,$(GROUPS),printf '%-9s %s\n' $g '$(settings.$g)';) printf '%-9s %s\n' other '$(OTHERS)'
 .PHONY: all sample download split augment weights features train evaluate report match settings status compare-recipes alone plan clean build test lint peers \

@@ -41,8 +41,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let job =
         place.start(&config.rerun, &config.common, || asked(&config, split.insert(read_split(&config)?)))?;
     let (Some(mut job), Some(split)) = (job, split) else { return Ok(()) };
-    job.refuse_foreign(&[manifest::FILE_NAME])?;
-    let _lock = commit::lock(&config.out, STAGE)?;
+    // Asked before the lock, so that nothing is written into the directory.
+    job.refuse_foreign(&TABLES)?;
+    let _locks = job.lock()?;
 
     let sources = source_paths(&config, &split)?;
     let n_copies = counts::copies(&split.rows, config.amount, config.replaced, config.common.seed);
@@ -50,8 +51,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let config = &config;
         (1..=n).map(move |copy| paths::of_drawn(config, row, copy))
     });
-    job.discard_changed()?;
-    job.declare(TABLES.map(str::to_owned).into_iter().chain([CONTACT_SHEET.to_owned()]).chain(planned))?;
+    refuse_link(&config)?;
+    job.declare(TABLES.into_iter().chain([CONTACT_SHEET]).map(str::to_owned).chain(planned))?;
     let outcomes = make_copies(&config, &split, &sources, &n_copies, &job)?;
     let result = collect(&split, sources, outcomes);
     rejects::write(&config.out.join(rejects::FILE_NAME), &result.rejects)?;
@@ -90,6 +91,10 @@ fn read_split(config: &Config) -> anyhow::Result<Manifest> {
     if let Some(copy) = split.rows.iter().find(|row| row.augmented.is_some()) {
         anyhow::bail!("{path} already has copies ({:?}); give the splitter's manifest", copy.path);
     }
+    anyhow::ensure!(
+        !split.rows.is_empty(),
+        "{path} has no rows; run the splitter again on a folder with pictures"
+    );
     for class in &split.classes {
         paths::check_class(class).with_context(|| path.to_string())?;
     }
@@ -100,6 +105,7 @@ fn read_split(config: &Config) -> anyhow::Result<Manifest> {
             "--out is the directory of {path}, which would be overwritten; give another one"
         )));
     }
+    split.ensure_apart(&config.out)?;
     Ok(split)
 }
 
@@ -117,6 +123,17 @@ fn source_paths(config: &Config, split: &Manifest) -> anyhow::Result<Vec<String>
     split.rows.iter().map(|row| paths::rebase(&row.path, &from, &to)).collect()
 }
 
+/// Refuses a link in place of the folder of the copies.
+fn refuse_link(config: &Config) -> anyhow::Result<()> {
+    let images = config.out.join(paths::IMAGES);
+    anyhow::ensure!(
+        !images.is_symlink(),
+        "{} is a link; copies are not written through it, remove it",
+        images.display()
+    );
+    Ok(())
+}
+
 /// Returns for every row its copies, or the reject of its picture. Pictures without copies are not read.
 fn make_copies(
     config: &Config,
@@ -125,12 +142,6 @@ fn make_copies(
     n_copies: &[u32],
     job: &Job,
 ) -> anyhow::Result<Vec<Result<Vec<Copy>, Reject>>> {
-    let images = config.out.join(paths::IMAGES);
-    anyhow::ensure!(
-        !images.is_symlink(),
-        "{} is a link; copies are not written through it, remove it",
-        images.display()
-    );
     let n_to_do = n_copies.iter().filter(|&&n| n > 0).count();
     let bar = stage::progress(&config.common, n_to_do as u64, "pictures");
     let outcomes = split

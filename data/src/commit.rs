@@ -4,20 +4,21 @@
 //! flushes it, calls fsync, renames it to the final name, and calls fsync on the directory. If the process is killed,
 //! the final name has the old file or the new one, and the next [`lock`] removes a remaining temporary file.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use crate::stage::Exit;
+pub use lock::{Lock, has_lock, hold, holder, lock, remove_lock};
+
+mod lock;
 
 /// Part of the names of temporary files, `.<name>.tindogr-<pid>-<6 letters or digits>.tmp`; [`sweep`] removes only
 /// files with such names.
 const TEMPORARY_MARK: &str = ".tindogr-";
 const TEMPORARY_END: &str = ".tmp";
 const N_RANDOM: usize = 6;
-const LOCK_NAME: &str = ".lock";
 
 /// Writes `path` atomically, with the content from `fill`: temporary sibling, fsync, rename, fsync of the directory.
 ///
@@ -53,7 +54,7 @@ impl Pending {
     /// If the directory cannot be created or written.
     pub fn create(path: &Path) -> anyhow::Result<Self> {
         let dir = parent(path);
-        fs::create_dir_all(dir).with_context(|| format!("cannot create directory {}", dir.display()))?;
+        create_directory(dir)?;
         let name = path.file_name().with_context(|| format!("{} names no file", path.display()))?;
         // The temporary name must not exceed the 255 bytes that file systems allow.
         let shown: String = name.to_string_lossy().chars().take(32).collect();
@@ -96,12 +97,28 @@ impl Pending {
     }
 }
 
+impl Pending {
+    /// Adds the final name to an error, which otherwise names the temporary file, if any.
+    fn named(&self, error: io::Error) -> io::Error {
+        io::Error::new(
+            error.kind(),
+            format!("cannot write {}: {}", self.path.display(), without_path(&error)),
+        )
+    }
+}
+
+/// Returns the text of `error` without the path of the temporary file, which tempfile adds.
+fn without_path(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split_once(" at path ").map_or(text.clone(), |(before, _)| before.to_owned())
+}
+
 impl Write for Pending {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        self.file.write(bytes).map_err(|error| self.named(error))
     }
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.file.flush().map_err(|error| self.named(error))
     }
 }
 
@@ -197,6 +214,31 @@ pub fn sync_directory(dir: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot sync directory {}", dir.display()))
 }
 
+/// Creates the directory `dir` and those above it, unless they exist.
+///
+/// # Errors
+/// Names the directory, and what is in its place.
+pub fn create_directory(dir: &Path) -> anyhow::Result<()> {
+    let Err(error) = fs::create_dir_all(dir) else { return Ok(()) };
+    let in_the_way = dir.ancestors().find(|path| path.is_symlink() && !path.exists() || path.is_file());
+    match in_the_way {
+        Some(path) if path.is_file() => {
+            anyhow::bail!("{} is a file, expected a folder; give another --out", path.display())
+        }
+        Some(path) => anyhow::bail!("{} is a link to a folder that does not exist", path.display()),
+        None => Err(error).with_context(|| format!("cannot create directory {}", dir.display())),
+    }
+}
+
+/// Renames `from` to `to`, a name that does not exist yet.
+///
+/// # Errors
+/// Names both.
+#[expect(clippy::disallowed_methods, reason = "all other writers use this module")]
+pub fn rename(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::rename(from, to).with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))
+}
+
 /// Removes a file if it exists.
 ///
 /// # Errors
@@ -208,88 +250,6 @@ pub fn remove(path: &Path) -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// An exclusive lock on a directory; the kernel releases it when the process ends, even if it is killed.
-#[derive(Debug)]
-pub struct Lock {
-    _file: File,
-}
-
-/// Takes the lock of `dir` for `stage`, creates the directory, and removes the temporary files of an earlier process
-/// that was killed.
-///
-/// # Errors
-/// [`Exit::TryAgain`] (exit code 75), with the name of the other process, if another process holds it.
-pub fn lock(dir: &Path, stage: &str) -> anyhow::Result<Lock> {
-    let lock = hold(dir, stage)?;
-    sweep(dir)?;
-    Ok(lock)
-}
-
-/// Takes the lock as [`lock`], but does not remove temporary files: for a directory below which others write, too.
-///
-/// # Errors
-/// As for [`lock`].
-pub fn hold(dir: &Path, stage: &str) -> anyhow::Result<Lock> {
-    fs::create_dir_all(dir).with_context(|| format!("cannot create directory {}", dir.display()))?;
-    let path = dir.join(LOCK_NAME);
-    let mut file = open_lock(&path)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(fs::TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            // The holder's name is only for the message, which is right without it, too.
-            let _ = file.read_to_string(&mut holder);
-            return Err(Exit::TryAgain(format!(
-                "{} is in use by {}; wait for it to end",
-                dir.display(),
-                if holder.is_empty() { "another process" } else { holder.trim_end() }
-            ))
-            .into());
-        }
-        Err(fs::TryLockError::Error(e)) => {
-            return Err(e).with_context(|| format!("cannot lock {}", path.display()));
-        }
-    }
-    if !is_still_at(&file, &path) {
-        // Another process called [`remove_lock`] meanwhile.
-        return hold(dir, stage);
-    }
-    file.set_len(0)
-        .and_then(|()| writeln!(file, "{stage} (pid {})", std::process::id()))
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(Lock { _file: file })
-}
-
-fn open_lock(path: &Path) -> anyhow::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .with_context(|| format!("cannot open {}", path.display()))
-}
-
-#[cfg(unix)]
-fn is_still_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let id = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    file.metadata().map(id).ok() == fs::metadata(path).map(id).ok()
-}
-
-#[cfg(not(unix))]
-fn is_still_at(_: &File, _: &Path) -> bool {
-    true
-}
-
-/// Removes the lock file of `dir`, for a directory from which everything is removed. The caller must hold the lock.
-///
-/// # Errors
-/// If it cannot be removed.
-pub fn remove_lock(dir: &Path) -> anyhow::Result<()> {
-    remove(&dir.join(LOCK_NAME))
 }
 
 /// Removes the temporary files that a killed process left in `dir` and below. The caller must hold the lock.

@@ -9,23 +9,25 @@
 //! of the file has changed (`current/digests.rs`), so a check takes milliseconds.
 //!
 //! The provenance also lists every file that the stage makes, and is written before the first of them. A rerun and
-//! `--clean` remove only files that are on that list and have the content that the stage wrote.
+//! `--clean` replace and remove only files that are on that list and have the content that the stage wrote. A file that
+//! has changed since is renamed to `<name>.edited` before a rerun writes a new one; a file that is not on the list stops
+//! the run. With `--force` a rerun replaces both.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::commit;
-use crate::provenance::{self, Provenance, canonical_json, to_hex};
-use crate::stage::{CommonArgs, Exit, print_summary};
+use crate::commit::{self, Lock};
+use crate::provenance::{Listed, Provenance, canonical_json, to_hex};
+use crate::stage::{CommonArgs, Exit, print_summary, usage};
 use digests::{Content, Digests};
 pub use job::Job;
 
+mod clean;
 mod digests;
 mod job;
 mod reasons;
@@ -42,7 +44,7 @@ pub struct RerunArgs {
     /// Only print whether the outputs are up to date, and if not, why; exit code 0 or 1
     #[arg(long, conflicts_with_all = ["force", "clean"])]
     pub check: bool,
-    /// Run even if the outputs are up to date, and start from the beginning
+    /// Run even if the outputs are up to date, start from the beginning, and replace existing files
     #[arg(long, conflicts_with = "clean")]
     pub force: bool,
     /// Remove only the files that this program made here, then end
@@ -57,6 +59,20 @@ pub struct Place {
     /// The provenance, relative to `dir`.
     record: String,
     stage: &'static str,
+    locks: Locks,
+    /// Removes what [`Place::clean`] must remove in addition to the listed outputs.
+    remove_unlisted: Option<fn(&Path) -> anyhow::Result<()>>,
+}
+
+/// What a run locks.
+#[derive(Debug, Clone)]
+enum Locks {
+    /// The directory and all below it.
+    Tree,
+    /// The directory alone: other stages write below it.
+    Directory,
+    /// Folders of the directory, each with all below it.
+    Folders(Vec<&'static str>),
 }
 
 /// The inputs and parameters that a stage's result depends on.
@@ -136,7 +152,55 @@ impl std::fmt::Display for Answer {
 impl Place {
     /// Returns the place for the outputs of `stage` in `dir`, with the provenance in the file `record`.
     pub fn new(dir: &Path, record: &str, stage: &'static str) -> Self {
-        Self { dir: dir.to_owned(), record: record.to_owned(), stage }
+        let (dir, record) = (dir.to_owned(), record.to_owned());
+        Self { dir, record, stage, locks: Locks::Tree, remove_unlisted: None }
+    }
+
+    /// Locks the directory, but leaves the temporary files below it alone: other stages write there.
+    #[must_use]
+    pub fn without_subdirectories(self) -> Self {
+        Self { locks: Locks::Directory, ..self }
+    }
+
+    /// Locks only these folders of the directory.
+    #[must_use]
+    pub fn of_folders(self, folders: impl IntoIterator<Item = &'static str>) -> Self {
+        Self { locks: Locks::Folders(folders.into_iter().collect()), ..self }
+    }
+
+    /// Lets `--clean` also call `remove` with the directory, for files that no record lists, such as checkpoints.
+    #[must_use]
+    pub fn with_unlisted(self, remove: fn(&Path) -> anyhow::Result<()>) -> Self {
+        Self { remove_unlisted: Some(remove), ..self }
+    }
+
+    /// Takes the locks of a run, and removes the temporary files of a killed one.
+    ///
+    /// # Errors
+    /// [`Exit::TryAgain`] if another process holds one of them.
+    fn lock(&self) -> anyhow::Result<Vec<Lock>> {
+        match self.locks {
+            Locks::Directory => Ok(vec![commit::hold(&self.dir, self.stage)?]),
+            _ => self.locked_directories().iter().map(|dir| commit::lock(dir, self.stage)).collect(),
+        }
+    }
+
+    fn locked_directories(&self) -> Vec<PathBuf> {
+        match &self.locks {
+            Locks::Tree | Locks::Directory => vec![self.dir.clone()],
+            Locks::Folders(folders) => folders.iter().map(|folder| self.dir.join(folder)).collect(),
+        }
+    }
+
+    /// Returns whether the file `name` has not changed since this stage made it. False if it cannot be determined.
+    pub fn has_intact(&self, name: &str) -> bool {
+        let Ok(Some(Listed { outputs, .. })) = self.listed() else { return false };
+        let Some(made) = outputs.get(name) else { return false };
+        let digests = Digests::open(&self.digests_path());
+        match digests.of_output(&self.dir.join(name)) {
+            Ok(Content::File(found)) => made.as_ref().is_none_or(|made| *made == found),
+            _ => false,
+        }
     }
 
     /// Answers `--check`, does `--clean`, or prints that the outputs are current; in these cases the result is `None`
@@ -155,6 +219,7 @@ impl Place {
         if rerun.clean {
             return self.clean().map(|()| None);
         }
+        self.refuse_another_stage()?;
         let recorded = self.recorded();
         let state = asked().and_then(|asked| {
             let mut digests = Digests::open(&self.digests_path());
@@ -176,14 +241,12 @@ impl Place {
         self.log(&because);
         let mut provenance = Provenance::new(self.stage, &parameters)?;
         provenance.inputs = inputs.into_iter().map(|(role, digest)| (role.to_owned(), digest)).collect();
-        let has_record = match &recorded {
-            Ok(found) => found.is_some(),
-            // A record of another format version counts; an unreadable one does not.
-            Err(_) => provenance::version_of(&self.record_path()).is_some(),
-        };
-        let made_before = recorded.ok().flatten().map(|p| p.outputs).unwrap_or_default();
         let place = self.clone();
-        Ok(Some(Job { place, provenance, made_before, has_record, digests, from_scratch: rerun.force }))
+        let made_before = BTreeMap::new();
+        let mut job =
+            Job { place, provenance, made_before, unreadable: None, digests, from_scratch: rerun.force };
+        job.read_record();
+        Ok(Some(job))
     }
 
     fn answer(&self, common: &CommonArgs, because: Vec<String>) -> anyhow::Result<()> {
@@ -217,79 +280,28 @@ impl Place {
         Provenance::read(&self.record_path())
     }
 
-    /// Removes the files that the record lists, and the record: `--clean`.
-    ///
-    /// # Errors
-    /// [`Exit::TryAgain`] if another process writes there; another error if a file cannot be removed.
-    pub fn clean(&self) -> anyhow::Result<()> {
-        let record = self.record_path();
-        let outputs = match self.recorded() {
-            Ok(None) => return Ok(()),
-            Ok(Some(provenance)) => provenance.outputs,
-            Err(error) => {
-                tracing::warn!("{error:#}; the files that it lists are unknown and are not removed");
-                BTreeMap::new()
-            }
-        };
-        let _lock = commit::hold(&self.dir, self.stage)?;
-        let mut digests = Digests::open(&self.digests_path());
-        let n_removed = self.remove(&outputs, &mut digests)?;
-        for path in [&record, &self.digests_path()] {
-            commit::remove(path)?;
-        }
-        tracing::info!("{}: removed {n_removed} files below {}", self.stage, self.dir.display());
-        commit::remove_lock(&self.dir)?;
-        remove_empty(&self.dir);
-        Ok(())
+    /// Reads the outputs in the record, of whatever format version; `None` if there is no record.
+    fn listed(&self) -> anyhow::Result<Option<Listed>> {
+        Listed::read(&self.record_path())
     }
 
-    /// Removes the files of `outputs` that have not changed since the stage made them, and empty directories.
-    fn remove(
-        &self,
-        outputs: &BTreeMap<String, Option<String>>,
-        digests: &mut Digests,
-    ) -> anyhow::Result<usize> {
-        let mut dirs = BTreeSet::new();
-        let mut n_removed = 0;
-        for (name, made) in outputs {
-            let path = self.dir.join(name);
-            if !stays_inside(name) {
-                tracing::warn!(
-                    "{} lists {name}, which is outside: not removed",
-                    self.record_path().display()
-                );
-                continue;
-            }
-            match (digests.of_output(&path)?, made) {
-                (Content::Absent, _) => {}
-                (Content::Other(what), _) => tracing::warn!("{} is {what}: not removed", path.display()),
-                (found, Some(made)) if found.text() != made => {
-                    tracing::warn!("{} has changed since it was made: not removed", path.display());
-                }
-                _ => {
-                    commit::remove(&path)?;
-                    n_removed += 1;
-                    let above = path.ancestors().skip(1).take_while(|dir| **dir != self.dir);
-                    dirs.extend(above.map(Path::to_owned));
-                }
-            }
+    /// Refuses a directory with the record of another stage, whose outputs would be removed as old ones of this stage.
+    fn refuse_another_stage(&self) -> anyhow::Result<()> {
+        match self.listed() {
+            Ok(Some(listed)) if listed.stage != self.stage => Err(usage(format!(
+                "{} has the outputs of the {}; give the {} another folder",
+                self.dir.display(),
+                listed.stage,
+                self.stage
+            ))),
+            _ => Ok(()),
         }
-        // The deepest first.
-        dirs.iter().rev().for_each(|dir| remove_empty(dir));
-        Ok(n_removed)
     }
-}
 
-/// Returns whether `name`, joined to a directory, is below it. A record may come from another person, and the files
-/// that it lists are removed.
-fn stays_inside(name: &str) -> bool {
-    !name.is_empty() && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
-}
-
-/// Removes a directory if it is empty.
-fn remove_empty(dir: &Path) {
-    // Fails if the directory contains files of the user, which stay.
-    let _ = fs::remove_dir(dir);
+    /// Returns the process that runs this stage now, as `extractor (pid 17)`.
+    fn running(&self) -> Option<String> {
+        self.locked_directories().iter().find_map(|dir| commit::holder(dir))
+    }
 }
 
 /// For `--check`: converts an error while the inputs are collected, such as a missing input, to a reason for being

@@ -46,6 +46,12 @@ pub fn ensure_space(dir: &Path, n_bytes: u64, what: &str) -> anyhow::Result<()> 
     Ok(())
 }
 
+/// Returns whether two directories are on the same disk; they need not exist.
+pub fn are_same(a: &Path, b: &Path) -> bool {
+    let device = |dir: &Path| rustix::fs::stat(existing(dir)).map(|status| status.st_dev).ok();
+    device(a).is_some() && device(a) == device(b)
+}
+
 /// Returns `dir` or its nearest parent directory that exists.
 pub fn existing(dir: &Path) -> &Path {
     let named = dir.ancestors().filter(|dir| !dir.as_os_str().is_empty());

@@ -88,10 +88,20 @@ fn with_zero_digest(value: &impl Serialize) -> anyhow::Result<String> {
 }
 
 fn fill_in_digest(bytes: &mut [u8]) -> anyhow::Result<()> {
-    let at = digits(bytes).context("there is no place for the digest")?;
+    let at = digits(header_of(bytes)).context("there is no place for the digest")?;
     let digest = to_hex(&Sha256::digest(&*bytes).into());
     bytes[at..at + N_DIGITS].copy_from_slice(digest.as_bytes());
     Ok(())
+}
+
+/// Returns the part of a file's `bytes` in which its digest must be: the header of a safetensors file, or all of a JSON
+/// file, which starts with a brace where a header has its length. Values of tensors may look like a digest.
+fn header_of(bytes: &[u8]) -> &[u8] {
+    let Some((length, rest)) = bytes.split_first_chunk().filter(|_| !bytes.starts_with(b"{\"")) else {
+        return bytes;
+    };
+    let n = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX).min(rest.len());
+    &bytes[..LENGTH_BYTES as usize + n]
 }
 
 /// Where the digits of the digest begin. In a name the quotation marks would be escaped once more.
@@ -271,7 +281,7 @@ struct Check {
 impl Check {
     /// Takes in the `start` of a file, in which its digest must stand.
     fn begin(start: &[u8]) -> anyhow::Result<Self> {
-        let at = digits(start).context("it carries no digest of its content")?;
+        let at = digits(header_of(start)).context("it carries no digest of its content")?;
         let mut digest = Sha256::new();
         digest.update(&start[..at]);
         digest.update(ZEROS);
@@ -291,9 +301,27 @@ impl Check {
 
 #[cfg(test)]
 mod tests {
+    use safetensors::tensor::TensorView;
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn values_of_a_tensor_that_look_like_a_digest_are_not_taken_for_it() {
+        let values = format!("\"{DIGEST_KEY}\":\"{}\"   ", "0".repeat(N_DIGITS));
+        let view = TensorView::new(Dtype::U8, vec![values.len()], values.as_bytes()).unwrap();
+        let version = crate::provenance::FORMAT_VERSION;
+        let bytes = serialize([("x", view)], &json!({ "format_version": version })).unwrap();
+        assert!(bytes.ends_with(values.as_bytes()), "the values are unchanged");
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.safetensors");
+        crate::commit::write_bytes(&path, &bytes).unwrap();
+        let mut file = File::open(&path).unwrap();
+        let header = Header::read(&mut file).unwrap();
+        let digest = header.verify(&mut file).unwrap();
+        assert_eq!(read::<Value>(&path, 1 << 20).unwrap().1, bytes);
+        assert_eq!(header.stated_digest().unwrap(), digest);
+    }
 
     #[test]
     fn no_bit_of_json_can_change() {

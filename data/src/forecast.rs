@@ -19,7 +19,7 @@ mod pictures;
 mod tests;
 
 pub use args::PlanArgs;
-pub use measure::{measure, peak_memory};
+pub use measure::{measure, memory, peak_memory};
 pub use pictures::Pictures;
 
 /// The forecast of a stage.

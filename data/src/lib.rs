@@ -20,6 +20,7 @@ pub mod forecast;
 pub mod head;
 pub mod manifest;
 pub mod metrics;
+pub mod overlap;
 pub mod photo;
 pub mod profiles;
 pub mod provenance;

@@ -12,6 +12,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::Context;
 
 use crate::commit;
+use crate::overlap;
 use crate::provenance::{from_hex, sha256_file, to_hex};
 use crate::regular;
 
@@ -77,10 +78,10 @@ impl Manifest {
     /// Names the file, the line and what was expected.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let named = || format!("cannot read {}", path.display());
-        let sha256 = sha256_file(path)
-            .with_context(|| format!("there is no manifest at {}; run the splitter first", path.display()))?;
-        let mut table =
-            csv::ReaderBuilder::new().flexible(false).from_reader(regular::open(path).with_context(named)?);
+        let file = regular::open(path)
+            .map_err(|error| regular::not_read(error, path, "there is no manifest", "the splitter"))?;
+        let sha256 = sha256_file(path)?;
+        let mut table = csv::ReaderBuilder::new().flexible(false).from_reader(file);
         let header = table.headers().with_context(named)?.clone();
         let extra = Extra::ALL.into_iter().find(|extra| header.iter().eq(extra.columns()));
         let extra = extra.with_context(|| {
@@ -106,6 +107,17 @@ impl Manifest {
     /// Returns the path of the picture of `row`.
     pub fn resolve(&self, row: &Row) -> PathBuf {
         self.path.parent().unwrap_or(Path::new("")).join(&row.path)
+    }
+
+    /// Refuses an output directory among the pictures; see [`overlap::refuse`].
+    ///
+    /// # Errors
+    /// As for [`overlap::refuse`].
+    pub fn ensure_apart(&self, out: &Path) -> anyhow::Result<()> {
+        let folders: BTreeSet<&Path> =
+            self.rows.iter().filter_map(|row| Path::new(&row.path).parent()).collect();
+        let here = self.path.parent().unwrap_or(Path::new(""));
+        overlap::refuse(out, folders.into_iter().map(|folder| here.join(folder)))
     }
 
     /// Returns the path from [`Manifest::resolve`] for messages and `rejects.csv`: without detours such as `a/..`, with

@@ -158,9 +158,8 @@ impl Metrics {
     /// # Errors
     /// If the file is missing, damaged or of another format version; the message says what to run.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = regular::read_to_string(path).with_context(|| {
-            format!("there are no metrics at {}; run trainer evaluate first", path.display())
-        })?;
+        let text = regular::read_to_string(path)
+            .map_err(|error| regular::not_read(error, path, "there are no metrics", "trainer evaluate"))?;
         let damaged = || format!("{} is damaged; run trainer evaluate again", path.display());
         let value: serde_json::Value = serde_json::from_str(&text).with_context(damaged)?;
         check_version(path, value.get("format_version")).context("run trainer evaluate again")?;

@@ -178,8 +178,13 @@ impl Limits {
             return Err(Reject::new(Reason::ZeroDimension, found));
         }
         let pixels = u64::from(width) * u64::from(height);
-        if width.max(height) > self.max_side || pixels > self.max_pixels {
-            return Err(Reject::new(Reason::TooManyPixels, found));
+        if width.max(height) > self.max_side {
+            let detail = format!("{found} pixels, more than {} along a side", self.max_side);
+            return Err(Reject::new(Reason::TooManyPixels, detail));
+        }
+        if pixels > self.max_pixels {
+            let detail = format!("{found} pixels, more than {} megapixels", self.max_pixels / 1_000_000);
+            return Err(Reject::new(Reason::TooManyPixels, detail));
         }
         Ok(())
     }

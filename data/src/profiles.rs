@@ -108,8 +108,10 @@ impl Profiles {
     /// # Errors
     /// If the file does not exist or is not a regular file, or a column is missing or there twice.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
-        let file =
-            regular::open(path).with_context(|| format!("there are no profiles at {}", path.display()))?;
+        let file = regular::open(path).with_context(|| match path.symlink_metadata().is_ok() {
+            true => format!("cannot read {}", path.display()),
+            false => format!("there are no profiles at {}", path.display()),
+        })?;
         let counts = Rc::new(ReadCounts::default());
         let table = csv::ReaderBuilder::new()
             .has_headers(false)
@@ -145,7 +147,7 @@ impl Profiles {
     /// If the file cannot be read further.
     pub fn next_row(&mut self) -> anyhow::Result<Option<Result<Profile, RejectedRow>>> {
         let Some(line) = self.read_record()? else { return Ok(None) };
-        let profile = self.parse().and_then(|profile| {
+        let profile = self.check_quotes().and_then(|()| self.parse()).and_then(|profile| {
             if self.ids.insert(profile.id.as_str().into()) {
                 return Ok(profile);
             }
@@ -160,12 +162,23 @@ impl Profiles {
         let line = self.read_record()?;
         anyhow::ensure!(line.is_some(), "{path} is empty, {}", expected());
         let names: Vec<_> =
-            self.record.iter().map(|c| String::from_utf8_lossy(c).trim().to_owned()).collect();
+            self.record.iter().map(|c| String::from_utf8_lossy(c).trim().to_ascii_lowercase()).collect();
+        let found = String::from_utf8_lossy(self.record.as_slice());
+        let cause = match &names[..] {
+            _ if self.record.as_slice().starts_with(b"\xff\xfe") || self.record.as_slice().contains(&0) => {
+                "; it is UTF-16, expected UTF-8: save it as CSV UTF-8"
+            }
+            [one] if one.contains([';', '\t']) => {
+                "; its cells are separated by semicolons or tabs, expected commas"
+            }
+            _ => "",
+        };
         for (position, column) in self.positions.iter_mut().zip(COLUMNS) {
-            let mut found = (0..names.len()).filter(|&i| names[i] == column);
-            *position =
-                found.next().with_context(|| format!("{path} has no column {column}, {}", expected()))?;
-            anyhow::ensure!(found.next().is_none(), "{path} has the column {column} twice");
+            let mut at = (0..names.len()).filter(|&i| names[i] == column);
+            *position = at.next().with_context(|| {
+                format!("{path} has no column {column}, {}; found {}{cause}", expected(), quoted(&found))
+            })?;
+            anyhow::ensure!(at.next().is_none(), "{path} has the column {column} twice");
         }
         self.n_columns = names.len();
         Ok(())
@@ -184,13 +197,35 @@ impl Profiles {
             }
             // The reader's position is before skipped blank lines, so the line is counted from the end.
             let inside = self.record.as_slice().iter().filter(|&&b| b == b'\n').count() as u64;
-            let at_end = after.byte() == self.counts.n_read.get() && self.counts.last.get() != b'\n';
+            let is_last = after.byte() == self.counts.n_read.get();
+            let at_end = is_last && (self.counts.last.get() != b'\n' || self.has_open_quote());
             let line = after.line() - inside - u64::from(!at_end);
             self.cut_carriage_return();
             if self.record.len() != 1 || self.record.get(0) != Some(b"") {
                 return Ok(Some(line));
             }
         }
+    }
+
+    /// Returns whether the row that was just read is the last and holds lines after a quote that is not closed.
+    fn has_open_quote(&self) -> bool {
+        let is_last = self.table.position().byte() == self.counts.n_read.get();
+        is_last && self.counts.n_quotes.get() % 2 == 1 && self.record.as_slice().contains(&b'\n')
+    }
+
+    /// Refuses a last row in which a quote is opened and not closed: it holds all lines after it.
+    fn check_quotes(&self) -> Result<(), String> {
+        if self.has_open_quote() {
+            let held = self.record.as_slice().trim_ascii_end();
+            let n_lost = held.iter().filter(|&&b| b == b'\n').count();
+            let open = self.record.iter().find(|cell| cell.contains(&b'\n')).unwrap_or_default();
+            let open = String::from_utf8_lossy(open);
+            return Err(format!(
+                "a quote is opened before {} and not closed: the {n_lost} lines after it are lost",
+                quoted(open.lines().next().unwrap_or_default())
+            ));
+        }
+        Ok(())
     }
 
     fn cut_carriage_return(&mut self) {
@@ -272,6 +307,8 @@ struct ReadCounts {
     since_row: Cell<usize>,
     n_read: Cell<u64>,
     last: Cell<u8>,
+    /// Quotation marks; an odd number means that the last one is not closed.
+    n_quotes: Cell<u64>,
 }
 
 /// A file that counts its bytes and returns an error if a row is too long.
@@ -293,6 +330,8 @@ impl Read for CountingFile {
         let n = self.file.read(buffer)?;
         self.counts.since_row.set(since_row + n);
         self.counts.n_read.set(self.counts.n_read.get() + n as u64);
+        let n_quotes = buffer[..n].iter().filter(|&&byte| byte == b'"').count() as u64;
+        self.counts.n_quotes.set(self.counts.n_quotes.get() + n_quotes);
         if let Some(&last) = buffer[..n].last() {
             self.counts.last.set(last);
         }

@@ -62,12 +62,7 @@ impl Provenance {
     /// # Errors
     /// If the file exists but is not a provenance of this format version.
     pub fn read(path: &Path) -> anyhow::Result<Option<Self>> {
-        let text = match regular::read_to_string(path) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            text => text.with_context(|| format!("cannot read {}", path.display()))?,
-        };
-        let value: Value =
-            serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))?;
+        let Some(value) = read_json(path)? else { return Ok(None) };
         check_version(path, value.get("format_version"))?;
         let provenance = serde_json::from_value(value)
             .with_context(|| format!("{} is not a provenance", path.display()))?;
@@ -75,10 +70,36 @@ impl Provenance {
     }
 }
 
-/// Returns the format version in the file at `path`, if it is a JSON object with one.
-pub(crate) fn version_of(path: &Path) -> Option<u64> {
-    let value: Value = serde_json::from_str(&regular::read_to_string(path).ok()?).ok()?;
-    value.get("format_version")?.as_u64()
+/// The part of a provenance that is the same in every format version: the stage, and its outputs.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct Listed {
+    /// As [`Provenance::stage`].
+    pub(crate) stage: String,
+    /// As [`Provenance::outputs`].
+    pub(crate) outputs: BTreeMap<String, Option<String>>,
+}
+
+impl Listed {
+    /// Reads it from a provenance of any format version; `None` if the file does not exist.
+    ///
+    /// # Errors
+    /// If the file exists but lists no outputs.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Option<Self>> {
+        let Some(value) = read_json(path)? else { return Ok(None) };
+        let listed = serde_json::from_value(value)
+            .with_context(|| format!("{} is not a provenance", path.display()))?;
+        Ok(Some(listed))
+    }
+}
+
+/// Reads a JSON file; `None` if it does not exist.
+fn read_json(path: &Path) -> anyhow::Result<Option<Value>> {
+    let text = match regular::read_to_string(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        text => text.with_context(|| format!("cannot read {}", path.display()))?,
+    };
+    let value = serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))?;
+    Ok(Some(value))
 }
 
 /// Refuses an artefact of another format version.
@@ -89,7 +110,7 @@ pub fn check_version(path: &Path, version: Option<&Value>) -> anyhow::Result<()>
     let found = version.and_then(Value::as_u64);
     anyhow::ensure!(
         found == Some(u64::from(FORMAT_VERSION)),
-        "{} has format version {}, this program reads {FORMAT_VERSION}; run the stage that made it again",
+        "{} was written by another version (format {}, this program reads {FORMAT_VERSION}); run the stage again",
         path.display(),
         found.map_or("none".to_owned(), |v| v.to_string()),
     );
@@ -185,6 +206,6 @@ mod tests {
         let path = dir.path().join("provenance.json");
         commit::write_bytes(&path, br#"{"format_version":99}"#).unwrap();
         let message = format!("{:#}", Provenance::read(&path).unwrap_err());
-        assert!(message.contains("provenance.json has format version 99"), "{message}");
+        assert!(message.contains("provenance.json was written by another version (format 99"), "{message}");
     }
 }

@@ -50,6 +50,17 @@ pub fn read_to_string(path: &Path) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
 }
 
+/// Explains why a file that a stage makes was not read: `missing` ("there is no head") and the stage to run if it does not
+/// exist, otherwise the error.
+pub fn not_read(error: io::Error, path: &Path, missing: &str, stage: &str) -> anyhow::Error {
+    let path = path.display();
+    if error.kind() == io::ErrorKind::NotFound {
+        anyhow::anyhow!("{missing} at {path}; run {stage} first")
+    } else {
+        anyhow::Error::new(error).context(format!("cannot read {path}"))
+    }
+}
+
 fn check(found: FileType) -> io::Result<()> {
     if found.is_file() {
         return Ok(());
@@ -111,6 +122,18 @@ mod tests {
             assert!(read(path, 10).is_err() && read_to_string(path).is_err());
         }
         assert_eq!(open(&dir.path().join("x")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn only_a_file_that_does_not_exist_is_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let explained = |path: &Path| {
+            let error = read_to_string(path).unwrap_err();
+            format!("{:#}", not_read(error, path, "there is no list", "the lister"))
+        };
+        assert!(explained(&dir.path().join("x")).contains("there is no list at "));
+        let message = explained(dir.path());
+        assert!(message.contains("cannot read") && message.ends_with("a directory"), "{message}");
     }
 
     #[test]

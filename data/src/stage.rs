@@ -15,6 +15,9 @@ use serde::Serialize;
 
 mod manual;
 
+/// Maximum number of worker threads; more than the largest machines have.
+const MAX_THREADS: usize = 1024;
+
 /// Arguments that all programs share.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CommonArgs {
@@ -76,11 +79,28 @@ pub fn main<C: clap::Parser>(
     common: impl FnOnce(&C) -> &CommonArgs,
     run: impl FnOnce(&C) -> anyhow::Result<()>,
 ) -> ExitCode {
-    if let Some(written) = manual::write_if_asked(C::command) {
+    if let Some(written) = manual::write_if_asked(command::<C>) {
         return exit_code(written);
     }
-    let args = C::parse();
+    let matches = command::<C>().get_matches();
+    let args = C::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command::<C>()).exit());
     exit_code(set_up(common(&args)).and_then(|()| run(&args)))
+}
+
+/// Returns the program's command line, with what all programs and subcommands share: `--version`, and negative numbers
+/// as values, so that the check of their range can name it.
+fn command<C: clap::Parser>() -> clap::Command {
+    let command = C::command().version(env!("CARGO_PKG_VERSION")).propagate_version(true);
+    with_negative_numbers(command)
+}
+
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| {
+            let takes_value = arg.get_long().is_some() && arg.get_action().takes_values();
+            if takes_value { arg.allow_negative_numbers(true) } else { arg }
+        })
+        .mut_subcommands(with_negative_numbers)
 }
 
 /// Prints the error of `outcome`, if there is one, and returns the exit code.
@@ -99,6 +119,12 @@ fn exit_code(outcome: anyhow::Result<()>) -> ExitCode {
 }
 
 fn set_up(common: &CommonArgs) -> anyhow::Result<()> {
+    if common.threads > MAX_THREADS {
+        return Err(usage(format!(
+            "--threads {} is out of range, expected at most {MAX_THREADS}",
+            common.threads
+        )));
+    }
     let level = match (common.quiet, common.verbose) {
         (true, _) => tracing::Level::ERROR,
         (_, 0) => tracing::Level::INFO,
@@ -116,8 +142,19 @@ fn set_up(common: &CommonArgs) -> anyhow::Result<()> {
         // A log that cannot be written must not end the program.
         .log_internal_errors(false)
         .try_init();
-    let _ = rayon::ThreadPoolBuilder::new().num_threads(common.threads).build_global();
+    start_threads(common.threads)?;
     watch_signals().context("cannot watch for signals")
+}
+
+/// Starts the worker threads of the program.
+fn start_threads(n: usize) -> anyhow::Result<()> {
+    match rayon::ThreadPoolBuilder::new().num_threads(n).build_global() {
+        // Without a source: the threads run already. In a test several programs may run in one process.
+        Err(error) if std::error::Error::source(&error).is_some() => {
+            Err(error).with_context(|| format!("cannot start {n} threads; choose fewer with --threads"))
+        }
+        _ => Ok(()),
+    }
 }
 
 static SIGNAL: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
@@ -220,6 +257,44 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Program {
+        #[command(subcommand)]
+        command: Subcommand,
+    }
+
+    #[derive(Debug, clap::Subcommand)]
+    enum Subcommand {
+        Fit {
+            #[arg(long)]
+            rate: f64,
+        },
+    }
+
+    #[test]
+    fn every_subcommand_has_a_version_and_takes_negative_numbers() {
+        let parse = |args: &[&str]| command::<Program>().try_get_matches_from(args);
+        for args in [&["program", "--version"][..], &["program", "-V"], &["program", "fit", "-V"]] {
+            assert_eq!(parse(args).unwrap_err().kind(), clap::error::ErrorKind::DisplayVersion, "{args:?}");
+        }
+        let matches = parse(&["program", "fit", "--rate", "-0.5"]).unwrap();
+        let fit = matches.subcommand_matches("fit").unwrap();
+        assert_eq!(fit.get_one::<f64>("rate"), Some(&-0.5));
+    }
+
+    #[test]
+    fn more_threads_than_a_machine_can_have_are_a_usage_error() {
+        let common = |threads| CommonArgs { seed: 1, threads, quiet: true, verbose: 0, json: false };
+        let refused = set_up(&common(MAX_THREADS + 1)).unwrap_err();
+        assert!(
+            matches!(refused.downcast_ref(), Some(Exit::Usage(m)) if m.contains("--threads 1025")),
+            "{refused}"
+        );
+        // Twice, as in a test.
+        set_up(&common(1)).unwrap();
+        set_up(&common(1)).unwrap();
+    }
 
     #[test]
     fn control_characters_are_escaped() {

@@ -190,8 +190,11 @@ impl Weights {
                 path.display()
             )
         })?;
-        let header = Header::read(&mut file).with_context(|| foreign(path))?;
+        let header = Header::parse(&mut file).with_context(|| foreign(path))?;
         anyhow::ensure!(header.is_ours(), "{}", foreign(path));
+        let damaged =
+            || format!("{} is damaged; make it again with `weights`, from its original", path.display());
+        header.check_size(file.metadata()?.len()).with_context(damaged)?;
         let info: WeightsInfo = header.metadata(path).with_context(|| foreign(path))?;
         let backbone = find(&info.backbone).with_context(|| format!("cannot use {}", path.display()))?;
         anyhow::ensure!(
@@ -203,7 +206,6 @@ impl Weights {
             part.file_name(backbone),
             if part == Part::Classifier { " with --full" } else { "" }
         );
-        let damaged = || format!("{} is damaged; run `weights` again", path.display());
         check_tensors(&header, part.tensors(backbone)).with_context(damaged)?;
         let n_bytes = file.metadata()?.len();
         let bytes = header.read_verified(file, n_bytes).with_context(damaged)?;
@@ -218,7 +220,7 @@ impl Weights {
     /// Whether [`Weights::write`] wrote the file `path`, which may be damaged meanwhile.
     pub fn wrote(path: &Path) -> bool {
         let metadata = || -> anyhow::Result<WeightsInfo> {
-            let header = Header::read(&mut regular::open(path)?)?;
+            let header = Header::parse(&mut regular::open(path)?)?;
             header.metadata(path)
         };
         metadata().is_ok()

@@ -13,7 +13,7 @@ use data::stage::CommonArgs;
 
 use crate::part::Part;
 
-/// Bottleneck features: every picture of a manifest once through the convolutions of VGG-16
+/// Computes the bottleneck features of every picture of a manifest with the convolutions of VGG-16
 ///
 /// Writes one file for every 256 pictures of a split and, last, index.json. Run again after an
 /// interruption, or after the manifest has changed, and only the pictures without features are computed:

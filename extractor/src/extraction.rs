@@ -86,12 +86,21 @@ impl Job<'_> {
         let mut published = true;
         for Task { shard, to_compute } in tasks {
             let mut computed = BTreeMap::new();
+            let mut interrupted = None;
             for _ in 0..to_compute.len().div_ceil(self.batch_size) {
-                check_interrupted()?;
+                interrupted = check_interrupted().err();
+                if interrupted.is_some() {
+                    break;
+                }
                 let batch = batches.recv().context("the thread that decodes pictures has ended")?;
                 let n = batch.len();
                 self.compute(batch, &mut computed, &mut outcome.rejects)?;
                 on_computed(n);
+            }
+            if computed.is_empty()
+                && let Some(exit) = interrupted.take()
+            {
+                return Err(exit.into());
             }
             self.max_bad.check(n_in, &outcome.rejects)?;
 
@@ -119,6 +128,10 @@ impl Job<'_> {
             }
             write_shard(&self.out.join(&shard.file), self.layout, &content)?;
             tracing::debug!("wrote {}", shard.file);
+            // After an interruption the shard holds only some of its pictures; the next run adds the others.
+            if let Some(exit) = interrupted {
+                return Err(exit.into());
+            }
         }
         outcome.elapsed = start.elapsed();
         Ok(outcome)

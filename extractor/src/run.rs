@@ -5,7 +5,6 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
-use data::commit;
 use data::current::Place;
 use data::disk::{free_space, size};
 use data::features::{Index, Layout, ShardEntry, shard_size};
@@ -40,10 +39,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut manifest = None;
     let place = Place::new(&config.out, PROVENANCE, STAGE);
     let job = place.start(&args.rerun, &args.common, || {
-        config.inputs(manifest.insert(Manifest::read(&config.manifest)?))
+        let manifest = manifest.insert(Manifest::read(&config.manifest)?);
+        manifest.ensure_apart(&config.out)?;
+        config.inputs(manifest)
     })?;
     let (Some(mut job), Some(manifest)) = (job, manifest) else { return Ok(()) };
 
+    // Asked before the network is loaded, and so that nothing is written into the directory.
+    job.refuse_foreign(&[Index::FILE_NAME, rejects::FILE_NAME])?;
     let device = device::open(config.device)?;
     let shards = shards_of(&manifest)?;
     let weights = Weights::read(&config.weights, weights::Part::Features)?;
@@ -59,7 +62,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let extractor = FeatureExtractor::with_weights(recipe.clone(), &weights, &device)?;
     drop(weights);
 
-    let _lock = commit::lock(&config.out, STAGE)?;
+    let _locks = job.lock()?;
     let layout = Layout { recipe, dtype: config.dtype, shape: extractor.feature_shape() };
     let stored = if job.from_scratch() { Stored::none(&layout) } else { Stored::open(&config.out, &layout)? };
     let tasks = tasks(&manifest, &shards, config.part, &stored);
@@ -69,6 +72,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let lists = [Index::FILE_NAME, rejects::FILE_NAME].map(str::to_owned);
         lists.into_iter().chain(shards.iter().map(|shard| shard.file.clone()))
     };
+    // Shards may come from another machine, without its record.
+    job.adopt(stored.file_names());
     job.declare(outputs())?;
     let n_to_compute: usize = tasks.iter().map(|task| task.to_compute.len()).sum();
     let bar = stage::progress(&args.common, n_to_compute as u64, "pictures");

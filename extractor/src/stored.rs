@@ -58,6 +58,11 @@ impl Stored {
         Ok(stored)
     }
 
+    /// Returns the names of the intact shards of this layout.
+    pub(crate) fn file_names(&self) -> impl Iterator<Item = &str> {
+        self.shards.keys().map(String::as_str)
+    }
+
     /// Appends the features of the picture with this digest to `features`.
     ///
     /// # Errors

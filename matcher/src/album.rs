@@ -38,11 +38,19 @@ impl Album {
         // Only the directory is resolved here: data::photo refuses a link as the file itself.
         let dir = path.parent().unwrap_or(&self.root);
         match dir.canonicalize() {
-            Ok(dir) if dir.starts_with(&self.root) => photo::read(&path, &Limits::STANDARD),
+            Ok(dir) if dir.starts_with(&self.root) => match path.symlink_metadata() {
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(missing(photo)),
+                _ => photo::read(&path, &Limits::STANDARD),
+            },
             Ok(_) => Err(Reject::new(Reason::BadName, "leads out of the directory of the profiles")),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(missing(photo)),
             Err(e) => Err(Reject::new(Reason::Unreadable, e)),
         }
     }
+}
+
+fn missing(photo: &str) -> Reject {
+    Reject::new(Reason::Unreadable, format!("{photo} is missing"))
 }
 
 fn checked(photo: &str) -> Result<&Path, Reject> {
@@ -93,6 +101,15 @@ mod tests {
         assert!(checked("HTTPS://x.org/a.jpg").unwrap_err().detail.contains("fetching is not available"));
         for name in ["a.jpg", "./a.jpg", "photos/a b.jpg", "photos/\u{1F436}.jpg", "..a.jpg", "-x.jpg"] {
             assert!(checked(name).is_ok(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_photo_that_does_not_exist_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let album = Album { root: dir.path().canonicalize().unwrap() };
+        for photo in ["a.jpg", "photos/a.jpg"] {
+            assert_eq!(album.read(photo).unwrap_err().detail, format!("{photo} is missing"));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use data::stage::{CommonArgs, print_line, progress, usage};
+use data::stage::{CommonArgs, print_line, printable, progress, usage};
 use serde::Serialize;
 
 use crate::detect::Classes;
@@ -138,7 +138,8 @@ impl Answer {
 
     /// Formats the result as text for people.
     fn block(&self) -> String {
-        let mut text = format!("{}\n", self.photo);
+        // A name may hold a newline, which would look like another photo.
+        let mut text = format!("{}\n", printable(&self.photo.replace('\n', "\\n")));
         let written = match &self.shows {
             Shows::Broken { error, detail } if detail.is_empty() => writeln!(text, "  unreadable: {error}"),
             Shows::Broken { error, detail } => writeln!(text, "  unreadable: {error} ({detail})"),

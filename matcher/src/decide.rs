@@ -87,17 +87,18 @@ pub fn decide(config: &Config, common: &CommonArgs) -> anyhow::Result<Option<Sum
         print_line(&format!("no {}: nobody to match with yet", config.profiles.display()))?;
         return Ok(None);
     }
-    let place = Place::new(&config.out, "provenance.json", "matcher decide");
-    let job = place.start(&config.rerun, common, || config.asked())?;
-    if config.rerun.clean || config.rerun.force {
-        SeenBefore::forget(&config.out)?;
-    }
-    let Some(mut job) = job else { return Ok(None) };
+    let place =
+        Place::new(&config.out, "provenance.json", "matcher decide").with_unlisted(SeenBefore::forget);
+    let Some(mut job) = place.start(&config.rerun, common, || config.asked())? else { return Ok(None) };
+    job.refuse_foreign(&OUTPUTS)?;
     let n_rows = Profiles::count(&config.profiles)?;
     let model = Model::open(&config.model)?;
     let my_dog = config.my_dog.as_ref().map(|d| MyDog::find(d, &model, config.model.min_dog)).transpose()?;
     let wish = my_dog.as_ref().map_or(Ok(Wish::AnyDog), |dog| dog.wish(config.rule, &model))?;
-    let _lock = commit::lock(&config.out, "matcher")?;
+    let _locks = job.lock()?;
+    if job.from_scratch() {
+        SeenBefore::forget(&config.out)?;
+    }
     job.declare(OUTPUTS.map(str::to_owned))?;
 
     let mut run = Run {

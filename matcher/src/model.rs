@@ -33,7 +33,7 @@ pub struct ModelArgs {
     /// The weights file that the features were made with
     #[arg(long)]
     pub weights: PathBuf,
-    /// Least probability of a dog for a photo to show one
+    /// Minimum probability of a dog for a photo to count as showing one
     #[arg(long, default_value_t = 0.5)]
     pub min_dog: f64,
     /// Where one size ends and the next begins, kilograms

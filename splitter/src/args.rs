@@ -28,7 +28,7 @@ pub struct Args {
     /// Folder of class folders
     #[arg(long, value_name = "DIR")]
     pub images: PathBuf,
-    /// Output folder of the manifest; neither inside --images nor a parent of it
+    /// Output directory of the manifest; neither inside --images nor a parent of it
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Shares of train, valid and test in each class; they sum to 1, and 0 leaves a split empty
@@ -42,7 +42,7 @@ pub struct Args {
     )]
     pub ratio: Vec<f64>,
     /// With --ratio: do not shuffle, as the original post did: the first pictures of each class by name are train,
-    /// the last are test. Neighbours in the listing may share a litter or a photographer, so the splits may differ
+    /// the last are test. Files with neighbouring names are often similar, so train and test may not be comparable.
     #[arg(long, conflicts_with_all = ["split_list", "fixed"])]
     pub unshuffled: bool,
     /// Text files that list the train and the test pictures, one class/picture per line. Valid is taken from train

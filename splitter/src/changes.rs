@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use data::current::Place;
 use data::manifest::{FILE_NAME, Manifest, Row, Split};
 use serde::Serialize;
+
+use crate::output;
 
 /// Numbers of pictures by the kind of change since the last split.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -13,7 +16,7 @@ pub(crate) struct Changes {
     pub(crate) removed: usize,
     /// Same name, other content.
     pub(crate) replaced: usize,
-    /// In both splits, now in another part.
+    /// Same name, now in another of train, valid and test.
     pub(crate) moved: usize,
     /// Whether the pictures of test have changed.
     pub(crate) test_changed: bool,
@@ -26,10 +29,17 @@ impl Changes {
     }
 }
 
-/// Compares `rows` with the manifest in `out`. Returns `None` if there is no readable one.
+/// Compares `rows` with the manifest in `out`. Returns `None` if there is none, or it was edited since.
 pub(crate) fn since_last_time(out: &Path, rows: &[Row]) -> Option<Changes> {
-    let before = Manifest::read(&out.join(FILE_NAME)).ok()?;
-    let mut old: BTreeMap<&str, &Row> = before.rows.iter().map(|row| (row.path.as_str(), row)).collect();
+    if !Place::new(out, output::PROVENANCE, output::STAGE).has_intact(FILE_NAME) {
+        return None;
+    }
+    Some(between(&Manifest::read(&out.join(FILE_NAME)).ok()?.rows, rows))
+}
+
+/// Compares the rows of two manifests.
+pub(crate) fn between(before: &[Row], rows: &[Row]) -> Changes {
+    let mut old: BTreeMap<&str, &Row> = before.iter().map(|row| (row.path.as_str(), row)).collect();
     let mut changes = Changes { added: 0, removed: 0, replaced: 0, moved: 0, test_changed: false };
     for row in rows {
         let Some(old) = old.remove(row.path.as_str()) else {
@@ -46,5 +56,5 @@ pub(crate) fn since_last_time(out: &Path, rows: &[Row]) -> Option<Changes> {
     }
     changes.removed = old.len();
     changes.test_changed |= old.values().any(|row| row.split == Split::Test);
-    Some(changes)
+    changes
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use data::commit::{self, Lock};
+use data::commit::Lock;
 use data::current::{Inputs, Job};
 use data::manifest::{self, Crop, Row, Split};
 use data::photo::Reject;
@@ -50,9 +50,17 @@ pub(crate) fn asked(config: &Config, listing: &Listing) -> anyhow::Result<Inputs
 ///
 /// # Errors
 /// Names the existing file, and `--force`, which replaces it.
-pub(crate) fn claim(config: &Config, job: &Job) -> anyhow::Result<Lock> {
-    job.refuse_foreign(&[manifest::FILE_NAME, "train", "valid", "test"])?;
-    commit::lock(&config.out, STAGE)
+pub(crate) fn claim(job: &mut Job) -> anyhow::Result<Vec<Lock>> {
+    // Asked before the lock, so that nothing is written into the directory, and again after it.
+    refuse_foreign(job)?;
+    let locks = job.lock()?;
+    refuse_foreign(job)?;
+    Ok(locks)
+}
+
+fn refuse_foreign(job: &Job) -> anyhow::Result<()> {
+    job.refuse_foreign(&[manifest::FILE_NAME, rejects::FILE_NAME])?;
+    job.refuse_foreign_folders(&["train", "valid", "test"])
 }
 
 /// Returns the manifest's rows, sorted by the bytes of their paths.

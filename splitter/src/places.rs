@@ -1,10 +1,11 @@
 //! The path from the manifest to the pictures.
 
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 use data::manifest;
+use data::overlap::real;
 
 /// Checks that `--images` is a folder.
 pub(crate) fn check_images(images: &Path) -> anyhow::Result<()> {
@@ -44,22 +45,4 @@ pub(crate) fn prefix(images: &Path, out: &Path) -> anyhow::Result<String> {
     manifest::relative(&real_out, &named_images).with_context(|| {
         format!("the path from {shown_out} to {shown_images} is not UTF-8; rename the folders")
     })
-}
-
-/// Returns the absolute `path` with links resolved, as far as it exists; the rest is unchanged.
-fn real(path: &Path) -> anyhow::Result<PathBuf> {
-    let named = || format!("cannot resolve {}", path.display());
-    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-    let absolute = std::path::absolute(path).with_context(named)?;
-    let mut real = PathBuf::new();
-    for part in absolute.components() {
-        match part {
-            Component::ParentDir => drop(real.pop()),
-            part => real.push(part),
-        }
-        if let Ok(resolved) = fs::canonicalize(&real) {
-            real = resolved;
-        }
-    }
-    Ok(real)
 }

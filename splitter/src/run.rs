@@ -38,7 +38,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 fn split(config: &Config, mut listing: Listing, mut job: Option<Job>) -> anyhow::Result<()> {
     let selection = lists::select(config, &mut listing)?;
     assign::check_class_sizes(&config.rule, &listing)?;
-    let _lock = job.as_ref().map(|job| output::claim(config, job)).transpose()?;
+    let _lock = job.as_mut().map(output::claim).transpose()?;
 
     let Selection { absent, n_unlisted } = selection;
     let n_in = listing.candidates.len() + absent.len();

@@ -71,6 +71,7 @@ impl Listing {
 pub(crate) fn list(images: &Path) -> anyhow::Result<Listing> {
     let mut listing = Listing { classes: Vec::new(), candidates: Vec::new(), ignored: Ignored::default() };
     let mut already_split = Vec::new();
+    let mut n_linked = 0;
     for (name, kind) in sorted_entries(images)? {
         if is_hidden(&name) {
             listing.ignored.hidden += 1;
@@ -79,6 +80,7 @@ pub(crate) fn list(images: &Path) -> anyhow::Result<Listing> {
         if !kind.is_dir() {
             listing.ignored.beside_class_folders += 1;
             if kind.is_symlink() && images.join(&name).is_dir() {
+                n_linked += 1;
                 tracing::warn!(
                     "{} is a link and ignored: links are not followed",
                     images.join(&name).display()
@@ -101,7 +103,7 @@ pub(crate) fn list(images: &Path) -> anyhow::Result<Listing> {
         listing.classes.push(class.to_owned());
     }
     refuse_split_tree(images, &already_split)?;
-    refuse_wrong_level(images, &listing)?;
+    refuse_wrong_level(images, &listing, n_linked)?;
     names::warn_of_alike(&listing.classes);
     Ok(listing)
 }
@@ -149,9 +151,14 @@ fn refuse_split_tree(images: &Path, found: &[(String, bool)]) -> anyhow::Result<
     )
 }
 
-fn refuse_wrong_level(images: &Path, listing: &Listing) -> anyhow::Result<()> {
+fn refuse_wrong_level(images: &Path, listing: &Listing, n_linked: usize) -> anyhow::Result<()> {
     let shown = images.display();
     if listing.classes.is_empty() {
+        anyhow::ensure!(
+            n_linked == 0,
+            "--images {shown} contains no class folders but {n_linked} links to folders, and links are not followed; \
+             pass the folder that the links lead to, or copy the folders"
+        );
         let parent = Path::new("..");
         let parent =
             images.parent().map_or(parent, |p| if p.as_os_str().is_empty() { Path::new(".") } else { p });

@@ -107,7 +107,7 @@ fn a_terminated_stage_says_so_and_ends_with_143() {
     let mut child = work.command("extractor", &args).stderr(Stdio::piped()).spawn().unwrap();
     let began = std::time::Instant::now();
     // The lock appears when the stage has begun its work.
-    while !work.path("features/.lock").exists() {
+    while !work.path("features/.tindogr.lock").exists() {
         assert!(began.elapsed().as_secs() < 60, "the extractor never began");
         std::thread::sleep(std::time::Duration::from_millis(10));
     }

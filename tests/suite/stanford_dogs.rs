@@ -211,7 +211,7 @@ fn kill_when(mut command: Command, work: &Work, mut is_time: impl FnMut() -> boo
     let _ = kill_process_group(Pid::from_child(&make), Signal::KILL);
     make.wait().unwrap();
     // The kernel releases a lock when its process has ended; this one was taken last.
-    File::open(work.path("W/raw/.lock")).unwrap().lock().unwrap();
+    File::open(work.path("W/raw/.tindogr.lock")).unwrap().lock().unwrap();
 }
 
 fn n_unpacked(work: &Work) -> usize {

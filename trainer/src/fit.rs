@@ -10,6 +10,7 @@ mod checkpoint;
 mod config;
 mod dataset;
 mod epoch;
+mod memory;
 mod network;
 mod run;
 mod summary;

@@ -94,7 +94,7 @@ pub fn write_if_changed(path: &Path, history: &[Epoch]) -> anyhow::Result<()> {
 /// Names the file and the line that is not as expected.
 pub fn read(path: &Path) -> anyhow::Result<Vec<Epoch>> {
     let text = regular::read_to_string(path)
-        .with_context(|| format!("there is no history at {}; run trainer fit first", path.display()))?;
+        .map_err(|error| regular::not_read(error, path, "there is no history", "trainer fit"))?;
     let mut lines = text.lines();
     anyhow::ensure!(
         lines.next() == Some(HEADER),

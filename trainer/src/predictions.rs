@@ -94,9 +94,8 @@ pub fn write(
 /// # Errors
 /// Names the file and the line that is not as expected.
 pub fn read(path: &Path) -> anyhow::Result<Vec<PredictionRow>> {
-    let file = regular::open(path).with_context(|| {
-        format!("there are no predictions at {}; run trainer evaluate first", path.display())
-    })?;
+    let file = regular::open(path)
+        .map_err(|error| regular::not_read(error, path, "there are no predictions", "trainer evaluate"))?;
     let mut table = csv::Reader::from_reader(file);
     let named = || format!("cannot read {}; run trainer evaluate again", path.display());
     anyhow::ensure!(table.headers().with_context(named)?.iter().eq(header()), "{}", named());

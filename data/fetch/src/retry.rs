@@ -72,6 +72,8 @@ impl Failure {
         let is_final = match &error {
             ureq::Error::Http(_) | ureq::Error::BadUri(_) | ureq::Error::InvalidProxyUrl => true,
             ureq::Error::HostNotFound => !has_answered,
+            // ureq passes on the error of the standard library, which has no kind of its own.
+            ureq::Error::Io(error) => !has_answered && error.to_string().contains("failed to lookup address"),
             _ => false,
         };
         let error = anyhow::Error::new(error).context(format!("{url} does not answer"));

@@ -17,10 +17,10 @@ use data::stage::CommonArgs;
     after_help = "Example: sample --out data/runs/sample/raw --profiles data/runs/sample/profiles"
 )]
 pub struct Args {
-    /// Output folder of the pictures, with one folder per class
+    /// Output directory of the pictures, with one folder per class
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Output folder of profiles.csv and its photos; without it, no profiles are made
+    /// Output directory of profiles.csv and its photos; without it, no profiles are made
     #[arg(long, value_name = "DIR")]
     pub profiles: Option<PathBuf>,
     /// Number of pictures in every class

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use data::current::{Inputs, Place};
-use data::{commit, stage};
+use data::stage;
 use serde::Serialize;
 
 use crate::args::Args;
@@ -59,7 +59,7 @@ fn paint_into(
     let Some(mut job) = place.start(&args.rerun, &args.common, || Inputs::new(&config.parameters()))? else {
         return Ok(None);
     };
-    let _lock = commit::lock(dir, "sample")?;
+    let _locks = job.lock()?;
     let names = if what == "sample" { picture_names(config) } else { people::names() };
     let mut ours = Vec::new();
     for name in names {

@@ -212,6 +212,11 @@ impl Digests {
             })
             .collect();
         let found = found?;
+        for (_, (content, stamp)) in &found {
+            if let (Content::File(sha256), Some(stamp)) = (content, stamp) {
+                self.known.insert(*stamp, sha256.clone());
+            }
+        }
         self.now.extend(found.iter().cloned());
         Ok(found.into_iter().map(|(name, (content, _))| (name, content)).collect())
     }

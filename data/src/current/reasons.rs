@@ -25,7 +25,8 @@ pub(super) fn why(
         Ok(Some(made)) => made,
     };
     if made.outputs.values().any(Option::is_none) {
-        return Ok(vec!["an earlier run did not end".to_owned()]);
+        let running = place.running().map(|process| format!("{process} is running"));
+        return Ok(vec![running.unwrap_or_else(|| "an earlier run did not end".to_owned())]);
     }
     let mut reasons = differences(&made.parameters, parameters);
     reasons.extend(of_inputs(&made.inputs, inputs, digests));

@@ -56,7 +56,7 @@ impl Work {
                 .files("pictures", self.names().into_iter().map(|name| (name.clone(), self.input(&name)))))
         })?;
         let Some(mut job) = job else { return Ok(false) };
-        let _lock = commit::lock(&self.out(""), "copier")?;
+        let _locks = job.lock()?;
         let made = || self.names().into_iter().map(|name| format!("deep/{name}.copy"));
         job.declare(made())?;
         for name in self.names() {
@@ -182,6 +182,120 @@ fn an_output_that_is_edited_cut_or_missing_is_made_again() {
         assert!(work.run(1, &[]).unwrap());
         assert_eq!(fs::read_to_string(&output).unwrap(), "b");
     }
+    // A person's work is kept, and so is the second.
+    assert_eq!(fs::read_to_string(work.out("deep/b.copy.edited")).unwrap(), "mine");
+    assert_eq!(fs::read_to_string(work.out("deep/b.copy.edited-2")).unwrap(), "");
+    put(&output, "mine");
+    work.run(1, &["--force"]).unwrap();
+    assert!(!work.out("deep/b.copy.edited-3").exists());
+}
+
+#[test]
+fn a_file_that_the_stage_did_not_make_is_replaced_with_force_only() {
+    let work = Work::new();
+    put(&work.out("deep/b.copy"), "mine");
+    let refused = work.run(1, &[]).unwrap_err().to_string();
+    assert!(refused.contains("deep/b.copy exists") && refused.contains("--force"), "{refused}");
+    assert_eq!(fs::read_to_string(work.out("deep/b.copy")).unwrap(), "mine");
+    work.run(1, &["--force"]).unwrap();
+    assert_eq!(fs::read_to_string(work.out("deep/b.copy")).unwrap(), "b");
+    // The same beside a record, for a name that it does not list.
+    put(&work.input("list"), "a b c d");
+    put(&work.input("d"), "d");
+    put(&work.out("deep/d.copy"), "mine");
+    assert!(work.run(1, &[]).unwrap_err().to_string().contains("deep/d.copy exists"));
+    fs::remove_file(work.out("deep/d.copy")).unwrap();
+    fs::create_dir(work.out("deep/d.copy")).unwrap();
+    for flags in [&[][..], &["--force"]] {
+        let refused = work.run(1, flags).unwrap_err().to_string();
+        assert!(refused.contains("deep/d.copy is a folder") && !refused.contains("--force"), "{refused}");
+    }
+}
+
+#[test]
+fn the_outputs_of_another_stage_are_neither_replaced_nor_removed() {
+    let work = Work::new();
+    work.run(1, &[]).unwrap();
+    let place = Place::new(&work.out(""), "provenance.json", "another");
+    for flag in ["--force", "--clean", "--check"] {
+        let args = Args::parse_from(["another", "--quiet", flag]);
+        let refused = place.start(&args.rerun, &args.common, || Inputs::new(&json!({}))).unwrap_err();
+        assert!(refused.to_string().contains("has the outputs of the copier"), "{refused}");
+    }
+    assert!(work.reasons(1).is_empty());
+}
+
+#[test]
+fn clean_removes_what_a_record_of_another_version_lists_and_keeps_an_unreadable_one() {
+    let work = Work::new();
+    work.run(1, &[]).unwrap();
+    let record = fs::read_to_string(work.out("provenance.json")).unwrap();
+    for damaged in ["{", r#"{"format_version":1,"stage":"copier"}"#] {
+        put(&work.out("provenance.json"), damaged);
+        let refused = format!("{:#}", work.run(1, &["--clean"]).unwrap_err());
+        assert!(
+            refused.contains("nothing is removed") && refused.contains("provenance.json is not"),
+            "{refused}"
+        );
+        assert_eq!(fs::read_to_string(work.out("provenance.json")).unwrap(), damaged);
+        assert!(work.out("deep/a.copy").exists());
+    }
+    let other_version = record.replace("\"format_version\":", "\"format_version\":1000");
+    put(&work.out("provenance.json"), &other_version.replace("\"inputs\"", "\"sources\""));
+    work.run(1, &["--clean"]).unwrap();
+    assert!(!work.out("").exists());
+}
+
+#[test]
+fn the_record_of_an_unfinished_run_is_not_removed_as_an_old_output() {
+    let work = Work::new();
+    let place = Place::new(&work.out(""), "provenance.json", "copier");
+    let args = Args::parse_from(["copier", "--quiet"]);
+    let job = || place.start(&args.rerun, &args.common, || Inputs::new(&json!({}))).unwrap().unwrap();
+    job().declare(["deep/a.copy".to_owned()]).unwrap();
+    put(&work.out("deep/a.copy"), "a");
+    let mut again = job();
+    let _locks = again.lock().unwrap();
+    again.declare(["deep/a.copy".to_owned()]).unwrap();
+    assert_eq!(again.finish(["deep/a.copy".to_owned()]).unwrap(), 0, "no old file was removed");
+}
+
+/// The record is read again under the lock.
+#[test]
+fn a_run_knows_the_files_of_one_that_ended_after_it_started() {
+    let work = Work::new();
+    let place = Place::new(&work.out(""), "provenance.json", "copier");
+    let args = Args::parse_from(["copier", "--quiet"]);
+    let mut waiting = place.start(&args.rerun, &args.common, || Inputs::new(&json!({}))).unwrap().unwrap();
+    work.run(1, &[]).unwrap();
+    let _locks = waiting.lock().unwrap();
+    waiting.declare(["deep/a.copy".to_owned()]).unwrap();
+    // The record names the files of both.
+    assert_eq!(waiting.finish(["deep/a.copy".to_owned()]).unwrap(), 2);
+    assert!(!work.out("deep/b.copy").exists());
+}
+
+#[test]
+fn check_names_a_run_that_is_running() {
+    let work = Work::new();
+    let place = Place::new(&work.out(""), "provenance.json", "copier");
+    let args = Args::parse_from(["copier", "--quiet"]);
+    let mut job = place.start(&args.rerun, &args.common, || Inputs::new(&json!({}))).unwrap().unwrap();
+    let locks = job.lock().unwrap();
+    job.declare(["deep/a.copy".to_owned()]).unwrap();
+    let expected = format!("copier (pid {}) is running", std::process::id());
+    assert_eq!(work.reasons(1), [expected]);
+    drop(locks);
+    assert_eq!(work.reasons(1), ["an earlier run did not end"]);
+}
+
+/// As after a disk that was full from the beginning.
+#[test]
+fn clean_removes_a_lock_without_a_record() {
+    let work = Work::new();
+    drop(commit::lock(&work.out(""), "copier").unwrap());
+    work.run(1, &["--clean"]).unwrap();
+    assert!(!work.out("").exists());
 }
 
 #[test]
@@ -242,11 +356,13 @@ fn an_unreadable_record_is_a_reason_to_run_but_not_to_replace_files() {
         let args = Args::parse_from(["copier", "--quiet"]);
         place.start(&args.rerun, &args.common, || Inputs::new(&json!({}))).unwrap().unwrap()
     };
-    let refused = job_after("not json").refuse_foreign(&["x", "deep/a.copy"]).unwrap_err().to_string();
-    assert!(refused.contains("deep/a.copy exists") && refused.contains("--force"), "{refused}");
-    assert!(work.reasons(1)[0].contains("provenance.json is not JSON"));
-    job_after(r#"{"format_version":1}"#).refuse_foreign(&["deep/a.copy"]).unwrap();
-    assert!(work.reasons(1)[0].contains("has format version 1"));
+    for (record, because) in
+        [("not json", "is not JSON"), (r#"{"format_version":1}"#, "(format 1, this program reads")]
+    {
+        let refused = job_after(record).declare(["x".to_owned()]).unwrap_err().to_string();
+        assert!(refused.contains("provenance.json is not") && refused.contains("--force"), "{refused}");
+        assert!(work.reasons(1)[0].contains(because));
+    }
 }
 
 #[test]

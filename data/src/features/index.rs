@@ -98,11 +98,8 @@ impl Index {
     /// version.
     pub fn read(dir: &Path) -> anyhow::Result<Self> {
         let path = dir.join(Self::FILE_NAME);
-        let bytes = regular::read(&path, regular::MAX_TEXT_BYTES).with_context(|| {
-            format!(
-                "there is no complete feature set in {} (no index.json); run the extractor first",
-                dir.display()
-            )
+        let bytes = regular::read(&path, regular::MAX_TEXT_BYTES).map_err(|error| {
+            regular::not_read(error, &path, "there is no complete feature set: no index", "the extractor")
         })?;
         let read = || -> anyhow::Result<Self> {
             let index: Self = envelope::from_json(&path, &bytes)?;

@@ -29,6 +29,17 @@ pub fn measure(mut round: impl FnMut() -> anyhow::Result<usize>) -> anyhow::Resu
     }
 }
 
+/// Returns the bytes of memory of this machine, or of the container if that has fewer; `None` if the system does not
+/// report it.
+pub fn memory() -> Option<u64> {
+    let about = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = about.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let machine = line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.saturating_mul(1024);
+    let container = fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let container = container.and_then(|text| text.trim().parse::<u64>().ok());
+    Some(container.map_or(machine, |limit| limit.min(machine)))
+}
+
 /// Returns the peak memory of this process in bytes; `None` if the system does not report it.
 pub fn peak_memory() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;

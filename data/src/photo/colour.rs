@@ -76,5 +76,32 @@ fn reject(error: ImageError) -> Reject {
         }
         _ => Reason::DecodeError,
     };
-    Reject::new(reason, error)
+    Reject::new(reason, with_plain_chunk_names(&error.to_string()))
+}
+
+/// Replaces the debug text of a PNG chunk, `ChunkType { type: IDAT, critical: true, ... }`, by its name.
+fn with_plain_chunk_names(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("ChunkType { type: ") {
+        let Some((fields, after)) = after.split_once(" }") else { break };
+        plain += before;
+        plain += fields.split(',').next().unwrap_or_default();
+        rest = after;
+    }
+    plain + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_is_named_and_not_dumped() {
+        let text = "CRC error: expected 0x1 have 0x2 while decoding ChunkType { type: IDAT, critical: true, private: \
+                    false, reserved: false, safecopy: false } chunk.";
+        let plain = "CRC error: expected 0x1 have 0x2 while decoding IDAT chunk.";
+        assert_eq!(with_plain_chunk_names(text), plain);
+        assert_eq!(with_plain_chunk_names(plain), plain);
+    }
 }

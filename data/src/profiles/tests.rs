@@ -131,6 +131,24 @@ fn lines_are_counted_over_quoted_newlines_blank_lines_and_a_missing_last_newline
 }
 
 #[test]
+fn a_quote_that_is_not_closed_is_named_with_the_lines_that_it_takes() {
+    check(
+        "1,,,,,,\n2,\"Ann,30,f,1,2,\n3,,,,,,\n4,,,,,,\n",
+        &[
+            "1: ",
+            "line 3: a quote is opened before \"Ann,30,f,1,2,\" and not closed: the 2 lines after it are lost",
+        ],
+    );
+}
+
+#[test]
+fn columns_are_found_in_any_case() {
+    let mut header = HEADER.to_ascii_uppercase();
+    header.push_str("\n1,,,,,,\n");
+    assert_eq!(read(header.as_bytes()).unwrap().len(), 1);
+}
+
+#[test]
 fn a_cell_of_10_mb_is_a_rejected_row() {
     let rows = format!("1,{},,,,,\n2,,,,,,\n", "x".repeat(10 << 20));
     check(&rows, &["line 2: name has 10485760 bytes, more than 65536", "2: "]);
@@ -143,7 +161,9 @@ fn files_that_are_not_a_table_are_refused() {
         ("", "is empty, expected a header with the columns id,name"),
         ("id,name\n1,A\n", "has no column age, expected a header"),
         ("id,id,name,age,gender,latitude,longitude,photos\n", "has the column id twice"),
-        (&HEADER.replace(',', ";"), "has no column id"),
+        (&HEADER.replace(',', ";"), "separated by semicolons or tabs, expected commas"),
+        (&HEADER.replace(',', "\t"), "separated by semicolons or tabs, expected commas"),
+        ("\u{0}i\u{0}d\u{0},", "it is UTF-16"),
         (&open_quote, "a row of more than 16 MiB; is a quote not closed?"),
     ] {
         let message = format!("{:#}", read(content.as_bytes()).unwrap_err());

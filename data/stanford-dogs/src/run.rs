@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use data::current::{Inputs, Place};
-use data::{commit, disk, stage};
+use data::{disk, stage};
 use fetch::RetryPolicy;
 use serde::Serialize;
 use serde_json::json;
@@ -59,14 +59,12 @@ pub(crate) fn make(
     policy: &RetryPolicy,
 ) -> anyhow::Result<Option<Inventory>> {
     let digests: BTreeMap<_, _> = archives.iter().map(|a| (a.name, &a.sha256)).collect();
-    let place = Place::new(&args.out, RECORD, "stanford-dogs");
-    let job = place.start(&args.rerun, &args.common, || Inputs::new(&json!({ "archives": digests })))?;
-    let Some(mut job) = job else { return Ok(None) };
     // Not the lock of OUT: stages write below it, and taking its lock would remove their temporary files.
     let folders = ["download"].into_iter().chain(archives.iter().map(|a| a.folder));
-    let _locks: Vec<_> = folders
-        .map(|folder| commit::lock(&args.out.join(folder), "stanford-dogs"))
-        .collect::<anyhow::Result<_>>()?;
+    let place = Place::new(&args.out, RECORD, "stanford-dogs").of_folders(folders);
+    let job = place.start(&args.rerun, &args.common, || Inputs::new(&json!({ "archives": digests })))?;
+    let Some(mut job) = job else { return Ok(None) };
+    let _locks = job.lock()?;
     ensure_space(&args.out, archives)?;
 
     let client = Client::new(args, policy);

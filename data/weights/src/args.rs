@@ -8,11 +8,10 @@ use data::stage::CommonArgs;
 
 use crate::source::Source;
 
-/// The weights of a network, from the hub, a file or a seed, as one checked safetensors file
+/// Fetches, converts or draws the weights of a network and writes one checked safetensors file
 ///
 /// Writes OUT/vgg16.safetensors: the layers that make features, with where they come from, their licence and their
-/// digest. This is the file that the extractor and the matcher take. A download that is interrupted goes on where it
-/// was.
+/// digest. This is the file that the extractor and the matcher take. An interrupted download is resumed.
 #[derive(Debug, Parser)]
 #[command(
     name = "weights",

@@ -60,7 +60,7 @@ impl Config {
         let parameters = json!({ "backbone": self.backbone.name, "from": from, "full": self.full });
         let inputs = Inputs::new(&parameters)?;
         Ok(match &self.from {
-            Source::File(path) => inputs.file("the file", path),
+            Source::File(path) => inputs.file("the file of --from", path),
             Source::Hub | Source::Seed => inputs,
         })
     }

@@ -18,6 +18,7 @@ mod whole;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context;
 use data::backbone::HubFile;
 use data::provenance::{from_hex, sha256_file};
 use data::stage::{CommonArgs, Exit};
@@ -138,8 +139,17 @@ impl Hub<'_> {
     /// the whole file, whose digest is known.
     fn check_record(&self, weights_sha256: &str, verified: bool) -> anyhow::Result<()> {
         let record = self.record();
-        let recorded = regular::read_to_string(&record).ok().map(|text| text.trim().to_owned());
-        match recorded.filter(|digest| from_hex(digest).is_ok()) {
+        let recorded = match regular::read_to_string(&record) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            text => Some(text.with_context(|| format!("cannot read {}", record.display()))?),
+        };
+        let recorded = recorded.map(|text| text.trim().to_owned());
+        match recorded {
+            // Otherwise the server would be trusted anew.
+            Some(damaged) if from_hex(&damaged).is_err() && !verified => anyhow::bail!(
+                "{} is damaged, expected a sha256; --full fetches the whole file, whose sha256 is known",
+                record.display()
+            ),
             Some(recorded) if recorded == weights_sha256 => return Ok(()),
             Some(recorded) if !verified => {
                 self.parts().remove()?;

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::path::Path;
 
-use data::commit;
 use data::current::Place;
 use data::stage::{self, CommonArgs};
 use data::weights::{Origin, Part, Weights};
@@ -29,7 +28,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     made.map_or(Ok(()), |summary| stage::print_summary(&args.common, &summary))
 }
 
-/// Makes the weights files stand in `--out`; `None` if there is nothing to do. `settings` is asked only where the hub
+/// Writes the weights files into `--out`; `None` if there is nothing to do. `settings` is asked only where the hub
 /// is needed.
 ///
 /// # Errors
@@ -41,11 +40,12 @@ pub(crate) fn make(
 ) -> anyhow::Result<Option<Summary>> {
     let place = Place::new(&config.out, PROVENANCE, STAGE);
     let Some(mut job) = place.start(&args.rerun, &args.common, || config.inputs())? else { return Ok(None) };
-    let _lock = commit::lock(&config.out, STAGE)?;
     let names = config.file_names();
-    job.refuse_foreign(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
-    job.declare(names.clone())?;
+    // Asked before anything is fetched.
+    job.refuse_foreign(&names)?;
+    let _locks = job.lock()?;
     let weights = provide(config, &args.common, settings)?;
+    job.declare(names.clone())?;
     for (part, name) in weights.iter().zip(&names) {
         part.write(&config.out.join(name))?;
     }

@@ -124,8 +124,13 @@ fn seeded_weights_say_that_they_are_not_trained_whatever_becomes_of_them() {
     let mut bytes = fs::read(&file).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     commit::write_bytes(&file, &bytes).unwrap();
+    let cut = file.with_file_name("cut.safetensors");
     let error = run(Source::File(file), &copy, false).unwrap_err();
     assert!(format!("{error:#}").contains("is damaged"), "{error:#}");
+    // Nor is one that is cut off, which is not taken for a file of others.
+    commit::write_bytes(&cut, &bytes[..bytes.len() - 4]).unwrap();
+    let error = format!("{:#}", run(Source::File(cut), &copy, false).unwrap_err());
+    assert!(error.contains("is damaged") && error.contains("bytes, its header promises"), "{error}");
 }
 
 #[test]
@@ -143,6 +148,7 @@ fn what_is_current_is_left_alone_and_what_was_damaged_is_made_again() {
     commit::write_bytes(&file, &damaged).unwrap();
     run(Source::File(source.clone()), &out, false).unwrap();
     assert!(fs::read(&file).unwrap() == right);
+    fs::remove_file(out.join("tiny.safetensors.edited")).unwrap();
 
     let (mut args, config) = run_of(Source::File(source), &out, false);
     args.rerun.clean = true;

@@ -4,5 +4,6 @@
 
 mod cost;
 mod harness;
+mod machines;
 mod parity;
 mod stage;

@@ -166,6 +166,9 @@ fn a_damaged_shard_is_computed_again_and_no_other() {
     for damaged in [&flipped[..], &whole[..whole.len() - 1], &[], &vec![0; whole.len()]] {
         commit::write_bytes(&work.path("out").join(shard), damaged).unwrap();
         work.extract("out", &[]).unwrap();
+        let kept = work.path("out").join(format!("{shard}.edited"));
+        assert_eq!(fs::read(&kept).unwrap(), damaged);
+        fs::remove_file(kept).unwrap();
         assert_eq!(work.files("out"), golden);
     }
 }
@@ -350,7 +353,7 @@ fn the_recipe_says_where_the_weights_come_from() {
     // The same weights of another origin: nothing is computed again.
     let renamed = work.path("renamed.safetensors");
     let Weights { info, tensors } = Weights::seeded(vgg16::BACKBONE, 42);
-    let origin = Origin { origin: "vgg16.pth".into(), trained: true, ..info.origin };
+    let origin = Origin { origin: "vgg16.pth".into(), ..info.origin };
     Weights::of_features(vgg16::BACKBONE, origin, tensors).write(&renamed).unwrap();
     work.remove_pictures(&work.rows);
     work.extract("features", &["--weights", renamed.to_str().unwrap()]).unwrap();

@@ -1,8 +1,10 @@
 //! `matcher decide`: command-line arguments, validated configuration, and the inputs of the decisions.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use data::current::{Inputs, RerunArgs};
+use data::overlap;
 use data::stage::usage;
 
 use crate::album::Album;
@@ -106,10 +108,13 @@ impl Config {
             })?),
             _ => None,
         };
+        if args.gender.iter().any(|gender| gender.trim().is_empty()) {
+            return Err(usage("--gender is empty; leave it out for everybody"));
+        }
         let filters = Filters {
             min_age: args.min_age,
             max_age: args.max_age,
-            genders: args.gender.iter().map(|g| g.trim().to_lowercase()).filter(|g| !g.is_empty()).collect(),
+            genders: args.gender.iter().map(|g| g.trim().to_lowercase()).collect(),
             home,
             max_distance_km: args.max_distance_km,
         };
@@ -146,9 +151,12 @@ impl Config {
             "gender": filters.genders,
             "max-distance-km": filters.max_distance_km,
         });
+        let photos = self.photos()?;
+        let folders: BTreeSet<&Path> = photos.iter().filter_map(|(_, path)| path.parent()).collect();
+        overlap::refuse(&self.out, folders.into_iter().map(Path::to_owned))?;
         let mut asked = Inputs::new(&parameters)?
             .file("the profiles", &self.profiles)
-            .files("photos", self.photos()?)
+            .files("photos", photos)
             // The provenance has only the digest, so that it does not reveal my location.
             .value("where I am", &filters.home)?;
         if let Some(photo) = photo_of_my_dog {

@@ -135,3 +135,14 @@ fn output_is_found_inside_input_through_a_link() {
     let message = work.error(&[]);
     assert!(message.contains("is inside --images"), "{message}");
 }
+
+#[cfg(unix)]
+#[test]
+fn class_folders_that_are_links_are_named_as_links() {
+    let work = Work::with(&[("a", 10)]);
+    fs::remove_dir_all(work.raw("a")).unwrap();
+    fs::create_dir(work.raw("../elsewhere")).unwrap();
+    std::os::unix::fs::symlink("../elsewhere", work.raw("a")).unwrap();
+    let message = work.error(&[]);
+    assert!(message.contains("no class folders but 1 links to folders"), "{message}");
+}

@@ -126,7 +126,7 @@ fn commands_to_the_terminal_in_names_are_not_logged() {
 
 #[test]
 fn a_rerun_says_what_has_changed() {
-    use crate::changes::{Changes, since_last_time};
+    use crate::changes::{Changes, between, since_last_time};
     let work = Work::with(&[("a", 30), ("b", 30)]);
     work.run(&[]).unwrap();
     let before = work.manifest().rows;
@@ -145,9 +145,15 @@ fn a_rerun_says_what_has_changed() {
         |row: &data::manifest::Row| before.iter().find(|old| old.path == row.path).map(|old| old.split);
     let moved = after.iter().filter(|row| split_of(row).is_some_and(|split| split != row.split)).count();
 
-    // A rerun compares with the same previous split.
-    data::manifest::write(&work.out("manifest.csv"), &before, false).unwrap();
-    let changes = since_last_time(&work.out(""), &after).unwrap();
+    let changes = between(&before, &after);
     assert_eq!((changes.added, changes.removed, changes.replaced, changes.moved), (10, 1, 1, moved));
     assert!(changes.any() && changes.test_changed);
+
+    // A manifest that a person edited says nothing about the last split, and is kept.
+    data::manifest::write(&work.out("manifest.csv"), &before, false).unwrap();
+    assert_eq!(since_last_time(&work.out(""), &after), None);
+    work.run(&[]).unwrap();
+    assert_eq!(work.manifest().rows, after);
+    let edited = data::manifest::Manifest::read(&work.out("manifest.csv.edited")).unwrap();
+    assert_eq!(edited.rows, before);
 }

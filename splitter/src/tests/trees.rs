@@ -65,6 +65,9 @@ fn a_damaged_copy_is_made_again() {
     work.file(format!("../split/{victim}"), b"half");
     work.file("../split/train/a/.link.tmp.left-by-a-killed-run", b"");
     work.run(&["--tree", "copy"]).unwrap();
+    let kept = work.out(&format!("{victim}.edited"));
+    assert_eq!(fs::read(&kept).unwrap(), b"half");
+    fs::remove_file(kept).unwrap();
     assert_eq!(work.outputs(), before);
 }
 

@@ -64,6 +64,18 @@ fn settings_are_remembered_shown_and_forgotten() {
 }
 
 #[test]
+fn a_remembered_value_that_a_stage_refuses_is_named_with_its_file() {
+    let work = Work::new();
+    assert_eq!(work.make(&["split", "RATIO=abc"]).code, Some(2));
+    let again = work.make(&["split"]).stderr;
+    assert!(
+        again.contains("RATIO=abc, from ") && again.contains("settings.mk; NAME= forgets one"),
+        "{again}"
+    );
+    work.make_ok(&["split", "RATIO="]);
+}
+
+#[test]
 fn what_make_cannot_understand_is_refused_before_any_work() {
     let work = Work::new();
     for (args, expected) in [

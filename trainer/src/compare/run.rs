@@ -16,11 +16,11 @@ use super::verdict::Verdict;
 /// If a run is incomplete (names the file and what to run) or was not evaluated on test, or the page cannot be written.
 pub fn run(config: &Config) -> anyhow::Result<Option<Summary>> {
     let record = format!(".{}.json", config.out_name);
-    let place = Place::new(&config.out_dir, &record, "trainer compare");
+    let place = Place::new(&config.out_dir, &record, "trainer compare").without_subdirectories();
     let Some(mut job) = place.start(&config.rerun, &config.common, || config.inputs())? else {
         return Ok(None);
     };
-    job.declare([config.out_name.clone()])?;
+    let _locks = job.lock()?;
     let runs = config.runs.iter().map(FinishedRun::read).collect::<anyhow::Result<Vec<_>>>()?;
     let others = runs.iter().skip(1);
     let summary = Summary {
@@ -29,6 +29,7 @@ pub fn run(config: &Config) -> anyhow::Result<Option<Summary>> {
         differences: differences(&runs),
         out: config.out.display().to_string(),
     };
+    job.declare([config.out_name.clone()])?;
     commit::write_bytes(&config.out, page::render(&summary, &runs).as_bytes())?;
     job.finish([config.out_name.clone()])?;
     Ok(Some(summary))

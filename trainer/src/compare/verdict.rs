@@ -58,14 +58,12 @@ fn comparison(a: &FinishedRun, b: &FinishedRun) -> String {
         one.iter().filter(|(path, is_correct)| **is_correct && !other[*path]).count()
     };
     let (only_a, only_b) = (only(&a.is_correct, &b.is_correct), only(&b.is_correct, &a.is_correct));
-    let p_value = match 100.0 * sign_test::two_sided(only_a, only_b) {
-        p if p < 0.1 => "less than 0.1".to_owned(),
-        p => format!("{p:.1}"),
-    };
+    let p = sign_test::two_sided(only_a, only_b);
+    let p_value = if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") };
+    let evidence = if p < 0.05 { "evidence" } else { "no evidence" };
     format!(
         "{} and {} were evaluated on the same {} original pictures: only {} classifies {only_a} of them correctly, only \
-         {} {only_b}. Two equally good heads differ as much or more with a probability of {p_value} % (p-value of the \
-         exact sign test).",
+         {} {only_b}. {p_value} (exact sign test): {evidence} that the heads differ.",
         a.name,
         b.name,
         a.is_correct.len(),

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use data::commit;
 use data::current::Place;
 use data::features::{Features, Index};
 use data::head;
@@ -32,8 +31,8 @@ pub fn run(config: &Config) -> anyhow::Result<Option<Summary>> {
     let Some(mut job) = place.start(&config.rerun, &config.common, || config.inputs())? else {
         return Ok(None);
     };
-    let _lock = commit::lock(&config.model, "trainer")?;
-    job.declare(OUTPUTS.map(str::to_owned))?;
+    let _locks = job.lock()?;
+    job.refuse_foreign(&OUTPUTS)?;
     let features = Features::open(&config.features)?;
     let manifest = manifest::read(&config.manifest, &features.index)?;
     let classifier = Classifier::open(&config.model)?;
@@ -58,6 +57,8 @@ pub fn run(config: &Config) -> anyhow::Result<Option<Summary>> {
         imagenet.is_some().then(|| baseline(config, mask, baseline_splits)),
         predicted.iter().map(|(split, predictions)| (*split, split_metrics(predictions, classes))).collect(),
     );
+    // Declared after everything was read: a wrong argument leaves the old metrics as they are.
+    job.declare(OUTPUTS.map(str::to_owned))?;
     let output = |name: &str| config.model.join(name);
     predictions::write(&output(predictions::FILE_NAME), &predicted, &manifest, classes)?;
     confusion::write(&output(confusion::FILE_NAME), &predicted, classes)?;

@@ -73,6 +73,25 @@ fn what_does_not_belong_together_is_refused() {
     assert!(found.contains("is not the manifest that the features were made from"), "{found}");
 }
 
+/// As after a wrong argument: results that are still right must not count as unfinished.
+#[test]
+fn a_failed_call_leaves_finished_results_current() {
+    let (dir, workspace) = fitted();
+    workspace.evaluate("").unwrap();
+    workspace.report("").unwrap();
+    Synthetic { per_class: [3, 3, 3], ..Synthetic::small() }.write(&dir.path().join("other"));
+    let (manifest, other) = (workspace.manifest(), dir.path().join("other/split/manifest.csv"));
+    let right = std::fs::read(&manifest).unwrap();
+    std::fs::copy(other, &manifest).unwrap();
+    let before = workspace.model_files();
+    workspace.evaluate("").unwrap_err();
+    workspace.report("").unwrap_err();
+    assert!(workspace.model_files() == before);
+    data::commit::write_bytes(&manifest, &right).unwrap();
+    workspace.evaluate("--check").unwrap();
+    workspace.report("--check").unwrap();
+}
+
 #[test]
 fn without_test_pictures_it_says_so() {
     let dir = tempfile::tempdir().unwrap();

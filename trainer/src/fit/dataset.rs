@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use data::features::{Features, Index, SplitFeatures};
-use data::head::{ClassWeights, Keep};
+use data::head::{ClassWeights, Hyperparameters, Keep};
 use data::manifest::Split;
 use data::provenance::sha256_file;
 
@@ -45,6 +45,12 @@ impl Dataset {
             class_weights: class_weights(hyperparameters.class_weights, &n_train),
         };
         Ok(Self { index: features.index, index_sha256, train, valid, scaling, objective })
+    }
+
+    /// Returns the sizes of the head's layers: values of a picture, units of each hidden layer, classes.
+    pub(super) fn layer_sizes(&self, hyperparameters: &Hyperparameters) -> Vec<usize> {
+        let ends = (self.train.n_features(), self.index.classes.len());
+        [&[ends.0], &hyperparameters.hidden.0[..], &[ends.1]].concat()
     }
 }
 

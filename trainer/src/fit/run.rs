@@ -1,6 +1,5 @@
 //! `trainer fit`, from the configuration to the summary.
 
-use data::commit;
 use data::current::Place;
 use data::head;
 use data::stage;
@@ -8,6 +7,7 @@ use data::stage;
 use super::config::Config;
 use super::dataset::Dataset;
 use super::epoch::{train_epoch, validate};
+use super::memory;
 use super::summary::Summary;
 use super::training::{Training, remove_checkpoints};
 use crate::history;
@@ -21,18 +21,20 @@ const OUTPUTS: [&str; 2] = [history::FILE_NAME, head::FILE_NAME];
 /// # Errors
 /// If the features cannot be trained on, the loss is not a finite number, or a file cannot be written.
 pub fn run(config: &Config) -> anyhow::Result<Option<Summary>> {
-    let place = Place::new(&config.out, "provenance-fit.json", "trainer fit");
-    let job = place.start(&config.rerun, &config.common, || config.inputs())?;
-    if config.rerun.clean {
-        remove_checkpoints(&config.out)?;
-    }
-    let Some(mut job) = job else { return Ok(None) };
-    let _lock = commit::lock(&config.out, "trainer")?;
+    let place =
+        Place::new(&config.out, "provenance-fit.json", "trainer fit").with_unlisted(remove_checkpoints);
+    let Some(mut job) = place.start(&config.rerun, &config.common, || config.inputs())? else {
+        return Ok(None);
+    };
+    job.refuse_foreign(&OUTPUTS)?;
+    let _locks = job.lock()?;
     let dataset = Dataset::open(config)?;
+    memory::check(&dataset.layer_sizes(&config.hyperparameters), &config.hyperparameters)?;
     job.declare(OUTPUTS.map(str::to_owned))?;
     let mut training = Training::start_or_resume(config, &dataset, job.from_scratch())?;
     let n_train = dataset.train.len();
-    let bar = stage::progress(&config.common, (config.epochs * n_train) as u64, "samples");
+    let bar =
+        stage::progress(&config.common, (config.epochs as u64).saturating_mul(n_train as u64), "samples");
     bar.set_position((training.n_epochs() * n_train) as u64);
     while let Some(epoch) = training.next_epoch() {
         let train = train_epoch(&mut training.network, config, &dataset, epoch, &bar);

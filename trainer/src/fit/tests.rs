@@ -64,6 +64,7 @@ fn a_killed_training_resumes_from_its_last_checkpoint() {
     std::fs::copy(whole.model().join(history::FILE_NAME), history).unwrap();
     std::fs::remove_file(killed.model().join("head.safetensors")).unwrap();
     killed.fit("--epochs 6").unwrap();
+    std::fs::remove_file(killed.model().join("history.csv.edited")).unwrap();
     assert!(whole.model_files() == killed.model_files());
 }
 
@@ -94,7 +95,8 @@ fn running_a_finished_training_again_changes_nothing() {
     let (_dir, workspace) = small();
     workspace.fit("--epochs 2").unwrap();
     let times = |dir: &Path| -> Vec<_> {
-        let files = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap()).filter(|e| e.file_name() != ".lock");
+        let files =
+            std::fs::read_dir(dir).unwrap().map(|e| e.unwrap()).filter(|e| e.file_name() != ".tindogr.lock");
         let mut times: Vec<_> =
             files.map(|e| (e.path(), e.metadata().unwrap().modified().unwrap())).collect();
         times.sort();
@@ -276,6 +278,20 @@ fn flags_out_of_range_are_usage_errors_before_anything_is_read() {
         assert!(matches!(error.downcast_ref(), Some(Exit::Usage(_))), "{flags}: {error:#}");
     }
     assert!(message(nowhere.fit("--hidden 16,0")).contains("neither a list of units"));
+}
+
+#[test]
+fn a_head_that_is_larger_than_the_memory_is_refused_with_the_numbers() {
+    let (_dir, workspace) = small();
+    for hidden in ["1000000000", "100000,100000"] {
+        let found = message(workspace.fit(&format!("--hidden {hidden}")));
+        assert!(
+            found.contains(&format!("--hidden {hidden} is a head of "))
+                && found.contains("choose fewer units"),
+            "{found}"
+        );
+    }
+    assert!(workspace.model_file_names().is_empty());
 }
 
 #[test]

@@ -239,10 +239,7 @@ impl<'a> Training<'a> {
 /// The state before the first epoch.
 fn initial(config: &Config, dataset: &Dataset, identity: &Identity) -> Checkpoint {
     let h = &config.hyperparameters;
-    let mut sizes = vec![dataset.train.n_features()];
-    sizes.extend(&h.hidden.0);
-    sizes.push(dataset.index.classes.len());
-    let layers = glorot_uniform(h.seed, &sizes);
+    let layers = glorot_uniform(h.seed, &dataset.layer_sizes(h));
     let zeros = |l: &Dense| Dense { weight: vec![0.0; l.weight.len()], bias: vec![0.0; l.bias.len()], ..*l };
     let velocity = if h.momentum > 0.0 { layers.iter().map(zeros).collect() } else { Vec::new() };
     let (kept_epoch, kept, history) = (0, Vec::new(), Vec::new());

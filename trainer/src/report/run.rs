@@ -26,12 +26,12 @@ pub fn run(config: &Config) -> anyhow::Result<Option<Summary>> {
     let Some(mut job) = place.start(&config.rerun, &config.common, || config.sources.inputs())? else {
         return Ok(None);
     };
-    let _lock = commit::lock(model, "trainer")?;
-    job.declare([FILE_NAME.to_owned()])?;
+    let _locks = job.lock()?;
     let results = Results::read(&config.sources)?;
     let examples = Examples::choose(&results);
     let pictures = Pictures::load(&results.manifest, &examples.paths());
     let page = page::render(&results, &examples, &pictures);
+    job.declare([FILE_NAME.to_owned()])?;
     let path = model.join(FILE_NAME);
     commit::write_bytes(&path, page.as_bytes())?;
     job.finish([FILE_NAME.to_owned()])?;

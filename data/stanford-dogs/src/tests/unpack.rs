@@ -41,7 +41,7 @@ fn hostile_entries_are_refused_by_name() {
         assert!(error.contains(why) && error.contains(&format!("{path:?}")), "{path}: {error}");
         let raw: Vec<_> =
             fs::read_dir(dir.path().join("raw")).unwrap().map(|e| e.unwrap().file_name()).collect();
-        assert!(raw.iter().all(|n| n == "n02085620-Chihuahua" || n == ".lock"), "{raw:?}");
+        assert!(raw.iter().all(|n| n == "n02085620-Chihuahua" || n == ".tindogr.lock"), "{raw:?}");
     }
 }
 

@@ -17,17 +17,10 @@ use crate::names::Names;
 /// # Errors
 /// If it is no header of safetensors, or as [`Remote::read`].
 pub(super) fn fetch_header(remote: &mut Remote<'_>) -> anyhow::Result<Header> {
-    let mut bytes = Vec::new();
-    let mut read = |range| {
-        remote.read(range, |piece| {
-            bytes.extend_from_slice(piece);
-            Ok(())
-        })?;
-        anyhow::Ok(bytes.clone())
-    };
-    let length = read(0..LENGTH_BYTES)?;
-    let n_header = Header::length(length.as_slice().try_into()?).context("it is no safetensors file")?;
-    let start = read(LENGTH_BYTES..LENGTH_BYTES + n_header)?;
+    let mut start = Vec::new();
+    remote.read(0..LENGTH_BYTES, |piece| Ok(start.extend_from_slice(piece)))?;
+    let n_header = Header::length(start.as_slice().try_into()?).context("it is no safetensors file")?;
+    remote.read(LENGTH_BYTES..LENGTH_BYTES + n_header, |piece| Ok(start.extend_from_slice(piece)))?;
     let header = Header::parse(&mut start.as_slice())?;
     header.check_size(remote.size()?)?;
     Ok(header)

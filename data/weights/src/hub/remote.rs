@@ -69,8 +69,8 @@ impl<'a> Remote<'a> {
         self.size.context("the size of the file is not known yet")
     }
 
-    /// Gives the bytes of `range` to `sink`, piece by piece and in order; a broken connection goes on where
-    /// it broke.
+    /// Gives the bytes of `range` to `sink`, piece by piece and in order; resumes where a connection
+    /// broke.
     ///
     /// # Errors
     /// If the server does not have the pinned file, does not want to, or does not answer; what `sink` says;
@@ -217,19 +217,12 @@ impl<'a> Remote<'a> {
             401 | 403 if self.token.is_some() => "it does not accept the token; check HF_TOKEN",
             401 | 403 => "give a token of the hub in HF_TOKEN",
             404 | 410 => "it does not have this file; check HF_ENDPOINT",
-            408 | 500..=599 if pause.is_none_or(|p| p <= self.policy.longest_pause) => {
-                return Failure::Passing(anyhow::anyhow!(answer), pause);
-            }
-            429 | 503 => {
+            408 | 429 | 500..=599 => {
                 let wait = pause.map_or_else(|| "later".to_owned(), |p| format!("in {} s", p.as_secs()));
-                let again =
-                    Exit::TryAgain(format!("{answer}: too many requests; run the same command again {wait}"));
+                let again = Exit::TryAgain(format!("{answer}; run the same command again {wait}")).into();
                 return match pause {
-                    Some(pause) if pause <= self.policy.longest_pause => {
-                        Failure::Passing(again.into(), Some(pause))
-                    }
-                    Some(_) => Failure::Final(again.into()),
-                    None => Failure::passing(again),
+                    Some(pause) if pause > self.policy.longest_pause => Failure::Final(again),
+                    _ => Failure::Passing(again, pause),
                 };
             }
             _ => "expected 200, 206 or a redirect",
@@ -256,8 +249,7 @@ fn shown(url: &str) -> &str {
 
 /// Gives the address that the answer of `url` redirects to.
 pub(super) fn redirected(url: &str, location: Option<&str>) -> anyhow::Result<String> {
-    let location =
-        location.with_context(|| format!("{} redirects to nowhere: there is no Location", shown(url)))?;
+    let location = location.with_context(|| format!("{} redirects without a Location", shown(url)))?;
     let (scheme, host) = origin(url).with_context(|| format!("{url} is no address"))?;
     let next = if location.starts_with("http://") || location.starts_with("https://") {
         location.to_owned()

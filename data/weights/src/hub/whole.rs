@@ -15,6 +15,7 @@
 //!   status 200 for a range. The sha256 of the result is checked, and a wrong file is removed from the cache.
 
 use std::any::Any;
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -48,7 +49,7 @@ pub(super) fn fetch(hub: &Hub<'_>, remote: &mut Remote<'_>) -> anyhow::Result<Pa
         Names::in_header(&remote.url(), hub.config.backbone, part, &header)?;
     }
     let environment = &hub.settings.environment;
-    disk::ensure_space(&environment.cache, remote.size()?, "the whole file of the weights")?;
+    ensure_space(hub, remote.size()?)?;
     let token = environment.token.clone().filter(|_| !remote.is_elsewhere());
     let api = ApiBuilder::from_cache(hf_hub::Cache::new(environment.cache.clone()))
         .with_endpoint(environment.endpoint.clone())
@@ -69,17 +70,41 @@ pub(super) fn fetch(hub: &Hub<'_>, remote: &mut Remote<'_>) -> anyhow::Result<Pa
     verify(hub, path)
 }
 
+/// Checks the space for the missing bytes of a file of `n_bytes` in the cache, and for the layers in `--out`, which are
+/// no more than the file.
+fn ensure_space(hub: &Hub<'_>, n_bytes: u64) -> anyhow::Result<()> {
+    let (cache, out) = (&hub.settings.environment.cache, &hub.config.out);
+    let fetched = fs::metadata(unfinished(hub)).map_or(0, |metadata| metadata.len());
+    let missing = n_bytes.saturating_sub(fetched);
+    disk::ensure_space(cache, missing, "the whole file of the weights")?;
+    let also = if disk::are_same(cache, out) { missing } else { 0 };
+    disk::ensure_space(out, n_bytes + also, "the layers of the whole file, with what is to be fetched,")
+}
+
+/// Returns the path at which hf-hub stores an unfinished download.
+fn unfinished(hub: &Hub<'_>) -> PathBuf {
+    hub.cache().blob_path(hub.pin().sha256).with_extension("part")
+}
+
 /// Checks that `path`, where hf-hub put the file, is the pinned file; removes it otherwise.
 fn verify(hub: &Hub<'_>, path: PathBuf) -> anyhow::Result<PathBuf> {
     let (found, expected) = (sha256_file(&path)?, hub.pin().sha256);
-    if found == expected && path == hub.cached() {
+    if found == expected {
+        if path != hub.cached() {
+            // Right, but where the next run will not find it.
+            tracing::warn!(
+                "hf-hub stored the file as {}, expected {}",
+                path.display(),
+                hub.cached().display()
+            );
+        }
         return Ok(path);
     }
     let blob = path.canonicalize().with_context(|| format!("cannot find {}", path.display()))?;
     commit::remove(&path)?;
     commit::remove(&blob)?;
     anyhow::bail!(
-        "{} sent bytes with the sha256 {found}, expected {expected}; they were removed, run again to begin anew",
+        "{} sent bytes with the sha256 {found}, expected {expected}; they were removed, run again to start over",
         hub.url(&hub.settings.environment.endpoint)
     )
 }
@@ -150,7 +175,7 @@ impl Download {
                     continue;
                 }
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(Failure::Final(anyhow::anyhow!("the download has ended without a word")));
+                    return Err(Failure::Final(anyhow::anyhow!("the download thread stopped unexpectedly")));
                 }
             }
             last = Instant::now();
@@ -160,7 +185,7 @@ impl Download {
 
 fn stalled(stall: Duration) -> Exit {
     Exit::TryAgain(format!(
-        "gave up: the server sent nothing for {:.1} s; run the same command again to go on",
+        "gave up: the server sent nothing for {:.1} s; run the same command again to resume",
         stall.as_secs_f64()
     ))
 }
@@ -182,10 +207,12 @@ fn failure(failed: Failed, hub: &Hub<'_>) -> anyhow::Result<Failure> {
             .into(),
         ),
         Failed::Api(error @ ApiError::InvalidResume) => {
-            commit::remove(&hub.cache().blob_path(hub.pin().sha256).with_extension("part"))?;
+            commit::remove(&unfinished(hub))?;
             Failure::passing(error)
         }
-        Failed::Api(error) => Failure::passing(anyhow::Error::new(error).context("the download broke off")),
+        Failed::Api(error) => {
+            Failure::passing(anyhow::Error::new(error).context("the download was interrupted"))
+        }
     })
 }
 

@@ -31,8 +31,22 @@ fn a_server_that_fails_now_and_then_is_asked_again() {
         _ => right(asked),
     });
     assert_eq!(asked.len(), 9);
-    let asked = assert_refused("answers 500", |_| Answer::new(500, b""));
-    assert_eq!(asked.len(), 4);
+    // In the end the exit code is 75, whatever the status.
+    for (status, wait, n_asked) in
+        [(500, None, 4), (503, None, 4), (408, None, 4), (502, Some("3"), 1), (408, Some("3"), 1)]
+    {
+        let server = Server::new(move |_| {
+            let answer = Answer::new(status, b"");
+            match wait {
+                Some(wait) => answer.with("retry-after", wait),
+                None => answer,
+            }
+        });
+        let error = User::of(&server.address).get(false).unwrap_err();
+        assert!(matches!(error.downcast_ref(), Some(Exit::TryAgain(_))), "{status} {wait:?}: {error:#}");
+        assert!(format!("{error:#}").contains(&format!("answers {status}")), "{error:#}");
+        assert_eq!(server.asked().len(), n_asked, "{status} {wait:?}");
+    }
 }
 
 #[test]
@@ -74,6 +88,7 @@ fn a_machine_without_a_network_is_told_at_once() {
     let start = Instant::now();
     let message = User::of("http://no-such-host.invalid").refusal(false);
     assert!(message.contains("does not answer") && message.contains("curl"), "{message}");
+    assert!(!message.contains("gave up after"), "it was asked once: {message}");
     assert!(start.elapsed() < Duration::from_secs(20));
 }
 

@@ -71,7 +71,7 @@ impl User {
 
     /// Names in the weights directory, without the lock, the records of the run and the record of the digest.
     fn names(&self) -> Vec<String> {
-        let known = [".lock", "provenance.json", ".provenance.digests", "tiny.test-features.sha256"];
+        let known = [".tindogr.lock", "provenance.json", ".provenance.digests", "tiny.test-features.sha256"];
         let entries = fs::read_dir(self.weights_dir()).unwrap();
         let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         names.retain(|name| !known.contains(&name.as_str()));

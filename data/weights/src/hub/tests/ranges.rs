@@ -116,10 +116,14 @@ fn layers_with_another_digest_than_the_first_time_are_refused() {
     assert!(user.names().is_empty(), "{:?}", user.names());
     assert_right(&user.get(false).unwrap());
 
+    // A damaged record does not count as none: the server would be trusted anew.
+    fs::remove_file(&slim).unwrap();
+    commit::write_bytes(&user.weights_dir().join("tiny.test-features.sha256"), b"not a digest").unwrap();
+    let message = user.refusal(false);
+    assert!(message.contains("tiny.test-features.sha256 is damaged, expected a sha256"), "{message}");
     // What is a part of the whole file is right, whatever was recorded.
     commit::write_bytes(&user.weights_dir().join("tiny.test-features.sha256"), "0".repeat(64).as_bytes())
         .unwrap();
-    fs::remove_file(&slim).unwrap();
     assert_right(&user.get(true).unwrap());
     fs::remove_file(&slim).unwrap();
     fs::remove_dir_all(&user.environment.cache).unwrap();

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn wrong_redirects_are_refused() {
     assert_refused("redirects more than 5 times", |_| Answer::new(302, b"").with("location", "/again"));
-    assert_refused("redirects to nowhere", |_| Answer::new(302, b""));
+    assert_refused("redirects without a Location", |_| Answer::new(302, b""));
     assert_refused("which is no address", |_| Answer::new(302, b"").with("location", "file"));
     let content = content_server();
     // The hub does not say what it redirects to, and the other server calls it something else.

@@ -106,7 +106,7 @@ fn the_text_of_an_error_is_not_taken_for_the_file() {
     assert_nothing_is_left_in_the_cache(&user);
 }
 
-/// What was there and the whole file once more is no file; the next run begins anew.
+/// What was there and the whole file once more is no file; the next run starts over.
 #[test]
 fn the_whole_file_in_answer_to_a_resume_is_refused() {
     let server = Server::new(|asked| match asked.number {
