@@ -10,7 +10,7 @@ use std::process::ExitCode;
 mod ahead;
 mod args;
 mod config;
-mod conv3x3;
+mod conv;
 mod cost;
 mod device;
 mod extraction;

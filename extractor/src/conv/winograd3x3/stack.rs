@@ -3,13 +3,14 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::super::kernels::Kernels;
+use super::super::memory::Buffer;
+use super::super::threads::ThreadGroup;
+use super::super::unsupported::Unsupported;
 use super::first::{COLOURS, First};
-use super::kernels::Kernels;
 use super::layer::Winograd;
 use super::map::Map;
-use super::memory::Buffer;
 use super::schedule::{BlockBuffers, CHUNK, Pass, Schedule, Scratch};
-use super::threads::ThreadGroup;
 
 /// Sides of pictures must be multiples of this.
 pub(crate) const STRIDE: usize = 32;
@@ -36,18 +37,6 @@ pub(crate) struct PackedVgg {
     /// Kept from call to call: allocating and zeroing them takes longer than a layer.
     kept_buffers: Mutex<Vec<Buffers>>,
 }
-
-/// Why a stack of layers or a batch cannot be computed here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Unsupported(String);
-
-impl std::fmt::Display for Unsupported {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Unsupported {}
 
 /// Everything that is written during a call.
 #[derive(Debug)]
@@ -104,14 +93,14 @@ impl PackedVgg {
         n_threads: usize,
     ) -> Result<Self, Unsupported> {
         if layers.len() != pool_after.len() || layers.len() < 2 || pool_after[0] {
-            return Err(Unsupported(format!(
+            return Err(Unsupported::new(format!(
                 "{} layers and {} poolings, expected as many, at least two, and none after the first",
                 layers.len(),
                 pool_after.len()
             )));
         }
         if pool_after.iter().filter(|&&pooled| pooled).count() > STRIDE.ilog2() as usize {
-            return Err(Unsupported(format!(
+            return Err(Unsupported::new(format!(
                 "sides are multiples of {STRIDE}: more poolings would cut pixels"
             )));
         }
@@ -119,7 +108,7 @@ impl PackedVgg {
         for (i, (weight, bias)) in layers.iter().enumerate() {
             let n_out = bias.len();
             if n_out == 0 || n_out % CHUNK != 0 || weight.len() != n_out * n_in * 9 {
-                return Err(Unsupported(format!(
+                return Err(Unsupported::new(format!(
                     "layer {i}: {} weights and {n_out} biases, expected a multiple of {CHUNK} biases and \
                      weights for {n_in} channels",
                     weight.len()
@@ -169,7 +158,7 @@ impl PackedVgg {
     ) -> Result<(Vec<f32>, Vec<Duration>), Unsupported> {
         let times = LayerTimes::new(self.layers.len() + 1);
         if side == 0 || !side.is_multiple_of(STRIDE) || xs.len() != batch * COLOURS * side * side {
-            return Err(Unsupported(format!(
+            return Err(Unsupported::new(format!(
                 "{} values, expected {batch} x {COLOURS} x {side} x {side} with a side that is a multiple of \
                  {STRIDE}",
                 xs.len()

@@ -1,16 +1,19 @@
 //! Sixteen floats at a time, whatever the machine calls them.
 //!
 //! One cache line is one vector: 16 neighbouring channels of one pixel. The kernels are written once over
-//! [`Simd`] and compiled once per instruction set.
+//! [`Simd`] and compiled once per instruction set. A kernel that keeps many vectors in registers takes a line
+//! in parts of one register each.
 
-/// The few operations on vectors of 16 floats that the kernels need.
+/// The few operations on vectors of [`Simd::LANES`] floats that the kernels need.
 ///
 /// # Safety
 /// All functions may be called only on a machine that has the implementor's instruction set, and inside a
-/// function compiled for it (they are inlined there). Pointers must be valid for 16 floats; the buffers of
+/// function compiled for it (they are inlined there). Pointers must be valid for `LANES` floats; the buffers of
 /// this folder keep them at whole cache lines, but no alignment is assumed.
 pub(super) trait Simd {
-    /// Sixteen floats.
+    /// Floats of a vector: 16, or the part of 16 that fits a register.
+    const LANES: usize;
+    /// `LANES` floats.
     type V: Copy;
     unsafe fn zero() -> Self::V;
     unsafe fn splat(x: f32) -> Self::V;
@@ -25,6 +28,8 @@ pub(super) trait Simd {
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     /// max(0, v), NaN if v is.
     unsafe fn relu(v: Self::V) -> Self::V;
+    /// min(6, max(0, v)), NaN if v is.
+    unsafe fn relu6(v: Self::V) -> Self::V;
     /// Asks for the line at `at`, which need not be valid, to be brought near. Does nothing by default.
     #[inline(always)]
     unsafe fn prefetch(at: *const f32) {
@@ -49,6 +54,7 @@ macro_rules! lanes {
 }
 
 impl Simd for Portable {
+    const LANES: usize = 16;
     type V = [f32; 16];
     #[inline(always)]
     unsafe fn zero() -> Self::V {
@@ -93,13 +99,24 @@ impl Simd for Portable {
     unsafe fn relu(v: Self::V) -> Self::V {
         lanes!(|i| if v[i] < 0.0 { 0.0 } else { v[i] })
     }
+    #[inline(always)]
+    unsafe fn relu6(v: Self::V) -> Self::V {
+        lanes!(|i| if v[i] < 0.0 {
+            0.0
+        } else if v[i] > 6.0 {
+            6.0
+        } else {
+            v[i]
+        })
+    }
 }
 
 /// Implements [`Simd`] for vectors made of `$n` registers of `$lanes` floats.
 macro_rules! in_registers {
     ($isa:ident, $reg:ty, $n:literal, $lanes:literal, $zero:expr, $splat:path, $load:path, $store:path,
-     $add:path, $sub:path, $mul:path, $fma:path, $max:path, $relu:path) => {
+     $add:path, $sub:path, $mul:path, $fma:path, $max:path, $relu:path, $relu6:path) => {
         impl Simd for $isa {
+            const LANES: usize = $n * $lanes;
             type V = [$reg; $n];
             #[inline(always)]
             unsafe fn zero() -> Self::V {
@@ -113,7 +130,7 @@ macro_rules! in_registers {
             }
             #[inline(always)]
             unsafe fn load(from: *const f32) -> Self::V {
-                // SAFETY: valid for 16 floats, and the instructions exist, by the contract of the trait.
+                // SAFETY: valid for the lanes, and the instructions exist, by the contract of the trait.
                 unsafe {
                     let mut v = [$zero; $n];
                     let mut i = 0;
@@ -126,7 +143,7 @@ macro_rules! in_registers {
             }
             #[inline(always)]
             unsafe fn store(to: *mut f32, v: Self::V) {
-                // SAFETY: valid for 16 floats, and the instructions exist, by the contract of the trait.
+                // SAFETY: valid for the lanes, and the instructions exist, by the contract of the trait.
                 unsafe {
                     let mut i = 0;
                     while i < $n {
@@ -140,19 +157,8 @@ macro_rules! in_registers {
             in_registers!(@binary sub, $sub, $n);
             in_registers!(@binary mul, $mul, $n);
             in_registers!(@binary max, $max, $n);
-            #[inline(always)]
-            unsafe fn relu(v: Self::V) -> Self::V {
-                // SAFETY: the machine has the instructions by the contract of the trait.
-                unsafe {
-                    let mut v = v;
-                    let mut i = 0;
-                    while i < $n {
-                        v[i] = $relu(v[i]);
-                        i += 1;
-                    }
-                    v
-                }
-            }
+            in_registers!(@unary relu, $relu, $n);
+            in_registers!(@unary relu6, $relu6, $n);
             #[inline(always)]
             unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
                 // SAFETY: the machine has the instructions by the contract of the trait.
@@ -176,6 +182,21 @@ macro_rules! in_registers {
             unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast()) };
         }
     };
+    (@unary $name:ident, $op:path, $n:literal) => {
+        #[inline(always)]
+        unsafe fn $name(v: Self::V) -> Self::V {
+            // SAFETY: the machine has the instructions by the contract of the trait.
+            unsafe {
+                let mut v = v;
+                let mut i = 0;
+                while i < $n {
+                    v[i] = $op(v[i]);
+                    i += 1;
+                }
+                v
+            }
+        }
+    };
     (@binary $name:ident, $op:path, $n:literal) => {
         #[inline(always)]
         unsafe fn $name(a: Self::V, b: Self::V) -> Self::V {
@@ -194,7 +215,7 @@ macro_rules! in_registers {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86::{Avx2, Avx512};
+pub(super) use x86::{Avx2, Avx2Half, Avx512};
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
@@ -218,7 +239,8 @@ mod x86 {
         _mm512_mul_ps,
         _mm512_fmadd_ps,
         max512,
-        relu512
+        relu512,
+        relu6_512
     );
 
     /// The instruction gives b where either is NaN; where a is, a is kept.
@@ -241,6 +263,16 @@ mod x86 {
         unsafe { _mm512_max_ps(_mm512_setzero_ps(), v) }
     }
 
+    /// As [`relu512`].
+    ///
+    /// # Safety
+    /// Needs `avx512f`.
+    #[inline(always)]
+    unsafe fn relu6_512(v: __m512) -> __m512 {
+        // SAFETY: the instructions are the caller's.
+        unsafe { _mm512_min_ps(_mm512_set1_ps(6.0), relu512(v)) }
+    }
+
     /// Two 256-bit registers; needs `avx2` and `fma`.
     pub(in super::super) struct Avx2;
     in_registers!(
@@ -257,7 +289,8 @@ mod x86 {
         _mm256_mul_ps,
         _mm256_fmadd_ps,
         max256,
-        relu256
+        relu256,
+        relu6_256
     );
 
     /// As [`max512`].
@@ -279,10 +312,40 @@ mod x86 {
         // SAFETY: the instructions are the caller's.
         unsafe { _mm256_max_ps(_mm256_setzero_ps(), v) }
     }
+
+    /// As [`relu512`].
+    ///
+    /// # Safety
+    /// Needs `avx2`.
+    #[inline(always)]
+    unsafe fn relu6_256(v: __m256) -> __m256 {
+        // SAFETY: the instructions are the caller's.
+        unsafe { _mm256_min_ps(_mm256_set1_ps(6.0), relu256(v)) }
+    }
+
+    /// One 256-bit register, the half of a line; needs `avx2` and `fma`.
+    pub(in super::super) struct Avx2Half;
+    in_registers!(
+        Avx2Half,
+        __m256,
+        1,
+        8,
+        _mm256_setzero_ps(),
+        _mm256_set1_ps,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_add_ps,
+        _mm256_sub_ps,
+        _mm256_mul_ps,
+        _mm256_fmadd_ps,
+        max256,
+        relu256,
+        relu6_256
+    );
 }
 
 #[cfg(target_arch = "aarch64")]
-pub(super) use arm::Neon;
+pub(super) use arm::{Neon, NeonQuarter};
 
 #[cfg(target_arch = "aarch64")]
 mod arm {
@@ -310,6 +373,36 @@ mod arm {
         unsafe { vmaxq_f32(v, vdupq_n_f32(0.0)) }
     }
 
+    /// As [`relu`].
+    ///
+    /// # Safety
+    /// Every aarch64 has the instructions.
+    #[inline(always)]
+    unsafe fn relu6(v: float32x4_t) -> float32x4_t {
+        // SAFETY: every aarch64 has the instructions.
+        unsafe { vminq_f32(relu(v), vdupq_n_f32(6.0)) }
+    }
+
+    /// One 128-bit register, the quarter of a line; every aarch64 has them.
+    pub(in super::super) struct NeonQuarter;
+    in_registers!(
+        NeonQuarter,
+        float32x4_t,
+        1,
+        4,
+        vdupq_n_f32(0.0),
+        vdupq_n_f32,
+        vld1q_f32,
+        vst1q_f32,
+        vaddq_f32,
+        vsubq_f32,
+        vmulq_f32,
+        fma,
+        vmaxq_f32,
+        relu,
+        relu6
+    );
+
     in_registers!(
         Neon,
         float32x4_t,
@@ -324,6 +417,7 @@ mod arm {
         vmulq_f32,
         fma,
         vmaxq_f32,
-        relu
+        relu,
+        relu6
     );
 }
