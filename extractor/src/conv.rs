@@ -24,6 +24,7 @@ mod peak;
 mod pointwise;
 mod simd;
 mod threads;
+mod times;
 mod unsupported;
 pub(crate) mod winograd3x3;
 

@@ -9,6 +9,17 @@ use super::simd::Simd;
 /// Most outputs that are computed together.
 const MAX_OUTPUTS: usize = 8;
 
+/// Writes `$body` out for each value of `$x`: the compiler does not unroll a loop of this length, and indices of registers
+/// have to be constants.
+macro_rules! for_each_literal {
+    ($x:ident in $($value:literal)+ => $body:block) => {
+        $({
+            let $x: usize = $value;
+            $body
+        })+
+    };
+}
+
 /// The arguments of one call: a row of outputs of 16 channels.
 #[derive(Clone, Copy)]
 pub(super) struct DepthwiseRow {
@@ -96,14 +107,16 @@ unsafe fn add_row<S: Simd, const K: usize, const D: usize, const R: usize>(
         for dx in 0..K {
             taps[dx] = S::load(weights.add(dx * 16));
         }
-        for x in 0..(R - 1) * D + K {
-            let input = S::load(from.add(x * 16));
-            for dx in 0..K {
-                // Output r is reached by inputs r D .. r D + K, in this order.
-                if x >= dx && (x - dx).is_multiple_of(D) && (x - dx) / D < R {
-                    sums[(x - dx) / D] = S::fma(input, taps[dx], sums[(x - dx) / D]);
+        for_each_literal!(x in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 => {
+            if x < (R - 1) * D + K {
+                let input = S::load(from.add(x * 16));
+                for dx in 0..K {
+                    // Output r is reached by inputs r D .. r D + K, in this order.
+                    if x >= dx && (x - dx).is_multiple_of(D) && (x - dx) / D < R {
+                        sums[(x - dx) / D] = S::fma(input, taps[dx], sums[(x - dx) / D]);
+                    }
                 }
             }
-        }
+        });
     }
 }

@@ -7,6 +7,7 @@ use super::super::kernels::Kernels;
 use super::super::memory::Buffer;
 use super::super::pointwise::Pointwise;
 use super::super::threads::ThreadGroup;
+use super::super::times::LayerTimes;
 use super::packed::{LINE, PackedPointwise, in_lines};
 use super::shape::{BlockShape, InputRows};
 use super::stem::Stem;
@@ -51,6 +52,17 @@ pub(super) struct Pass<'a> {
     pub(super) own: &'a Workspace,
     /// The filtered map that all threads write.
     pub(super) shared: &'a Buffer,
+    /// The clock of the layers, and the number of this block's first layer.
+    pub(super) times: Option<(&'a LayerTimes, usize)>,
+}
+
+impl Pass<'_> {
+    /// Adds the time since the last call to one of the three layers of the block.
+    fn end_layer(&self, layer: usize) {
+        if let Some((times, first)) = self.times {
+            times.add_to(first + layer);
+        }
+    }
 }
 
 impl Block {
@@ -148,6 +160,7 @@ impl Block {
                     pass.stem.run(pass.kernels, pass.picture, group, &inputs, &pass.own.rows, to, pitches);
                 }
             }
+            pass.end_layer(0);
             for line in 0..n_lines {
                 self.filter_line(
                     pass,
@@ -157,6 +170,7 @@ impl Block {
                     filtered,
                 );
             }
+            pass.end_layer(1);
         }
     }
 
@@ -229,5 +243,6 @@ impl Block {
                 ..self.project.product(line, x, filtered.pitch, pixels.len(), to)
             });
         }
+        pass.end_layer(2);
     }
 }

@@ -1,10 +1,12 @@
 //! The whole network in one call.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::super::kernels::Kernels;
 use super::super::memory::Buffer;
 use super::super::threads::ThreadGroup;
+use super::super::times::LayerTimes;
 use super::super::unsupported::Unsupported;
 use super::block::{Block, BlockWeights, Pass};
 use super::head::{self, Output};
@@ -77,7 +79,7 @@ impl PackedLite0 {
         side: usize,
         n_threads: usize,
     ) -> Result<Vec<f32>, Unsupported> {
-        self.compute(xs, batch, side, n_threads, Output::Map)
+        self.compute(xs, batch, side, n_threads, Output::Map, None)
     }
 
     /// Computes the mean of each channel of the last map: xs (batch, 3, side, side) -> (batch, channels).
@@ -91,7 +93,23 @@ impl PackedLite0 {
         side: usize,
         n_threads: usize,
     ) -> Result<Vec<f32>, Unsupported> {
-        self.compute(xs, batch, side, n_threads, Output::Means)
+        self.compute(xs, batch, side, n_threads, Output::Means, None)
+    }
+
+    /// Measures how long the expansion (of the first block, the stem), the depthwise convolution and the projection of each
+    /// block take, and last the head, on one thread.
+    ///
+    /// # Errors
+    /// As [`PackedLite0::forward`].
+    pub(crate) fn time_layers(
+        &self,
+        xs: &[f32],
+        batch: usize,
+        side: usize,
+    ) -> Result<Vec<Duration>, Unsupported> {
+        let times = LayerTimes::new(3 * self.blocks.len() + 1);
+        self.compute(xs, batch, side, 1, Output::Means, Some(&times))?;
+        Ok(times.into_inner())
     }
 
     fn compute(
@@ -101,6 +119,7 @@ impl PackedLite0 {
         side: usize,
         n_threads: usize,
         output: Output,
+        times: Option<&LayerTimes>,
     ) -> Result<Vec<f32>, Unsupported> {
         if side == 0 || !side.is_multiple_of(STRIDE) || xs.len() != batch * COLOURS * side * side {
             return Err(Unsupported::new(format!(
@@ -113,7 +132,7 @@ impl PackedLite0 {
         let buffers = self.buffers(side, n_threads);
         let n_pixels = (side / STRIDE) * (side / STRIDE);
         let features = Buffer::zeroed(batch * self.head.n_out() * output.len(n_pixels));
-        let call = Call { network: self, buffers: &buffers, xs, output, features: &features };
+        let call = Call { network: self, buffers: &buffers, xs, output, features: &features, times };
         let n_alone = batch / n_threads * n_threads;
         ThreadGroup::run(n_threads, |threads, thread| {
             let alone = ThreadGroup::new(1);
@@ -158,6 +177,7 @@ struct Call<'a> {
     output: Output,
     /// The output of all pictures.
     features: &'a Buffer,
+    times: Option<&'a LayerTimes>,
 }
 
 impl Call<'_> {
@@ -187,10 +207,14 @@ impl Call<'_> {
                 to,
                 own,
                 shared: &shared.filtered,
+                times: self.times.map(|times| (times, 3 * i)),
             });
             from = to;
         }
         let kernels = (network.kernels, threads);
         head::run(&network.head, kernels, (from, n_pixels), own, self.output, self.features, picture);
+        if let Some(times) = self.times {
+            times.add_to(3 * network.blocks.len());
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! The whole stack of convolutions in one call.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::super::kernels::Kernels;
 use super::super::memory::Buffer;
 use super::super::threads::ThreadGroup;
+use super::super::times::LayerTimes;
 use super::super::unsupported::Unsupported;
 use super::first::{COLOURS, First};
 use super::layer::Winograd;
@@ -49,28 +50,6 @@ struct Buffers {
     shared: BlockBuffers,
     /// One for each thread.
     scratch: Vec<Scratch>,
-}
-
-/// How long each layer took, measured on the first thread: since all threads end a stage together, its times are
-/// those of the group.
-struct LayerTimes(Mutex<(Instant, Vec<Duration>)>);
-
-impl LayerTimes {
-    fn new(n_layers: usize) -> Self {
-        Self(Mutex::new((Instant::now(), vec![Duration::ZERO; n_layers])))
-    }
-
-    /// Adds the time since the last call to that of `layer`.
-    fn add_to(&self, layer: usize) {
-        let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (now, last) = (Instant::now(), times.0);
-        times.1[layer] += now - last;
-        times.0 = now;
-    }
-
-    fn into_inner(self) -> Vec<Duration> {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).1
-    }
 }
 
 /// The number of pictures that are computed together, in the first and in the last layers.
