@@ -27,6 +27,8 @@ pub(super) struct DepthwiseRow {
     pub(super) from: *const f32,
     /// Floats from one row of inputs to the next.
     pub(super) row_pitch: usize,
+    /// Rows of the kernel.
+    pub(super) kernel: usize,
     /// `[kernel * kernel][16]`
     pub(super) weights: *const f32,
     /// `[16]`
@@ -78,9 +80,12 @@ unsafe fn outputs<S: Simd, const K: usize, const D: usize, const R: usize>(
         unsafe {
             let mut sums = [S::load(row.bias); R];
             let mut from = row.from.add(first * D * 16);
-            for dy in 0..K {
-                add_row::<S, K, D, R>(from, row.weights.add(dy * K * 16), &mut sums);
+            let mut weights = row.weights;
+            // Not a constant: written out, the rows would be mixed and the sums would leave the registers.
+            for _ in 0..row.kernel {
+                add_row::<S, K, D, R>(from, weights, &mut sums);
                 from = from.wrapping_add(row.row_pitch);
+                weights = weights.add(K * 16);
             }
             for r in 0..R {
                 S::store(row.to.add((first + r) * 16), S::relu6(sums[r]));

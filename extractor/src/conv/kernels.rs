@@ -107,7 +107,8 @@ impl Operands {
 /// Compiles the kernels for `$simd` into a module with a table: `$rows` are the sizes of panel that keep all
 /// sums in registers, taken `$wide` vectors of columns at a time.
 macro_rules! kernels {
-    ($module:ident, $simd:ident, part $part:ident, $(#[$feature:meta])?, rows $max:literal: $($rows:literal)+, wide $wide:literal,
+    ($module:ident, $simd:ident, part $part:ident, $(#[$feature:meta])?, rows $max:literal: $($rows:literal)+,
+     narrow $narrow:ident $narrow_max:literal: $($narrow_rows:literal)+, wide $wide:literal,
      pixels $pixels:literal, chains $chains:literal) => {
         mod $module {
             use super::*;
@@ -162,13 +163,28 @@ macro_rules! kernels {
             /// As [`pointwise::multiply`].
             $(#[$feature])?
             unsafe fn pointwise(product: &Pointwise) {
-                for panels in pointwise::balanced(product.n, $max) {
-                    // SAFETY: the contract is the caller's; the instructions are those of this function.
-                    unsafe {
-                        match panels.rows {
-                            _ if panels.n == 0 => {}
-                            $($rows => pointwise::multiply::<simd::$simd, $rows>(product, panels),)+
-                            rows => unreachable!("a panel of {rows} pixels"),
+                for channels in pointwise::channel_blocks(product.n_in) {
+                    if product.narrow {
+                        for panels in pointwise::balanced(product.n, $narrow_max) {
+                            // SAFETY: the contract is the caller's; the instructions are those of this function.
+                            unsafe {
+                                match panels.rows {
+                                    _ if panels.n == 0 => {}
+                                    $($narrow_rows => pointwise::multiply::<simd::$narrow, $narrow_rows>(product, &channels, panels),)+
+                                    rows => unreachable!("a panel of {rows} pixels"),
+                                }
+                            }
+                        }
+                        continue;
+                    }
+                    for panels in pointwise::balanced(product.n, $max) {
+                        // SAFETY: the contract is the caller's; the instructions are those of this function.
+                        unsafe {
+                            match panels.rows {
+                                _ if panels.n == 0 => {}
+                                $($rows => pointwise::multiply::<simd::$simd, $rows>(product, &channels, panels),)+
+                                rows => unreachable!("a panel of {rows} pixels"),
+                            }
                         }
                     }
                 }
@@ -257,16 +273,19 @@ mod amx {
 // 14 x 2 sums, 2 weights and a broadcast value fill 31 of 32 registers.
 #[cfg(target_arch = "x86_64")]
 kernels!(avx512, Avx512, part Avx512, #[target_feature(enable = "avx512f")],
-    rows 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14, wide 2, pixels 8, chains 12);
+    rows 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14,
+    narrow Avx512 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14, wide 2, pixels 8, chains 12);
 // 6 x 2 sums, 2 weights and a broadcast value fill 15 of 16 registers.
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2, Avx2, part Avx2Half, #[target_feature(enable = "avx2,fma")], rows 6: 1 2 3 4 5 6, wide 1, pixels 4,
+kernels!(avx2, Avx2, part Avx2Half, #[target_feature(enable = "avx2,fma")], rows 6: 1 2 3 4 5 6,
+    narrow Avx2Half 12: 1 2 3 4 5 6 7 8 9 10 11 12, wide 1, pixels 4,
     chains 5);
 // 6 x 4 sums, 4 weights and a broadcast value fill 29 of 32 registers.
 #[cfg(target_arch = "aarch64")]
-kernels!(neon, Neon, part NeonQuarter, #[target_feature(enable = "neon")], rows 6: 1 2 3 4 5 6, wide 1, pixels 4,
+kernels!(neon, Neon, part NeonQuarter, #[target_feature(enable = "neon")], rows 6: 1 2 3 4 5 6,
+    narrow Neon 6: 1 2 3 4 5 6, wide 1, pixels 4,
     chains 5);
-kernels!(portable, Portable, part Portable, , rows 2: 1 2, wide 1, pixels 2, chains 2);
+kernels!(portable, Portable, part Portable, , rows 2: 1 2, narrow Portable 2: 1 2, wide 1, pixels 2, chains 2);
 
 /// The tables that this machine can run, best first; `portable` is always the last.
 pub(crate) fn available() -> &'static [&'static Kernels] {

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// How often a waiting thread checks before it sleeps: some 50 microseconds, longer than most waits between
+/// How often a waiting thread checks before it sleeps: some 500 microseconds, longer than most waits between
 /// layers and shorter than a scheduler's slice.
-const SPINS: usize = 2000;
+const SPINS: usize = 20000;
 
 /// A group of `n_threads` threads: a counter of the tasks of the current stage, and a barrier at its end.
 #[derive(Debug)]

@@ -216,6 +216,7 @@ impl Block {
                 kernel(&DepthwiseRow {
                     from: expanded.add(row * shape.stride * row_pitch),
                     row_pitch,
+                    kernel: shape.kernel,
                     weights: self.depthwise.at(line * area * LINE, area * LINE),
                     bias: self.depthwise_bias.at(line * LINE, LINE),
                     to: filtered.pixel(line, row * side),

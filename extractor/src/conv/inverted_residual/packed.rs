@@ -69,6 +69,7 @@ impl PackedPointwise {
             offsets: std::ptr::null(),
             residual: std::ptr::null(),
             relu6: false,
+            narrow: self.n_out - line * LINE <= LINE / 2,
         }
     }
 }
