@@ -16,7 +16,6 @@
 #![allow(clippy::needless_range_loop, reason = "kernels index several small arrays in step")]
 
 mod depthwise;
-#[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "no backbone calls it yet"))]
 pub(crate) mod inverted_residual;
 mod kernels;
 mod memory;

@@ -15,6 +15,7 @@ mod cost;
 mod device;
 mod extraction;
 mod feature_extractor;
+mod folded_lite0;
 mod loading;
 mod part;
 pub mod preprocess;
@@ -25,6 +26,7 @@ pub mod vgg16;
 
 pub use args::Args;
 pub use feature_extractor::FeatureExtractor;
+pub use folded_lite0::FoldedLite0;
 pub use preprocess::{Preset, preprocess};
 pub use run::run;
 pub use vgg16::Vgg16;

@@ -72,6 +72,7 @@ impl PackedLite0 {
     ///
     /// # Errors
     /// Unless the side is a multiple of 32 and xs has the stated shape.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no backbone calls it yet"))]
     pub(crate) fn forward(
         &self,
         xs: &[f32],
@@ -101,6 +102,7 @@ impl PackedLite0 {
     ///
     /// # Errors
     /// As [`PackedLite0::forward`].
+    #[cfg_attr(not(test), expect(dead_code, reason = "a measurement"))]
     pub(crate) fn time_layers(
         &self,
         xs: &[f32],

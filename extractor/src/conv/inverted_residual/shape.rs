@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// Sides of pictures must be multiples of this, by which the network divides them.
-pub(crate) const STRIDE: usize = 32;
+pub(super) const STRIDE: usize = 32;
 
 /// Blocks that follow each other, as a row of the table of an architecture has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,6 @@ pub(super) const COLOURS: usize = 3;
 /// 3x3 weights for three channels, with stride 2: the border is one row below and one column on the right.
 #[derive(Debug)]
 pub(super) struct Stem {
-    n_out: usize,
     /// `[n_out/32][27][32]`
     weights: Buffer,
     bias: Buffer,
@@ -21,12 +20,7 @@ pub(super) struct Stem {
 impl Stem {
     /// Packs weight (n_out, 3, 3, 3) and bias (n_out), n_out a multiple of 32.
     pub(super) fn new((weight, bias): LayerWeights<'_>) -> Self {
-        Self { n_out: bias.len(), weights: direct::pack(weight), bias: Buffer::from_slice(bias) }
-    }
-
-    /// Channels out.
-    pub(super) fn n_out(&self) -> usize {
-        self.n_out
+        Self { weights: direct::pack(weight), bias: Buffer::from_slice(bias) }
     }
 
     /// Floats of a picture's rows with their border that `n` rows of outputs need, for pictures of `side`.

@@ -102,7 +102,6 @@ impl Layout {
 /// The layouts of all blocks for pictures of `side` that `n_threads` threads compute together.
 #[derive(Debug)]
 pub(super) struct Layouts {
-    pub(super) n_threads: usize,
     pub(super) blocks: Vec<Layout>,
 }
 
@@ -114,7 +113,7 @@ impl Layouts {
             side = layout.side_after();
             layout
         };
-        Self { n_threads, blocks: shapes.iter().map(&mut layout).collect() }
+        Self { blocks: shapes.iter().map(&mut layout).collect() }
     }
 }
 
