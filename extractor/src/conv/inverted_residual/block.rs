@@ -41,7 +41,7 @@ pub(super) struct Block {
 #[derive(Clone, Copy)]
 pub(super) struct Pass<'a> {
     pub(super) kernels: &'static Kernels,
-    pub(super) threads: &'a ThreadGroup,
+    pub(super) threads: &'a ThreadGroup<'a>,
     pub(super) layout: &'a Layout,
     /// The input of the stem: (3, side, side).
     pub(super) picture: &'a [f32],

@@ -29,7 +29,7 @@ impl Output {
 /// Computes this thread's share of a picture's output from its map of `n` pixels.
 pub(super) fn run(
     head: &PackedPointwise,
-    (kernels, threads): (&'static Kernels, &ThreadGroup),
+    (kernels, threads): (&'static Kernels, &ThreadGroup<'_>),
     (from, n): (FlatMap, usize),
     own: &Workspace,
     output: Output,

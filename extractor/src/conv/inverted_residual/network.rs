@@ -137,15 +137,13 @@ impl PackedLite0 {
         let call = Call { network: self, buffers: &buffers, xs, output, features: &features, times };
         let n_alone = batch / n_threads * n_threads;
         ThreadGroup::run(n_threads, |threads, thread| {
-            let alone = ThreadGroup::new(1);
+            let own = &buffers.workspaces[thread];
             while let Some(picture) = threads.claim(n_alone) {
-                let own = &buffers.workspaces[thread];
-                call.compute(picture, &alone, &buffers.alone, own, own);
+                ThreadGroup::run(1, |alone, _| call.compute(picture, alone, &buffers.alone, own, own));
             }
             threads.end_stage();
             for picture in n_alone..batch {
-                let (own, shared) = (&buffers.workspaces[thread], &buffers.workspaces[0]);
-                call.compute(picture, threads, &buffers.together, own, shared);
+                call.compute(picture, threads, &buffers.together, own, &buffers.workspaces[0]);
             }
         });
         self.kept_buffers.lock().unwrap_or_else(PoisonError::into_inner).push(buffers);
@@ -187,7 +185,7 @@ impl Call<'_> {
     fn compute(
         &self,
         picture: usize,
-        threads: &ThreadGroup,
+        threads: &ThreadGroup<'_>,
         layouts: &Layouts,
         own: &Workspace,
         shared: &Workspace,

@@ -73,3 +73,67 @@ impl PackedPointwise {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::available;
+    use super::*;
+
+    /// Even numbers between -1 and 1.
+    fn numbers(seed: u64, n: usize) -> Vec<f32> {
+        let mut draws = data::draw::stream(seed, "test", "pointwise");
+        (0..n).map(|_| draws.uniform(-1.0, 1.0) as f32).collect()
+    }
+
+    /// Checks `n` pixels, written one after the other with a residual or at offsets with ReLU6.
+    fn check(n_in: usize, n_out: usize, n: usize) {
+        let (weight, bias) = (numbers(1, n_out * n_in), numbers(2, n_out));
+        let packed = PackedPointwise::new((&weight, &bias));
+        let x = Buffer::from_slice(&numbers(3, n_in.div_ceil(LINE) * n * LINE));
+        let residual = Buffer::from_slice(&numbers(4, n * LINE));
+        let offsets: Vec<u32> = (0..n as u32).rev().map(|pixel| pixel * 3 * LINE as u32).collect();
+        // SAFETY: nothing writes to these buffers.
+        let value = |buffer: &Buffer, at: usize| f64::from(unsafe { *buffer.at(at, 1) });
+        for kernels in available() {
+            let (mut difference, mut norm) = (0.0, 0.0);
+            for (line, at_offsets) in (0..packed.n_lines()).flat_map(|line| [(line, false), (line, true)]) {
+                let to = Buffer::zeroed(n * 3 * LINE);
+                let mut product = packed.product(line, x.at(0, x.len()), n * LINE, n, to.at(0, to.len()));
+                if at_offsets {
+                    (product.offsets, product.relu6) = (offsets.as_ptr(), true);
+                } else {
+                    product.residual = residual.at(0, n * LINE);
+                }
+                // SAFETY: the buffers are as the product states them; the kernels are of this machine's tables.
+                unsafe { (kernels.pointwise)(&product) };
+                for (pixel, o) in
+                    (0..n).flat_map(|p| (line * LINE..n_out.min(line * LINE + LINE)).map(move |o| (p, o)))
+                {
+                    let channel = |c: usize| value(&x, (c / LINE * n + pixel) * LINE + c % LINE);
+                    let sum: f64 = (0..n_in).map(|c| f64::from(weight[o * n_in + c]) * channel(c)).sum();
+                    let mut expected = sum + f64::from(bias[o]);
+                    let mut at = pixel * LINE + o % LINE;
+                    if at_offsets {
+                        expected = expected.clamp(0.0, 6.0);
+                        at = offsets[pixel] as usize + o % LINE;
+                    } else {
+                        expected += value(&residual, at);
+                    }
+                    difference += (value(&to, at) - expected).powi(2);
+                    norm += expected * expected;
+                }
+            }
+            let error = (difference / norm).sqrt();
+            assert!(error <= 2e-6, "{}: {n_in} to {n_out}, {n} pixels: {error:e}", kernels.name);
+        }
+    }
+
+    #[test]
+    fn a_pointwise_layer_is_what_its_definition_says() {
+        for n_in in [3, 16, 24, 255, 257, 672, 1152] {
+            for (n_out, n) in [(8, 1), (16, 13), (24, 49), (40, 5)] {
+                check(n_in, n_out, n);
+            }
+        }
+    }
+}

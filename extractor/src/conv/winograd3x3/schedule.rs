@@ -47,7 +47,7 @@ pub(super) struct Scratch {
 #[derive(Clone, Copy)]
 pub(super) struct Pass<'a> {
     pub(super) kernels: &'static Kernels,
-    pub(super) threads: &'a ThreadGroup,
+    pub(super) threads: &'a ThreadGroup<'a>,
     pub(super) n_pictures: usize,
     pub(super) from: &'a Buffer,
     pub(super) from_map: Map,

@@ -257,7 +257,7 @@ struct Call<'a> {
 
 impl Call<'_> {
     /// Computes one thread's share of all groups and layers.
-    fn run(&self, threads: &ThreadGroup, thread: usize) {
+    fn run(&self, threads: &ThreadGroup<'_>, thread: usize) {
         let Buffers { groups, maps, scratch, .. } = self.buffers;
         let scratch = &scratch[thread];
         let end_layer = |layer: usize| {
@@ -292,7 +292,7 @@ impl Call<'_> {
     }
 
     /// The arguments of `layer` for `n_pictures` pictures, from the first picture of its input to that of its output.
-    fn pass<'b>(&'b self, threads: &'b ThreadGroup, layer: usize, n_pictures: usize) -> Pass<'b> {
+    fn pass<'b>(&'b self, threads: &'b ThreadGroup<'b>, layer: usize, n_pictures: usize) -> Pass<'b> {
         let (from_map, from) = &self.buffers.maps[layer.saturating_sub(1)];
         let (to_map, to) = &self.buffers.maps[layer];
         Pass {
