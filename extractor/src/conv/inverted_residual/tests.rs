@@ -138,9 +138,11 @@ fn relative(a: &[f32], b: &[f64]) -> f64 {
     (difference / b.iter().copied().map(square).sum::<f64>()).sqrt()
 }
 
-/// The relative L2 error of a whole network, whose layers multiply the rounding errors of those before; a layer alone has to be
-/// nearer ([`packed`](super::packed)).
-const TOLERANCE: f64 = 5e-6;
+/// The relative L2 error of a whole network's map: its layers multiply the rounding errors of those before; a layer alone has to
+/// be nearer ([`packed`](super::packed)). PyTorch's is as large.
+const TOLERANCE: f64 = 1e-5;
+/// The same for the means of its channels, where errors cancel out.
+const MEANS_TOLERANCE: f64 = 3e-6;
 
 /// Checks one picture on all kernels: its last map, and the means of it.
 fn check(net: &Net, side: usize) {
@@ -154,7 +156,11 @@ fn check(net: &Net, side: usize) {
             let error = relative(&packed.forward(&xs, 1, side, n_threads).unwrap(), &map);
             assert!(error <= TOLERANCE, "{} at {side}, {n_threads} threads: {error:e}", kernels.name);
             let error = relative(&packed.forward_means(&xs, 1, side, n_threads).unwrap(), &means);
-            assert!(error <= TOLERANCE, "{} at {side}, {n_threads} threads, means: {error:e}", kernels.name);
+            assert!(
+                error <= MEANS_TOLERANCE,
+                "{} at {side}, {n_threads} threads, means: {error:e}",
+                kernels.name
+            );
         }
     }
 }
