@@ -9,7 +9,7 @@ use crate::conv::available;
 use crate::conv::inverted_residual::{BlockWeights, PackedLite0, Stage};
 
 /// The blocks of EfficientNet-Lite0 (Tan and Le, "EfficientNet", 2019, table 1, without squeeze-and-excitation).
-const STAGES: [Stage; 7] = [
+pub(crate) const STAGES: [Stage; 7] = [
     Stage { expand: 1, kernel: 3, stride: 1, n_out: 16, repeats: 1 },
     Stage { expand: 6, kernel: 3, stride: 2, n_out: 24, repeats: 2 },
     Stage { expand: 6, kernel: 5, stride: 2, n_out: 40, repeats: 2 },

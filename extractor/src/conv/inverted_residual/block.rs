@@ -10,7 +10,7 @@ use super::super::threads::ThreadGroup;
 use super::super::times::LayerTimes;
 use super::packed::{LINE, PackedPointwise, in_lines};
 use super::shape::{BlockShape, InputRows};
-use super::stem::Stem;
+use super::stem::{Stem, StemRows};
 use super::workspace::{FlatMap, Layout, Workspace};
 use crate::conv::winograd3x3::LayerWeights;
 
@@ -156,8 +156,8 @@ impl Block {
                     });
                 }
                 None => {
-                    let pitches = (layout.row_pitch(), pitch);
-                    pass.stem.run(pass.kernels, pass.picture, group, &inputs, &pass.own.rows, to, pitches);
+                    let to = StemRows { at: to, row_pitch: layout.row_pitch(), line_pitch: pitch };
+                    pass.stem.run(pass.kernels, pass.picture, group, &inputs, &pass.own.rows, to);
                 }
             }
             pass.end_layer(0);

@@ -9,6 +9,17 @@ use crate::conv::winograd3x3::LayerWeights;
 /// Channels of a picture.
 pub(super) const COLOURS: usize = 3;
 
+/// Where rows of two lines of channels are written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StemRows {
+    /// The first pixel.
+    pub(super) at: *mut f32,
+    /// Floats from one row to the next.
+    pub(super) row_pitch: usize,
+    /// Floats from 16 channels to the next 16.
+    pub(super) line_pitch: usize,
+}
+
 /// 3x3 weights for three channels, with stride 2: the border is one row below and one column on the right.
 #[derive(Debug)]
 pub(super) struct Stem {
@@ -28,8 +39,7 @@ impl Stem {
         COLOURS * (2 * n + 1) * (side + 1)
     }
 
-    /// Computes rows `rows` of 32 channels of picture (3, side, side) to `to`, whose rows are `row_pitch` floats apart and whose
-    /// two lines of channels `line_pitch`.
+    /// Computes rows `rows` of 32 channels of picture (3, side, side).
     ///
     /// # Safety
     /// `to` is valid for these rows of side / 2 pixels, and they and `scratch` belong to this thread. The kernels are of a table
@@ -41,8 +51,7 @@ impl Stem {
         chunk: usize,
         rows: &InputRows,
         scratch: &Buffer,
-        to: *mut f32,
-        (row_pitch, line_pitch): (usize, usize),
+        to: StemRows,
     ) {
         let side = (picture.len() / COLOURS).isqrt();
         let (wide, n_rows) = (side + 1, 2 * rows.n + 1);
@@ -70,8 +79,8 @@ impl Stem {
                     channel_pitch: n_rows * wide,
                     weights: self.weights.at(chunk * N_TAPS * N_LANES, N_TAPS * N_LANES),
                     bias: self.bias.at(chunk * N_LANES, N_LANES),
-                    to: to.add(y * row_pitch),
-                    block_pitch: line_pitch,
+                    to: to.at.add(y * to.row_pitch),
+                    block_pitch: to.line_pitch,
                     n: side / 2,
                 });
             }

@@ -6,17 +6,7 @@ use super::super::{Kernels, available};
 use super::reference::Convolution;
 use super::shape::BlockShape;
 use super::{BlockWeights, PackedLite0, Stage};
-
-/// EfficientNet-Lite0.
-const LITE0: [Stage; 7] = [
-    stage(1, 3, 1, 16, 1),
-    stage(6, 3, 2, 24, 2),
-    stage(6, 5, 2, 40, 2),
-    stage(6, 3, 2, 80, 3),
-    stage(6, 5, 1, 112, 3),
-    stage(6, 5, 2, 192, 4),
-    stage(6, 3, 1, 320, 1),
-];
+use crate::folded_lite0::STAGES;
 
 const fn stage(expand: usize, kernel: usize, stride: usize, n_out: usize, repeats: usize) -> Stage {
     Stage { expand, kernel, stride, n_out, repeats }
@@ -72,7 +62,7 @@ impl Net {
     }
 
     fn lite0() -> Self {
-        Self::new(32, &LITE0, 1280, 1)
+        Self::new(32, &STAGES, 1280, 1)
     }
 
     /// Each kind of block at least once, with channels that are no multiples of 16.

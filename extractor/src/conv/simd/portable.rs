@@ -66,12 +66,6 @@ impl Simd for Portable {
     }
     #[inline(always)]
     unsafe fn relu6(v: Self::V) -> Self::V {
-        lanes!(|i| if v[i] < 0.0 {
-            0.0
-        } else if v[i] > 6.0 {
-            6.0
-        } else {
-            v[i]
-        })
+        lanes!(|i| v[i].clamp(0.0, 6.0))
     }
 }

@@ -121,7 +121,7 @@ pub(in crate::conv) unsafe fn multiply(product: &Product) {
     }
 }
 
-/// As [`super::peak::chain`], for at least one step: four sums, as in [`two_panels`].
+/// As [`chain`](crate::conv::peak::chain), for at least one step: four sums, as in [`two_panels`].
 ///
 /// # Safety
 /// Between [`begin`] and [`end`].

@@ -60,7 +60,7 @@ struct Groups {
 }
 
 impl PackedVgg {
-    /// Transforms and packs the weights for `kernels`, one of [`super::available`], on `n_threads` threads.
+    /// Transforms and packs the weights for `kernels`, one of [`available`](crate::conv::available), on `n_threads` threads.
     ///
     /// # Errors
     /// Unless there are at least two layers; the first has 3 channels in and no pooling; at most five have a pooling;
