@@ -2,7 +2,7 @@
 //!
 //! `peer` prints the engines of this machine, the best first, one a line. `peer WEIGHTS INPUT [BACKBONE]` loads the
 //! engine that TINDOGR_CONV3X3 names, else the best, with WEIGHTS: of `vgg16`, the default, a file of the program `weights`;
-//! of `efficientnet-lite0` one that `FoldedLite0::read` takes. INPUT is a tensor (B, 3, 224, 224) of little-endian f32. It
+//! of `efficientnet-lite0` one that `FoldedLite0::from_safetensors` takes. INPUT is a tensor (B, 3, 224, 224) of little-endian f32. It
 //! prints one line of JSON and then answers each line of stdin with one line:
 //!
 //! * `run N`: the first N pictures once through the network; prints the nanoseconds;
@@ -62,7 +62,10 @@ impl Loaded {
                 start = Instant::now();
                 Network::Vgg16(Vgg16::new(&weights, &Device::Cpu, engine)?)
             }
-            "efficientnet-lite0" => Network::Lite0(FoldedLite0::read(weights, engine.name())?),
+            "efficientnet-lite0" => Network::Lite0(
+                FoldedLite0::from_safetensors(&std::fs::read(weights)?, engine.name())
+                    .with_context(|| weights.display().to_string())?,
+            ),
             other => anyhow::bail!("{other} is none of vgg16, efficientnet-lite0"),
         };
         let about = serde_json::json!({

@@ -1,7 +1,5 @@
 //! EfficientNet-Lite0 from a file of folded weights, for measurements beside other engines.
 
-use std::path::Path;
-
 use anyhow::Context;
 use safetensors::SafeTensors;
 
@@ -29,22 +27,21 @@ pub struct FoldedLite0 {
 type Layer = (Vec<f32>, Vec<f32>);
 
 impl FoldedLite0 {
-    /// Reads safetensors of f32 for the kernels called `kernels`: `stem`, `blocks.N.expand` (not of block 0),
+    /// Packs safetensors of f32 for the kernels called `kernels`: `stem`, `blocks.N.expand` (not of block 0),
     /// `blocks.N.depthwise`, `blocks.N.project` and `head`, each with `.weight` (as PyTorch stores it) and `.bias`.
     ///
     /// # Errors
     /// If this machine does not have the kernels, or a tensor is missing or has another shape or type.
-    pub fn read(path: &Path, kernels: &str) -> anyhow::Result<Self> {
+    pub fn from_safetensors(bytes: &[u8], kernels: &str) -> anyhow::Result<Self> {
         let kernels = available()
             .iter()
             .find(|available| available.name == kernels)
             .with_context(|| format!("this machine has no kernels called {kernels}"))?;
-        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let tensors = SafeTensors::deserialize(&bytes).with_context(|| path.display().to_string())?;
+        let tensors = SafeTensors::deserialize(bytes)?;
         let layer = |name: &str| -> anyhow::Result<Layer> {
             let values = |part: &str| -> anyhow::Result<Vec<f32>> {
                 let name = format!("{name}.{part}");
-                let tensor = tensors.tensor(&name).with_context(|| format!("{}: {name}", path.display()))?;
+                let tensor = tensors.tensor(&name).with_context(|| format!("{name} is missing"))?;
                 anyhow::ensure!(tensor.dtype() == safetensors::Dtype::F32, "{name} is not of f32");
                 Ok(tensor.data().as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect())
             };
