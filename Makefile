@@ -113,7 +113,7 @@ lint: ## formatting, clippy, documentation, and the licences and sources of depe
 	RUSTDOCFLAGS='-D warnings' cargo doc --release --locked --workspace --no-deps --document-private-items --lib
 	cargo deny --locked --log-level error check licenses bans sources
 peers parity guide miri neon: ## other engines, Python or other machines beside ours: see tests/peers/Makefile
-	@$(MAKE) --no-print-directory -f tests/peers/Makefile $@ BUILD=$(call q,$(BUILD)) PYTHON=$(call q,$(PEERS_PYTHON)) FLAGS=$(call q,$(PEERS_FLAGS)) PHOTOS=$(call q,$(PEERS_PHOTOS))
+	@$(MAKE) --no-print-directory -f tests/peers/Makefile $@ BUILD=$(call q,$(BUILD)) PYTHON=$(call q,$(PEERS_PYTHON)) FLAGS=$(call q,$(PEERS_FLAGS)) PHOTOS=$(call q,$(PEERS_PHOTOS)) BACKBONE=$(call q,$(BACKBONE))
 install: ## install the programs as tindogr-NAME, with man pages and completions, below PREFIX=/usr/local
 	cargo build --profile dist --locked --workspace --exclude tests --bins
 	@to=$(call q,$(DESTDIR)$(PREFIX)); mkdir -p "$$to/bin"; for p in $(PROGRAMS); do \

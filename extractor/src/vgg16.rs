@@ -1,7 +1,7 @@
 //! The convolutions of VGG-16: configuration D of Simonyan and Zisserman, "Very deep convolutional
 //! networks for large-scale image recognition", 2014, without its three dense layers.
 //!
-//! On a CPU the thirteen are one operation (module `conv3x3`); elsewhere candle computes them one by one.
+//! On a CPU the thirteen are one operation (module `conv::winograd3x3`); elsewhere candle computes them one by one.
 
 mod candle_layer;
 mod engine;

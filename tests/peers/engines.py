@@ -1,7 +1,7 @@
-"""VGG-16's convolutions at 224 px: tindogr against other engines on the same CPU, in turns.
+"""A network at 224 px: tindogr against other engines on the same CPU, in turns.
 
-    make peers PEERS_FLAGS='--rounds 5'
-    python tests/peers/engines.py [--threads 2] [--rounds 15] [--only REGEX] [--json PATH]
+    make peers PEERS_FLAGS='--rounds 5' [BACKBONE=efficientnet-lite0]
+    python tests/peers/engines.py [--threads 2] [--rounds 15] [--only REGEX] [--json PATH] [--backbone vgg16]
 
 Every engine is a process of its own, stopped while another has its turn, with the same weights, the same
 pictures and as many cores. First all outputs are compared with PyTorch's in f64; one outside the tolerance of its
@@ -21,9 +21,9 @@ import subprocess
 import sys
 import tempfile
 
+import backbones
 import command_line
 import machine
-import network
 from child import Child, Failed
 from ratios import Ratio, gate, markdown, median
 
@@ -38,6 +38,10 @@ KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 NO_AMX = {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"}
 # The portable kernels are for machines without the vectors of the others.
 NOT_TIMED = ("portable",)
+# Engines whose side knows VGG-16 alone.
+VGG16_ONLY = ("candle", "tensorflow")
+# What the gates of other networks are for.
+RIVALS = ("onnxruntime", "openvino f32", "ncnn f32")
 
 
 @dataclasses.dataclass
@@ -63,22 +67,22 @@ class Turn:
     error: float
 
 
-def ours(inputs):
+def ours(inputs, backbone):
     """An engine for each kernel that the program names, the default first, and stock candle."""
     peer = command_line.program("examples", "peer")
     names = subprocess.run([peer], check=True, capture_output=True, text=True).stdout.split()
-    command = [peer, inputs["weights"], inputs["pictures"]]
+    command = [peer, inputs["weights"], inputs["pictures"], backbone]
     row = lambda name: name if name == "candle" else f"ours {name}"
     settings = lambda name: {"TINDOGR_CONV3X3": name, **(KEEP_MEMORY if name == "candle" else {})}
     return [Engine(row(name), row(name), "f32", command, settings(name)) for name in names if name not in NOT_TIMED]
 
 
-def theirs(inputs, threads):
+def theirs(inputs, threads, backbone):
     """The Python engines."""
     worker = [sys.executable, command_line.HERE / "worker.py"]
 
     def engine(row, name, precision="f32", settings=None):
-        command = [*worker, name, inputs["weights"], inputs["pictures"], inputs["folder"], str(threads)]
+        command = [*worker, name, inputs["weights"], inputs["pictures"], inputs["folder"], str(threads), backbone]
         shown = f"{name} without AMX" if settings else name
         return Engine(row, shown, precision, command, {**KEEP_MEMORY, **(settings or {})})
 
@@ -106,7 +110,7 @@ def theirs(inputs, threads):
     return engines
 
 
-def make_inputs(folder, seed, batch):
+def make_inputs(folder, seed, batch, network):
     """Weights, pictures and where engines may put files, by name."""
     inputs = {"weights": folder / "weights.safetensors", "pictures": folder / "pictures.f32", "folder": folder}
     network.write_weights(inputs["weights"], seed)
@@ -131,7 +135,7 @@ def start(engines, out, threads, stack):
     return running
 
 
-def check(engine, child, batch, exact, folder):
+def check(engine, child, batch, exact, folder, network):
     """Relative L2 of the first `batch` pictures' maps; ends the run if it is too large."""
     path = folder / "maps.f32"
     child.ask(f"write {path} {batch}")
@@ -212,13 +216,13 @@ def column(rounds, row, which):
     return [times[row][which] for times in rounds]
 
 
-def best_batch_table(turns, rounds, precision, default, peak):
+def best_batch_table(turns, rounds, precision, default, peak, network):
     head = ["engine", "batch", "img/s", "ms", "ours / it (95 %)", "rel. L2", "of f32 FMA peak", "of F(4x4) floor", "cores"]
 
     def cells(turn):
         seconds = median(column(rounds, turn.row, 0))
         ratio = Ratio(column(rounds, default, 0), column(rounds, turn.row, 0))
-        by_f4 = turn.row.startswith(("ours", "ncnn"))
+        by_f4 = network.gflop_f4() and turn.row.startswith(("ours", "ncnn"))
         floor = share(network.gflop_f4(), seconds, peak) if by_f4 else "-"
         direct = share(network.gflop_direct(), seconds, peak)
         figures = [f"{1 / seconds:.2f}", f"{1000 * seconds:.1f}", ratio, f"{turn.error:.1e}", direct, floor]
@@ -240,7 +244,7 @@ def latency_table(turns, rounds, precision, default):
     return markdown(head, [row for _, row in rows])
 
 
-def gates(rounds, default, peak):
+def gates(rounds, default, peak, network):
     """The bars of the project, one line each."""
 
     def ratio(rows, which):
@@ -248,6 +252,11 @@ def gates(rounds, default, peak):
         # Against the best of several, the smallest ratio counts.
         return min((Ratio(column(rounds, default, which), column(rounds, row, which)).median for row in rows), default=None)
 
+    if network.gflop_f4() is None:
+        return [
+            gate("best batch of each, ours / best f32 engine of ONNX Runtime, OpenVINO, ncnn", ratio(RIVALS, 0), 1.3, 1.0),
+            gate("one picture at a time, the same", ratio(RIVALS, 1), 1.3, 1.0),
+        ]
     bf16 = [row for row in rounds[0] if row.endswith(" bf16") and row.startswith(("openvino", "ncnn"))]
     bf16_vectors = [row for row in rounds[0] if "bf16" in row and row.startswith(("openvino bf16 without AMX", "ncnn"))]
     floor = lambda row: 100 * network.gflop_f4() / median(column(rounds, row, 0)) / peak if peak else None
@@ -265,17 +274,18 @@ def gates(rounds, default, peak):
     return lines
 
 
-def print_report(turns, rounds, n_dropped, default, measured_peaks, arguments):
+def print_report(turns, rounds, n_dropped, default, measured_peaks, arguments, network):
     peak = f32_peak(measured_peaks, arguments.threads)
     print(f"\nCPU: {machine.describe()}")
     print(f"threads: {arguments.threads}; rounds: {len(rounds)}, and {n_dropped} dropped for steal above {machine.MAX_STEAL:.1%}")
     print(f"\"ours\" in the ratios is the default, {default}, which computes in f32 accuracy")
     print("peaks of one core, GFLOP/s, before and after:", "; ".join(map(str, measured_peaks)) if peak else "not measured")
-    print(f"work for one picture: {network.gflop_direct():.2f} GFLOP by definition, {network.gflop_f4():.2f} by F(4x4)")
+    by_f4 = f", {network.gflop_f4():.2f} by F(4x4)" if network.gflop_f4() else ""
+    print(f"work for one picture: {network.gflop_direct():.2f} GFLOP by definition{by_f4}")
     for precision in TOLERANCE:
         if any(turn.precision == precision for turn in turns):
             print(f"\n## {precision}, best batch\n")
-            print(best_batch_table(turns, rounds, precision, default, peak))
+            print(best_batch_table(turns, rounds, precision, default, peak, network))
             print(f"\n## {precision}, one picture at a time\n")
             print(latency_table(turns, rounds, precision, default))
     print("\n## Versions, load times and kernels, as the engines say\n")
@@ -283,32 +293,32 @@ def print_report(turns, rounds, n_dropped, default, measured_peaks, arguments):
     about = lambda says: [says["version"], f"{says['load_s']:.2f}", says.get("kernels", "-")]
     print(markdown(head, [[turn.row, turn.best.name, *about(turn.best.about)] for turn in turns]))
     print("\n## Gates\n")
-    print("\n".join(gates(rounds, default, peak)), flush=True)
+    print("\n".join(gates(rounds, default, peak, network)), flush=True)
 
 
-def check_and_probe(running, inputs, arguments):
+def check_and_probe(running, inputs, arguments, network):
     """(seconds for a picture by batch, relative L2 with the best batch), each by engine; ends the run if one is wrong."""
     exact = network.reference(inputs["weights"], network.read_input(inputs["pictures"]), arguments.threads)
     for engine, child in running:
-        error = check(engine, child, N_CHECKED, exact, inputs["folder"])
+        error = check(engine, child, N_CHECKED, exact, inputs["folder"], network)
         print(f"{engine.name:36s} {engine.precision:5s} relative L2 to f64 {error:.1e}", flush=True)
     probed, errors = {}, {}
     for engine, child in running:
         probed[engine.name] = seconds = probe(child, arguments.batches)
         rates = "  ".join(f"{batch}: {1 / each:.2f}" for batch, each in seconds.items())
         print(f"{engine.name:36s} img/s by batch  {rates}", flush=True)
-        errors[engine.name] = check(engine, child, min(seconds, key=seconds.get), exact, inputs["folder"])
+        errors[engine.name] = check(engine, child, min(seconds, key=seconds.get), exact, inputs["folder"], network)
         child.cpu = child.wall = 0.0
     return probed, errors
 
 
-def compare(engines, inputs, arguments, stack):
+def compare(engines, inputs, arguments, stack, network):
     """Checks, probes, times and prints; returns what is recorded."""
     running = start(engines, arguments.out, arguments.threads, stack)
     if not running or running[0][0] is not engines[0]:
         raise SystemExit("error: our own program does not run, so there is nothing to compare")
     default = engines[0].row
-    probed, errors = check_and_probe(running, inputs, arguments)
+    probed, errors = check_and_probe(running, inputs, arguments, network)
     turns = choose(running, probed, errors)
     timed = [child for turn in turns for child in (turn.best, turn.single)]
     for _, child in running:
@@ -318,9 +328,10 @@ def compare(engines, inputs, arguments, stack):
     before = peaks(turns[0].best)
     rounds, n_dropped = run_rounds(turns, arguments.rounds, arguments.seed)
     measured_peaks = [each for each in (before, peaks(turns[0].best)) if each]
-    print_report(turns, rounds, n_dropped, default, measured_peaks, arguments)
+    print_report(turns, rounds, n_dropped, default, measured_peaks, arguments, network)
     return {
         "cpu": machine.describe(),
+        "backbone": arguments.backbone,
         "threads": arguments.threads,
         "default": default,
         "batch": {turn.row: turn.batch for turn in turns},
@@ -334,6 +345,7 @@ def compare(engines, inputs, arguments, stack):
 
 def main():
     arguments = command_line.parser(__doc__, rounds=15).parse_args()
+    network = backbones.MODULES[arguments.backbone]
     arguments.batches = sorted({1, *arguments.batches})
     arguments.out.mkdir(parents=True, exist_ok=True)
     machine.pin(arguments.threads)
@@ -342,11 +354,13 @@ def main():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="engines-", dir=arguments.out))
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder)
-        inputs = make_inputs(folder, arguments.seed, max(N_CHECKED, *arguments.batches))
-        default, *others = ours(inputs)
-        others += theirs(inputs, arguments.threads)
+        inputs = make_inputs(folder, arguments.seed, max(N_CHECKED, *arguments.batches), network)
+        default, *others = ours(inputs, arguments.backbone)
+        others += theirs(inputs, arguments.threads, arguments.backbone)
+        if arguments.backbone != "vgg16":
+            others = [engine for engine in others if engine.row not in VGG16_ONLY]
         engines = [default, *(engine for engine in others if arguments.only.search(engine.name))]
-        command_line.record(arguments.json, "engines", compare(engines, inputs, arguments, stack))
+        command_line.record(arguments.json, "engines", compare(engines, inputs, arguments, stack, network))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 """One engine in a process of its own, which stays loaded: the Python engines' side of what examples/peer.rs does.
 
-    python worker.py ENGINE WEIGHTS INPUT FOLDER THREADS
+    python worker.py ENGINE WEIGHTS INPUT FOLDER THREADS BACKBONE
 
 prints one line of JSON and then answers each line of stdin with one line:
 
     run N          the first N pictures once through the network; prints the nanoseconds
-    write PATH N   the same, the maps (N, 512, 7, 7) going to PATH as little-endian f32
+    write PATH N   the same, the maps (N, 512, 7, 7), or the features (N, 1280), going to PATH as little-endian f32
 
 An engine is a function (setting) -> (what is to be said of it, forward), and `forward` takes a C-contiguous
-(N, 3, 224, 224) array of f32 to another of (N, 512, 7, 7). What it needs to change the layout on the way in
+(N, 3, 224, 224) array of f32 to another of the output's shape. What it needs to change the layout on the way in
 and out is part of its time; what it prepares once, or once for a size of batch, is not.
 FOLDER is for files that an engine makes of the weights.
 """
@@ -25,7 +25,7 @@ import warnings
 
 import numpy as np
 
-import network
+import backbones
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 warnings.filterwarnings("ignore")
@@ -36,12 +36,14 @@ class Setting:
     weights: pathlib.Path
     folder: pathlib.Path
     threads: int
+    # Of backbones.MODULES.
+    network: object
 
     @functools.cached_property
     def onnx(self):
         """The network as an ONNX file, of this process alone: no two ever write the same one."""
-        path = self.folder / f"vgg16-{os.getpid()}.onnx"
-        network.write_onnx(self.weights, path)
+        path = self.folder / f"network-{os.getpid()}.onnx"
+        self.network.write_onnx(self.weights, path)
         return path
 
     def forget_onnx(self):
@@ -64,7 +66,7 @@ def pytorch(s, forward_of, precision="f32"):
     import torch
 
     torch.set_num_threads(s.threads)
-    compute = forward_of(torch, network.torch_module(s.weights))
+    compute = forward_of(torch, s.network.torch_module(s.weights))
 
     def forward(x):
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
@@ -102,7 +104,7 @@ def openvino(s, precision, streams):
 
     def compiled(batch):
         model = core.read_model(s.onnx)
-        model.reshape([batch, 3, network.SIDE, network.SIDE])
+        model.reshape([batch, 3, s.network.SIDE, s.network.SIDE])
         return core.compile_model(model, "CPU", options)
 
     def prepare(batch):
@@ -181,10 +183,10 @@ def ncnn_files(s):
 
     folder = s.folder / f"ncnn-{os.getpid()}"
     folder.mkdir()
-    picture = torch.zeros(1, 3, network.SIDE, network.SIDE)
-    torch.jit.trace(network.torch_module(s.weights), picture).save(folder / "v.pt")
+    picture = torch.zeros(1, 3, s.network.SIDE, s.network.SIDE)
+    torch.jit.trace(s.network.torch_module(s.weights), picture).save(folder / "v.pt")
     converter = pathlib.Path(sys.executable).parent / "pnnx"
-    shape = f"inputshape=[1,3,{network.SIDE},{network.SIDE}]"
+    shape = f"inputshape=[1,3,{s.network.SIDE},{s.network.SIDE}]"
     subprocess.run([converter, "v.pt", shape, "fp16=0"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     return folder / "v.ncnn.param", folder / "v.ncnn.bin"
 
@@ -197,12 +199,12 @@ def tensorflow(s):
     tf.config.threading.set_intra_op_parallelism_threads(s.threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tensors = load_file(s.weights)
-    kernels = {name: tf.constant(tensors[f"{name}.weight"].transpose(2, 3, 1, 0)) for name, *_ in network.convolutions()}
-    biases = {name: tf.constant(tensors[f"{name}.bias"]) for name, *_ in network.convolutions()}
+    kernels = {name: tf.constant(tensors[f"{name}.weight"].transpose(2, 3, 1, 0)) for name, *_ in s.network.convolutions()}
+    biases = {name: tf.constant(tensors[f"{name}.bias"]) for name, *_ in s.network.convolutions()}
 
     @tf.function
     def compute(x):
-        for step in network.steps():
+        for step in s.network.steps():
             if step[0] == "pool":
                 x = tf.nn.max_pool2d(x, 2, 2, "VALID")
             else:
@@ -268,12 +270,13 @@ def execute(command, forward, pictures):
 
 
 def main():
-    name, weights, pictures, folder, threads = sys.argv[1:]
+    name, weights, pictures, folder, threads, backbone = sys.argv[1:]
+    network = backbones.MODULES[backbone]
     # The libraries print to stdout what they like; the answers have a copy of it to themselves.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     start = time.perf_counter()
-    about, forward = ENGINES[name](Setting(pathlib.Path(weights), pathlib.Path(folder), int(threads)))
+    about, forward = ENGINES[name](Setting(pathlib.Path(weights), pathlib.Path(folder), int(threads), network))
     print(json.dumps({**about, "load_s": time.perf_counter() - start}), file=answers)
     pictures = network.read_input(pictures)
     for command in sys.stdin:

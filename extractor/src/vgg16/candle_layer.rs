@@ -38,7 +38,7 @@ mod tests {
     use candle_core::Device;
 
     use super::*;
-    use crate::conv3x3::reference::convolve;
+    use crate::conv::winograd3x3::reference::convolve;
 
     fn layer((n_in, n_out): (usize, usize), weight: &[f32], bias: &[f32], pooled: bool) -> CandleLayer {
         let weight = Tensor::from_slice(weight, (n_out, n_in, 3, 3), &Device::Cpu).unwrap();

@@ -4,7 +4,7 @@ use std::fmt;
 
 use data::stage::usage;
 
-use crate::conv3x3::{self, Kernels};
+use crate::conv::{self, Kernels};
 
 /// Names the engine to use instead of the best; empty counts as unset. Devices other than the
 /// CPU ignore it.
@@ -23,12 +23,12 @@ impl Engine {
     /// Lists the engines that this machine can run, the best first: some of `amx`, `avx512`, `avx2` and `neon`; `portable`;
     /// `candle`.
     pub fn available() -> Vec<Self> {
-        conv3x3::available().iter().map(|kernels| Self(Some(kernels))).chain([Self(None)]).collect()
+        conv::available().iter().map(|kernels| Self(Some(kernels))).chain([Self(None)]).collect()
     }
 
     /// Gives the best engine for this machine.
     pub fn best() -> Self {
-        Self(conv3x3::available().first().copied())
+        Self(conv::available().first().copied())
     }
 
     /// Gives the engine that [`VARIABLE`] names, else the best.

@@ -7,7 +7,8 @@ use candle_core::{CpuStorage, CustomOp1, DType, Error, Layout, Result, Shape, Te
 use data::weights::Weights;
 
 use super::{LAYERS, Layer};
-use crate::conv3x3::{Kernels, LayerWeights, PackedVgg, STRIDE};
+use crate::conv::Kernels;
+use crate::conv::winograd3x3::{LayerWeights, PackedVgg, STRIDE};
 
 /// The network with its weights transformed for the kernels of one instruction set.
 #[derive(Debug)]

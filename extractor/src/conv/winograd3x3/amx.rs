@@ -21,7 +21,7 @@ const U_STEP: usize = PARTS * 2 * TILE_FLOATS;
 
 /// Whether the CPU has bfloat16 tiles, the system saves them, and lets this process use them. Asking is
 /// what Linux wants before the first use, once for all threads.
-pub(super) fn available() -> bool {
+pub(in crate::conv) fn available() -> bool {
     static FOUND: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     *FOUND.get_or_init(|| {
         const TILE_AND_BF16: u32 = 1 << 24 | 1 << 22;
@@ -72,7 +72,7 @@ struct Configuration {
 ///
 /// # Safety
 /// Only where [`available`] says so.
-pub(super) unsafe fn begin(rows: usize) {
+pub(in crate::conv) unsafe fn begin(rows: usize) {
     let mut configuration =
         Configuration { palette: 1, start_row: 0, reserved: [0; 14], bytes_a_row: [0; 16], rows: [0; 16] };
     configuration.bytes_a_row[..8].fill(ROW_BYTES as u16);
@@ -86,7 +86,7 @@ pub(super) unsafe fn begin(rows: usize) {
 ///
 /// # Safety
 /// Only where [`available`] says so.
-pub(super) unsafe fn end() {
+pub(in crate::conv) unsafe fn end() {
     // SAFETY: the machine has the instruction by the caller's promise.
     unsafe { asm!("tilerelease", options(nostack, nomem)) };
 }
@@ -97,7 +97,7 @@ pub(super) unsafe fn end() {
 ///
 /// # Safety
 /// The pointers of `product` are valid for these shapes; between [`begin`] with its rows and [`end`].
-pub(super) unsafe fn multiply(product: &Product) {
+pub(in crate::conv) unsafe fn multiply(product: &Product) {
     let Product { v, u, m, c, rows, n_panels, .. } = *product;
     let steps = c / GROUP;
     let panel = steps * V_STEP;
@@ -121,11 +121,11 @@ pub(super) unsafe fn multiply(product: &Product) {
     }
 }
 
-/// As [`super::peak::chain`], for at least one step: four sums, as in [`two_panels`].
+/// As [`chain`](crate::conv::peak::chain), for at least one step: four sums, as in [`two_panels`].
 ///
 /// # Safety
 /// Between [`begin`] and [`end`].
-pub(super) unsafe fn chain(steps: usize) -> usize {
+pub(in crate::conv) unsafe fn chain(steps: usize) -> usize {
     // SAFETY: the registers are configured by the caller's promise; no memory is used.
     unsafe {
         asm!(

@@ -1,40 +1,63 @@
-//! The first layer: three channels are too few for Winograd, whose transforms would cost more than they save.
+//! 3x3 convolutions of three channels, the first layer of a network: three channels are too few for Winograd, whose transforms would cost more than they save.
 //!
 //! Lanes are output channels; every input value is broadcast. The 27 taps of 64 channels are 7 KB, so the
 //! weights stay in the first cache.
 
-use super::simd::Simd;
+use super::super::memory::Buffer;
+use super::super::simd::Simd;
 
 /// Taps of one output: 3 channels x 3 rows x 3 columns.
-pub(super) const N_TAPS: usize = 27;
+pub(in crate::conv) const N_TAPS: usize = 27;
+
+/// Channels out that are computed together.
+pub(in crate::conv) const N_LANES: usize = 32;
+
+/// Copies weight (n_out, 3, 3, 3), n_out a multiple of 32, into `[n_out/32][27][32]`.
+pub(in crate::conv) fn pack(weight: &[f32]) -> Buffer {
+    let mut packed = vec![0.0; weight.len()];
+    for (at, value) in packed.iter_mut().enumerate() {
+        let (chunk, tap, lane) = (at / N_LANES / N_TAPS, at / N_LANES % N_TAPS, at % N_LANES);
+        *value = weight[(chunk * N_LANES + lane) * N_TAPS + tap];
+    }
+    Buffer::from_slice(&packed)
+}
 
 /// One row of outputs of 32 channels.
 #[derive(Clone, Copy)]
-pub(super) struct DirectRow {
-    /// Pixel above and left of the first output, halo included.
-    pub(super) from: *const f32,
+pub(in crate::conv) struct DirectRow {
+    /// The first pixel of the first output, border included.
+    pub(in crate::conv) from: *const f32,
     /// Floats from one row of pixels to the next.
-    pub(super) row_pitch: usize,
+    pub(in crate::conv) row_pitch: usize,
     /// Floats from one channel to the next.
-    pub(super) channel_pitch: usize,
+    pub(in crate::conv) channel_pitch: usize,
     /// `[27][32]`
-    pub(super) weights: *const f32,
+    pub(in crate::conv) weights: *const f32,
     /// `[32]`
-    pub(super) bias: *const f32,
+    pub(in crate::conv) bias: *const f32,
     /// First output of the first 16 channels.
-    pub(super) to: *mut f32,
+    pub(in crate::conv) to: *mut f32,
     /// Floats from the first 16 channels to the second.
-    pub(super) block_pitch: usize,
+    pub(in crate::conv) block_pitch: usize,
     /// Outputs in the row; a multiple of 8.
-    pub(super) n: usize,
+    pub(in crate::conv) n: usize,
 }
 
-/// Computes max(0, bias + sum of taps), `R` pixels and `N` vectors of 16 channels at a time.
+/// Computes ReLU, or ReLU6, of bias + sum of taps, `R` pixels and `N` vectors of 16 channels at a time; inputs of neighbouring
+/// outputs are `D` pixels apart.
 ///
 /// # Safety
 /// The pointers of `row` are valid for what it describes, `R` divides its length; and as [`Simd`].
 #[inline(always)]
-pub(super) unsafe fn convolve<S: Simd, const R: usize, const N: usize>(row: &DirectRow) {
+pub(in crate::conv) unsafe fn convolve<
+    S: Simd,
+    const R: usize,
+    const N: usize,
+    const D: usize,
+    const RELU6: bool,
+>(
+    row: &DirectRow,
+) {
     // SAFETY: inside the row, which the caller vouches for.
     unsafe {
         for part in 0..2 / N {
@@ -47,7 +70,8 @@ pub(super) unsafe fn convolve<S: Simd, const R: usize, const N: usize>(row: &Dir
                 let mut sums = [bias; R];
                 for channel in 0..3 {
                     for dy in 0..3 {
-                        let pixels = row.from.add(channel * row.channel_pitch + dy * row.row_pitch + first);
+                        let pixels =
+                            row.from.add(channel * row.channel_pitch + dy * row.row_pitch + first * D);
                         for dx in 0..3 {
                             let tap = weights.add(((channel * 3 + dy) * 3 + dx) * 32);
                             let mut weights = [S::zero(); N];
@@ -55,7 +79,7 @@ pub(super) unsafe fn convolve<S: Simd, const R: usize, const N: usize>(row: &Dir
                                 weights[j] = S::load(tap.add(j * 16));
                             }
                             for r in 0..R {
-                                let value = S::splat(*pixels.add(r + dx));
+                                let value = S::splat(*pixels.add(r * D + dx));
                                 for j in 0..N {
                                     sums[r][j] = S::fma(value, weights[j], sums[r][j]);
                                 }
@@ -66,7 +90,8 @@ pub(super) unsafe fn convolve<S: Simd, const R: usize, const N: usize>(row: &Dir
                 for r in 0..R {
                     for j in 0..N {
                         let to = row.to.add((part * N + j) * row.block_pitch + (first + r) * 16);
-                        S::store(to, S::relu(sums[r][j]));
+                        let y = if RELU6 { S::relu6(sums[r][j]) } else { S::relu(sums[r][j]) };
+                        S::store(to, y);
                     }
                 }
             }

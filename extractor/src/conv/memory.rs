@@ -69,6 +69,13 @@ impl Buffer {
     }
 }
 
+/// Floats from one array of `n` floats to the next of its kind: lines whose addresses differ by a multiple of
+/// 4096 bytes push each other out of the first cache, so the pitch is 15 lines past such a multiple.
+pub(super) fn spread_pitch(n: usize) -> usize {
+    let lines = n / 16;
+    (lines + (15 + 64 - lines % 64) % 64) * 16
+}
+
 impl Drop for Buffer {
     fn drop(&mut self) {
         // SAFETY: allocated in `zeroed` with this layout.

@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 use rayon::prelude::*;
 
+use super::super::threads::ThreadGroup;
+use super::super::{Kernels, available};
 use super::map::{Blocks, runs};
-use super::threads::ThreadGroup;
-use super::{Kernels, LayerWeights, PackedVgg, available, reference};
+use super::{LayerWeights, PackedVgg, reference};
 use crate::vgg16::LAYERS;
 
 /// Numbers with mean 0 and standard deviation `scale`, even ones: logarithms are more than Miri can do.

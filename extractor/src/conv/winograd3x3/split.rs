@@ -13,13 +13,13 @@
 //! it. NaN is cut, not rounded: rounding could carry its bits round to zero.
 
 /// Parts of a float, the greatest first.
-pub(super) const PARTS: usize = 3;
+pub(in crate::conv) const PARTS: usize = 3;
 
 /// Channels whose parts lie together: two vectors of 16, in the low and high halves of 16 words.
-pub(super) const GROUP: usize = 32;
+pub(in crate::conv) const GROUP: usize = 32;
 
 /// Tiles that a panel has room for: the rows of a tile register.
-pub(super) const ROWS: usize = 16;
+pub(in crate::conv) const ROWS: usize = 16;
 
 /// Half of a bfloat16's last place, in the bits of the float it is cut from.
 const HALF: u32 = 0x8000;
@@ -27,7 +27,7 @@ const HALF: u32 = 0x8000;
 const HIGH: u32 = 0xffff_0000;
 
 /// The bits of high, middle and low.
-pub(super) fn split(x: f32) -> [u16; PARTS] {
+pub(in crate::conv) fn split(x: f32) -> [u16; PARTS] {
     let half = if x.is_nan() { 0 } else { HALF };
     let mut rest = x;
     let mut parts = [0; PARTS];
@@ -40,7 +40,7 @@ pub(super) fn split(x: f32) -> [u16; PARTS] {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86::panels;
+pub(in crate::conv) use x86::panels;
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
@@ -92,7 +92,7 @@ mod x86 {
     /// # Safety
     /// The pointers are valid for these shapes; needs `avx512f`.
     #[inline(always)]
-    pub(in super::super) unsafe fn panels(from: *const f32, to: *mut f32, n_groups: usize, rows: usize) {
+    pub(in crate::conv) unsafe fn panels(from: *const f32, to: *mut f32, n_groups: usize, rows: usize) {
         for group in 0..n_groups {
             for row in 0..rows {
                 // SAFETY: rows of one group, which the caller vouches for.

@@ -4,11 +4,13 @@ use std::marker::PhantomData;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use super::direct::{self, DirectRow};
+use super::depthwise::{self, DepthwiseRow};
 use super::peak;
-use super::product::{self, Product};
-use super::split;
-use super::winograd::{self, InputRun, OutputRun};
+use super::pointwise::{self, Pointwise};
+use super::winograd3x3::direct::{self, DirectRow};
+use super::winograd3x3::product::{self, Product};
+use super::winograd3x3::split;
+use super::winograd3x3::winograd::{self, InputRun, OutputRun};
 
 /// Steps of [`peak::chain`] in one call: some tens of microseconds.
 const PEAK_STEPS: usize = 10_000;
@@ -33,8 +35,14 @@ pub(crate) struct Kernels {
     pub(super) multiply: unsafe fn(&Product),
     /// See [`winograd::output`].
     pub(super) output: unsafe fn(&OutputRun),
-    /// See [`direct::convolve`].
+    /// See [`direct::convolve`]: stride 1 and ReLU.
     pub(super) direct: unsafe fn(&DirectRow),
+    /// See [`direct::convolve`]: stride 2 and ReLU6.
+    pub(super) direct_strided: unsafe fn(&DirectRow),
+    /// See [`pointwise::multiply`].
+    pub(super) pointwise: unsafe fn(&Pointwise),
+    /// See [`depthwise::convolve`]: kernels of 3 and 5, each with strides of 1 and 2.
+    pub(super) depthwise: [[unsafe fn(&DepthwiseRow); 2]; 2],
     /// See [`peak::chain`].
     pub(super) chain: unsafe fn(usize) -> usize,
     /// Called by a thread before and after it multiplies.
@@ -99,18 +107,19 @@ impl Operands {
 /// Compiles the kernels for `$simd` into a module with a table: `$rows` are the sizes of panel that keep all
 /// sums in registers, taken `$wide` vectors of columns at a time.
 macro_rules! kernels {
-    ($module:ident, $simd:ident, $(#[$feature:meta])?, rows $max:literal: $($rows:literal)+, wide $wide:literal,
+    ($module:ident, $simd:ident, part $part:ident, $(#[$feature:meta])?, rows $max:literal: $($rows:literal)+,
+     narrow $narrow:ident $narrow_max:literal: $($narrow_rows:literal)+, wide $wide:literal,
      pixels $pixels:literal, chains $chains:literal) => {
         mod $module {
             use super::*;
-            use super::super::simd::$simd;
+            use super::super::simd;
 
             /// # Safety
             /// As [`winograd::input`].
             $(#[$feature])?
             unsafe fn input(run: &InputRun) {
                 // SAFETY: the contract is the caller's; the instructions are those of this function.
-                unsafe { winograd::input::<$simd>(run) }
+                unsafe { winograd::input::<simd::$simd>(run) }
             }
 
             /// # Safety
@@ -118,7 +127,7 @@ macro_rules! kernels {
             $(#[$feature])?
             unsafe fn output(run: &OutputRun) {
                 // SAFETY: the contract is the caller's; the instructions are those of this function.
-                unsafe { winograd::output::<$simd>(run) }
+                unsafe { winograd::output::<simd::$simd>(run) }
             }
 
             /// # Safety
@@ -128,7 +137,7 @@ macro_rules! kernels {
                 // SAFETY: the contract is the caller's; the instructions are those of this function.
                 unsafe {
                     match product.rows {
-                        $($rows => product::multiply::<$simd, $rows, $wide>(product),)+
+                        $($rows => product::multiply::<simd::$simd, $rows, $wide>(product),)+
                         rows => unreachable!("a panel of {rows} tiles"),
                     }
                 }
@@ -139,7 +148,54 @@ macro_rules! kernels {
             $(#[$feature])?
             unsafe fn direct(row: &DirectRow) {
                 // SAFETY: the contract is the caller's; the instructions are those of this function.
-                unsafe { direct::convolve::<$simd, $pixels, $wide>(row) }
+                unsafe { direct::convolve::<simd::$simd, $pixels, $wide, 1, false>(row) }
+            }
+
+            /// # Safety
+            /// As [`direct::convolve`].
+            $(#[$feature])?
+            unsafe fn direct_strided(row: &DirectRow) {
+                // SAFETY: the contract is the caller's; the instructions are those of this function.
+                unsafe { direct::convolve::<simd::$simd, $pixels, $wide, 2, true>(row) }
+            }
+
+            /// # Safety
+            /// As [`pointwise::multiply`].
+            $(#[$feature])?
+            unsafe fn pointwise(product: &Pointwise) {
+                for channels in pointwise::channel_blocks(product.n_in) {
+                    if product.narrow {
+                        for panels in pointwise::balanced(product.n, $narrow_max) {
+                            // SAFETY: the contract is the caller's; the instructions are those of this function.
+                            unsafe {
+                                match panels.rows {
+                                    _ if panels.n == 0 => {}
+                                    $($narrow_rows => pointwise::multiply::<simd::$narrow, $narrow_rows>(product, &channels, panels),)+
+                                    rows => unreachable!("a panel of {rows} pixels"),
+                                }
+                            }
+                        }
+                        continue;
+                    }
+                    for panels in pointwise::balanced(product.n, $max) {
+                        // SAFETY: the contract is the caller's; the instructions are those of this function.
+                        unsafe {
+                            match panels.rows {
+                                _ if panels.n == 0 => {}
+                                $($rows => pointwise::multiply::<simd::$simd, $rows>(product, &channels, panels),)+
+                                rows => unreachable!("a panel of {rows} pixels"),
+                            }
+                        }
+                    }
+                }
+            }
+
+            /// # Safety
+            /// As [`depthwise::convolve`].
+            $(#[$feature])?
+            unsafe fn depthwise<const K: usize, const D: usize>(row: &DepthwiseRow) {
+                // SAFETY: the contract is the caller's; the instructions are those of this function.
+                unsafe { depthwise::convolve::<simd::$part, K, D>(row) }
             }
 
             /// # Safety
@@ -147,7 +203,7 @@ macro_rules! kernels {
             $(#[$feature])?
             unsafe fn chain(steps: usize) -> usize {
                 // SAFETY: the contract is the caller's; the instructions are those of this function.
-                unsafe { peak::chain::<$simd, $chains>(steps) }
+                unsafe { peak::chain::<simd::$simd, $chains>(steps) }
             }
 
             pub(super) const TABLE: Kernels = Kernels {
@@ -159,6 +215,9 @@ macro_rules! kernels {
                 multiply,
                 output,
                 direct,
+                direct_strided,
+                pointwise,
+                depthwise: [[depthwise::<3, 1>, depthwise::<3, 2>], [depthwise::<5, 1>, depthwise::<5, 2>]],
                 chain,
                 begin: nothing_for,
                 end: nothing,
@@ -187,7 +246,7 @@ unsafe fn nothing_to_split(_: *const f32, _: *mut f32, _: usize, _: usize) {}
 
 #[cfg(target_arch = "x86_64")]
 mod amx {
-    use super::super::amx;
+    use super::super::winograd3x3::amx;
     use super::*;
 
     /// # Safety
@@ -213,17 +272,20 @@ mod amx {
 
 // 14 x 2 sums, 2 weights and a broadcast value fill 31 of 32 registers.
 #[cfg(target_arch = "x86_64")]
-kernels!(avx512, Avx512, #[target_feature(enable = "avx512f")],
-    rows 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14, wide 2, pixels 8, chains 12);
+kernels!(avx512, Avx512, part Avx512, #[target_feature(enable = "avx512f")],
+    rows 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14,
+    narrow Avx512 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14, wide 2, pixels 8, chains 12);
 // 6 x 2 sums, 2 weights and a broadcast value fill 15 of 16 registers.
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2, Avx2, #[target_feature(enable = "avx2,fma")], rows 6: 1 2 3 4 5 6, wide 1, pixels 4,
+kernels!(avx2, Avx2, part Avx2Half, #[target_feature(enable = "avx2,fma")], rows 6: 1 2 3 4 5 6,
+    narrow Avx2Half 12: 1 2 3 4 5 6 7 8 9 10 11 12, wide 1, pixels 4,
     chains 5);
 // 6 x 4 sums, 4 weights and a broadcast value fill 29 of 32 registers.
 #[cfg(target_arch = "aarch64")]
-kernels!(neon, Neon, #[target_feature(enable = "neon")], rows 6: 1 2 3 4 5 6, wide 1, pixels 4,
+kernels!(neon, Neon, part NeonQuarter, #[target_feature(enable = "neon")], rows 6: 1 2 3 4 5 6,
+    narrow Neon 6: 1 2 3 4 5 6, wide 1, pixels 4,
     chains 5);
-kernels!(portable, Portable, , rows 2: 1 2, wide 1, pixels 2, chains 2);
+kernels!(portable, Portable, part Portable, , rows 2: 1 2, narrow Portable 2: 1 2, wide 1, pixels 2, chains 2);
 
 /// The tables that this machine can run, best first; `portable` is always the last.
 pub(crate) fn available() -> &'static [&'static Kernels] {
@@ -235,7 +297,7 @@ pub(crate) fn available() -> &'static [&'static Kernels] {
 fn of_this_machine() -> Vec<&'static Kernels> {
     use std::arch::is_x86_feature_detected as has;
     let tables: [(bool, &'static Kernels); 3] = [
-        (super::amx::available(), &amx::TABLE),
+        (super::winograd3x3::amx::available(), &amx::TABLE),
         (has!("avx512f"), &avx512::TABLE),
         (has!("avx2") && has!("fma"), &avx2::TABLE),
     ];

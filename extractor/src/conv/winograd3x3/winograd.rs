@@ -8,14 +8,14 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 
-use super::simd::Simd;
+use super::super::simd::Simd;
 
 /// Outputs along a side of a tile.
-pub(super) const TILE: usize = 4;
+pub(in crate::conv) const TILE: usize = 4;
 /// Inputs along a side of a tile.
-pub(super) const SPAN: usize = TILE + 2;
+pub(in crate::conv) const SPAN: usize = TILE + 2;
 /// Products of a tile, and so the number of matrix products of a layer.
-pub(super) const N_XI: usize = SPAN * SPAN;
+pub(in crate::conv) const N_XI: usize = SPAN * SPAN;
 
 /// G: a point p of the polynomial of the weights, divided by Π (p - q) over the other points q.
 const G: [[f64; 3]; SPAN] = [
@@ -28,7 +28,7 @@ const G: [[f64; 3]; SPAN] = [
 ];
 
 /// G g Gᵀ of one 3x3 filter, in f64 and rounded once.
-pub(super) fn transform_filter(filter: &[f32]) -> [f32; N_XI] {
+pub(in crate::conv) fn transform_filter(filter: &[f32]) -> [f32; N_XI] {
     let mut rows = [[0.0; 3]; SPAN]; // G g
     for (row, point) in rows.iter_mut().zip(&G) {
         for (x, out) in row.iter_mut().enumerate() {
@@ -91,17 +91,17 @@ unsafe fn at<S: Simd>(m: [S::V; SPAN]) -> [S::V; TILE] {
 
 /// Neighbouring tiles of one row of tiles, 16 channels: where to read pixels, where to put Bᵀ d B.
 #[derive(Clone, Copy)]
-pub(super) struct InputRun {
+pub(in crate::conv) struct InputRun {
     /// Top left pixel of the first tile, halo included; the next tile is 4 pixels to the right.
-    pub(super) from: *const f32,
+    pub(in crate::conv) from: *const f32,
     /// Floats from one row of pixels to the next.
-    pub(super) row_pitch: usize,
+    pub(in crate::conv) row_pitch: usize,
     /// Product 0 of the first tile; the next tile's is 16 floats on.
-    pub(super) to: *mut f32,
+    pub(in crate::conv) to: *mut f32,
     /// Floats from one product to the next.
-    pub(super) xi_pitch: usize,
+    pub(in crate::conv) xi_pitch: usize,
     /// Number of tiles.
-    pub(super) n: usize,
+    pub(in crate::conv) n: usize,
 }
 
 /// Bᵀ of the six pixels in column `x` of the run.
@@ -125,7 +125,7 @@ unsafe fn column<S: Simd>(run: &InputRun, x: usize) -> [S::V; SPAN] {
 /// # Safety
 /// The pointers of `run` are valid for what it describes; and as [`Simd`].
 #[inline(always)]
-pub(super) unsafe fn input<S: Simd>(run: &InputRun) {
+pub(in crate::conv) unsafe fn input<S: Simd>(run: &InputRun) {
     // SAFETY: inside the run, which the caller vouches for.
     unsafe {
         let mut columns = [[S::zero(); SPAN]; SPAN]; // Bᵀ d, column by column
@@ -158,27 +158,27 @@ pub(super) unsafe fn input<S: Simd>(run: &InputRun) {
 
 /// Neighbouring tiles of one row of tiles, 32 channels: where the products are, where the pixels go.
 #[derive(Clone, Copy)]
-pub(super) struct OutputRun {
+pub(in crate::conv) struct OutputRun {
     /// Product 0 of the first tile; the next tile's is 32 floats on.
-    pub(super) from: *const f32,
+    pub(in crate::conv) from: *const f32,
     /// Floats from one product to the next.
-    pub(super) xi_pitch: usize,
+    pub(in crate::conv) xi_pitch: usize,
     /// 32 biases.
-    pub(super) bias: *const f32,
+    pub(in crate::conv) bias: *const f32,
     /// Top left pixel of the first tile.
-    pub(super) to: *mut f32,
+    pub(in crate::conv) to: *mut f32,
     /// Floats from one row of pixels to the next.
-    pub(super) row_pitch: usize,
+    pub(in crate::conv) row_pitch: usize,
     /// Floats from the first 16 channels to the second.
-    pub(super) block_pitch: usize,
+    pub(in crate::conv) block_pitch: usize,
     /// Number of tiles.
-    pub(super) n: usize,
+    pub(in crate::conv) n: usize,
     /// Rows of pixels from the top of the tiles to the end of the map before pooling.
-    pub(super) n_rows: usize,
+    pub(in crate::conv) n_rows: usize,
     /// Columns of pixels from the left of the first tile to the end of the map before pooling.
-    pub(super) n_columns: usize,
+    pub(in crate::conv) n_columns: usize,
     /// Keep the maximum of each 2x2.
-    pub(super) pooled: bool,
+    pub(in crate::conv) pooled: bool,
 }
 
 /// max(0, v + bias).
@@ -196,7 +196,7 @@ unsafe fn finish<S: Simd>(v: S::V, bias: S::V) -> S::V {
 /// # Safety
 /// The pointers of `run` are valid for what it describes; and as [`Simd`].
 #[inline(always)]
-pub(super) unsafe fn output<S: Simd>(run: &OutputRun) {
+pub(in crate::conv) unsafe fn output<S: Simd>(run: &OutputRun) {
     // SAFETY: inside the run, which the caller vouches for.
     unsafe {
         for tile in 0..run.n {

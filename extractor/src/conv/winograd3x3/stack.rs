@@ -1,15 +1,17 @@
 //! The whole stack of convolutions in one call.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::super::kernels::Kernels;
+use super::super::memory::Buffer;
+use super::super::threads::ThreadGroup;
+use super::super::times::LayerTimes;
+use super::super::unsupported::Unsupported;
 use super::first::{COLOURS, First};
-use super::kernels::Kernels;
 use super::layer::Winograd;
 use super::map::Map;
-use super::memory::Buffer;
 use super::schedule::{BlockBuffers, CHUNK, Pass, Schedule, Scratch};
-use super::threads::ThreadGroup;
 
 /// Sides of pictures must be multiples of this.
 pub(crate) const STRIDE: usize = 32;
@@ -37,18 +39,6 @@ pub(crate) struct PackedVgg {
     kept_buffers: Mutex<Vec<Buffers>>,
 }
 
-/// Why a stack of layers or a batch cannot be computed here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Unsupported(String);
-
-impl std::fmt::Display for Unsupported {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Unsupported {}
-
 /// Everything that is written during a call.
 #[derive(Debug)]
 struct Buffers {
@@ -62,28 +52,6 @@ struct Buffers {
     scratch: Vec<Scratch>,
 }
 
-/// How long each layer took, measured on the first thread: since all threads end a stage together, its times are
-/// those of the group.
-struct LayerTimes(Mutex<(Instant, Vec<Duration>)>);
-
-impl LayerTimes {
-    fn new(n_layers: usize) -> Self {
-        Self(Mutex::new((Instant::now(), vec![Duration::ZERO; n_layers])))
-    }
-
-    /// Adds the time since the last call to that of `layer`.
-    fn add_to(&self, layer: usize) {
-        let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (now, last) = (Instant::now(), times.0);
-        times.1[layer] += now - last;
-        times.0 = now;
-    }
-
-    fn into_inner(self) -> Vec<Duration> {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).1
-    }
-}
-
 /// The number of pictures that are computed together, in the first and in the last layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Groups {
@@ -92,7 +60,7 @@ struct Groups {
 }
 
 impl PackedVgg {
-    /// Transforms and packs the weights for `kernels`, one of [`super::available`], on `n_threads` threads.
+    /// Transforms and packs the weights for `kernels`, one of [`available`](crate::conv::available), on `n_threads` threads.
     ///
     /// # Errors
     /// Unless there are at least two layers; the first has 3 channels in and no pooling; at most five have a pooling;
@@ -104,14 +72,14 @@ impl PackedVgg {
         n_threads: usize,
     ) -> Result<Self, Unsupported> {
         if layers.len() != pool_after.len() || layers.len() < 2 || pool_after[0] {
-            return Err(Unsupported(format!(
+            return Err(Unsupported::new(format!(
                 "{} layers and {} poolings, expected as many, at least two, and none after the first",
                 layers.len(),
                 pool_after.len()
             )));
         }
         if pool_after.iter().filter(|&&pooled| pooled).count() > STRIDE.ilog2() as usize {
-            return Err(Unsupported(format!(
+            return Err(Unsupported::new(format!(
                 "sides are multiples of {STRIDE}: more poolings would cut pixels"
             )));
         }
@@ -119,7 +87,7 @@ impl PackedVgg {
         for (i, (weight, bias)) in layers.iter().enumerate() {
             let n_out = bias.len();
             if n_out == 0 || n_out % CHUNK != 0 || weight.len() != n_out * n_in * 9 {
-                return Err(Unsupported(format!(
+                return Err(Unsupported::new(format!(
                     "layer {i}: {} weights and {n_out} biases, expected a multiple of {CHUNK} biases and \
                      weights for {n_in} channels",
                     weight.len()
@@ -169,7 +137,7 @@ impl PackedVgg {
     ) -> Result<(Vec<f32>, Vec<Duration>), Unsupported> {
         let times = LayerTimes::new(self.layers.len() + 1);
         if side == 0 || !side.is_multiple_of(STRIDE) || xs.len() != batch * COLOURS * side * side {
-            return Err(Unsupported(format!(
+            return Err(Unsupported::new(format!(
                 "{} values, expected {batch} x {COLOURS} x {side} x {side} with a side that is a multiple of \
                  {STRIDE}",
                 xs.len()
@@ -289,7 +257,7 @@ struct Call<'a> {
 
 impl Call<'_> {
     /// Computes one thread's share of all groups and layers.
-    fn run(&self, threads: &ThreadGroup, thread: usize) {
+    fn run(&self, threads: &ThreadGroup<'_>, thread: usize) {
         let Buffers { groups, maps, scratch, .. } = self.buffers;
         let scratch = &scratch[thread];
         let end_layer = |layer: usize| {
@@ -324,7 +292,7 @@ impl Call<'_> {
     }
 
     /// The arguments of `layer` for `n_pictures` pictures, from the first picture of its input to that of its output.
-    fn pass<'b>(&'b self, threads: &'b ThreadGroup, layer: usize, n_pictures: usize) -> Pass<'b> {
+    fn pass<'b>(&'b self, threads: &'b ThreadGroup<'b>, layer: usize, n_pictures: usize) -> Pass<'b> {
         let (from_map, from) = &self.buffers.maps[layer.saturating_sub(1)];
         let (to_map, to) = &self.buffers.maps[layer];
         Pass {

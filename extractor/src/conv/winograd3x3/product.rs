@@ -4,40 +4,40 @@
 //! broadcast from memory at a fixed distance from the next tile's. All channels are summed in registers, in
 //! order, with one accumulator per output: the sum of a tile does not depend on the panel it is in.
 
-use super::simd::Simd;
+use super::super::simd::Simd;
 
 /// Neighbouring lines of 16 floats.
 #[derive(Debug, Clone, Copy)]
 #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only AMX reads ahead"))]
-pub(super) struct Lines {
-    pub(super) at: *const f32,
+pub(in crate::conv) struct Lines {
+    pub(in crate::conv) at: *const f32,
     /// How many.
-    pub(super) n: usize,
+    pub(in crate::conv) n: usize,
 }
 
 impl Lines {
     /// No line.
-    pub(super) const NONE: Self = Self { at: std::ptr::null(), n: 0 };
+    pub(in crate::conv) const NONE: Self = Self { at: std::ptr::null(), n: 0 };
 }
 
 /// The arguments of one call: `n_panels` panels times one chunk of weights.
 #[derive(Clone, Copy)]
-pub(super) struct Product {
+pub(in crate::conv) struct Product {
     /// `[n_panels][c/16][rows][16]`
-    pub(super) v: *const f32,
+    pub(in crate::conv) v: *const f32,
     /// `[c][32]`
-    pub(super) u: *const f32,
+    pub(in crate::conv) u: *const f32,
     /// `[n_panels * rows][32]`
-    pub(super) m: *mut f32,
+    pub(in crate::conv) m: *mut f32,
     /// Channels in, a multiple of 16.
-    pub(super) c: usize,
+    pub(in crate::conv) c: usize,
     /// Tiles in a panel.
-    pub(super) rows: usize,
+    pub(in crate::conv) rows: usize,
     /// Number of panels.
-    pub(super) n_panels: usize,
+    pub(in crate::conv) n_panels: usize,
     /// What the next products will use that is not in a near cache yet: U, M and V. Kernels may prefetch it.
     #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only AMX reads ahead"))]
-    pub(super) ahead: [Lines; 3],
+    pub(in crate::conv) ahead: [Lines; 3],
 }
 
 /// Multiplies all panels, with `N` vectors of 16 columns at a time (1 or 2) and `R` = `product.rows`.
@@ -45,7 +45,7 @@ pub(super) struct Product {
 /// # Safety
 /// The pointers of `product` are valid for the shapes it states, and its rows are `R`; and as [`Simd`].
 #[inline(always)]
-pub(super) unsafe fn multiply<S: Simd, const R: usize, const N: usize>(product: &Product) {
+pub(in crate::conv) unsafe fn multiply<S: Simd, const R: usize, const N: usize>(product: &Product) {
     let Product { v, u, m, c, n_panels, .. } = *product;
     for panel in 0..n_panels {
         for part in 0..2 / N {

@@ -1,10 +1,10 @@
 //! How the tiles of a layer are divided among threads, and the buffers between its input and its output.
 
-use super::kernels::{Kernels, Operands};
+use super::super::kernels::{Kernels, Operands};
+use super::super::memory::{Buffer, spread_pitch};
+use super::super::threads::ThreadGroup;
 use super::map::{Blocks, Map};
-use super::memory::Buffer;
 use super::split;
-use super::threads::ThreadGroup;
 use super::winograd::N_XI;
 
 /// Output channels that are computed together.
@@ -47,7 +47,7 @@ pub(super) struct Scratch {
 #[derive(Clone, Copy)]
 pub(super) struct Pass<'a> {
     pub(super) kernels: &'static Kernels,
-    pub(super) threads: &'a ThreadGroup,
+    pub(super) threads: &'a ThreadGroup<'a>,
     pub(super) n_pictures: usize,
     pub(super) from: &'a Buffer,
     pub(super) from_map: Map,
@@ -96,12 +96,12 @@ impl Schedule {
 
     /// Floats of V for a layer of `n_in` channels.
     pub(super) fn v_len(&self, n_in: usize) -> usize {
-        N_XI * xi_pitch(self.blocks().tiles() * n_in)
+        N_XI * spread_pitch(self.blocks().tiles() * n_in)
     }
 
     /// Floats of M for a layer of `n_out` channels.
     pub(super) fn m_len(&self, n_out: usize) -> usize {
-        n_out / CHUNK * N_XI * xi_pitch(self.blocks().tiles() * CHUNK)
+        n_out / CHUNK * N_XI * spread_pitch(self.blocks().tiles() * CHUNK)
     }
 
     /// Floats of one xi of V, split.
@@ -111,11 +111,4 @@ impl Schedule {
             Operands::Split => operands.floats(self.blocks().panels * split::ROWS * n_in),
         }
     }
-}
-
-/// Floats from one product to the next where each has `n`: lines whose addresses differ by a multiple of
-/// 4096 bytes push each other out of the first cache, so the pitch is 15 lines past such a multiple.
-pub(super) fn xi_pitch(n: usize) -> usize {
-    let lines = n / 16;
-    (lines + (15 + 64 - lines % 64) % 64) * 16
 }

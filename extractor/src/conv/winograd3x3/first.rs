@@ -1,7 +1,7 @@
 //! The first layer of the stack.
 
-use super::direct::{DirectRow, N_TAPS};
-use super::memory::Buffer;
+use super::super::memory::Buffer;
+use super::direct::{self, DirectRow, N_TAPS};
 use super::schedule::{CHUNK, Pass, Scratch};
 
 /// Channels in of the first layer.
@@ -20,12 +20,7 @@ pub(super) struct First {
 impl First {
     /// Packs weight (n_out, 3, 3, 3) and bias (n_out), n_out a multiple of 32.
     pub(super) fn new(weight: &[f32], bias: &[f32]) -> Self {
-        let mut packed = vec![0.0; weight.len()];
-        for (at, value) in packed.iter_mut().enumerate() {
-            let (chunk, tap, lane) = (at / CHUNK / N_TAPS, at / CHUNK % N_TAPS, at % CHUNK);
-            *value = weight[(chunk * CHUNK + lane) * N_TAPS + tap];
-        }
-        Self { weights: Buffer::from_slice(&packed), bias: Buffer::from_slice(bias) }
+        Self { weights: direct::pack(weight), bias: Buffer::from_slice(bias) }
     }
 
     /// The number of floats of [`Scratch::rows`] for pictures of `side` pixels.

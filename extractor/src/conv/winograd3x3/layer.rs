@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use super::kernels::Operands;
+use super::super::kernels::Operands;
+use super::super::memory::{Buffer, spread_pitch};
+use super::super::threads::ThreadGroup;
 use super::map::{Blocks, Run, runs};
-use super::memory::Buffer;
 use super::product::{Lines, Product};
-use super::schedule::{BlockBuffers, CHUNK, Pass, Schedule, Scratch, xi_pitch};
+use super::schedule::{BlockBuffers, CHUNK, Pass, Schedule, Scratch};
 use super::split::{self, split};
-use super::threads::ThreadGroup;
 use super::winograd::{InputRun, N_XI, OutputRun, TILE, transform_filter};
 
 /// A layer computed by F(4x4, 3x3).
@@ -155,7 +155,7 @@ impl Winograd {
 
     /// Floats from one xi of V to the next.
     fn v_pitch(&self, blocks: &Blocks) -> usize {
-        xi_pitch(blocks.tiles() * self.n_in)
+        spread_pitch(blocks.tiles() * self.n_in)
     }
 
     /// Floats of the weights of one chunk and xi.
@@ -327,7 +327,7 @@ struct BlockContext<'a> {
 
 /// Floats from one xi of M to the next.
 fn m_pitch(blocks: &Blocks) -> usize {
-    xi_pitch(blocks.tiles() * CHUNK)
+    spread_pitch(blocks.tiles() * CHUNK)
 }
 
 /// Writes one channel's row of weights of one chunk, split.
