@@ -1,6 +1,7 @@
 # The order of the stages. Each stage decides itself whether it is up to date; the settings are in data/settings.mk.
 #
 #   make all                              the painted sample data set, offline
+#   make classify PHOTO=my-dog.jpg        what a photo shows, without any training
 #   make all DATASET=mine RAW=my/photos   your own photos, one folder a class
 #   make all DATASET=stanford-dogs        120 breeds, downloaded (0.8 GB), on the official split
 #   make all RECIPE=tindogr-2018          as the post of 2018 did it, mistakes included
@@ -18,24 +19,31 @@ in   = $(call q,$(W)/$1)
 common  = $(call flag,seed,$(SEED)) $(call flag,threads,$(THREADS))
 boxes   = $(if $(call is,CROP_TO_BOX),$(W)/annotations,$(if $(filter-out $(NO),$(CROP_TO_BOX)),$(CROP_TO_BOX)))
 model   = --features $(call in,features) --model $(call in,model) --manifest $(call in,augmented/manifest.csv)
-weights = --weights $(call in,weights/vgg16.safetensors)
+weights = --weights $(call in,weights/$(BACKBONE).safetensors)
 run.sample   = $(call bin,sample) --out $(call in,raw) --profiles $(call in,profiles) $(call flag,per-class,$(PER_CLASS)) $(common)
 run.download = $(call bin,stanford-dogs) --out $(call q,$(W)) $(call flag,mirror,$(MIRROR))
 run.split    = $(call bin,splitter) --images $(call q,$(RAW)) --out $(call in,split) $(call flag,split-list,$(SPLIT_LIST)) $(call flag,ratio,$(RATIO)) \
   $(if $(call is,UNSHUFFLED),--unshuffled) $(call flag,tree,$(TREE)) $(call flag,crop-to-box,$(boxes)) $(common) $(SPLIT_FLAGS)
 run.augment  = $(call bin,augmenter) --manifest $(call in,split/manifest.csv) --out $(call in,augmented) --contact-sheet \
   $(call flag,copies,$(COPIES)) $(call flag,replace-originals,$(REPLACE)) $(common) $(AUGMENT_FLAGS)
-run.weights  = $(call bin,weights) --out $(call in,weights) $(call flag,from,$(WEIGHTS)) $(if $(call is,FULL),--full) $(common)
-run.features = $(call bin,extractor) --manifest $(call in,augmented/manifest.csv) --out $(call in,features) $(weights) $(call flag,preset,$(PRESET)) \
+run.weights  = $(call bin,weights) --out $(call in,weights) $(call flag,backbone,$(BACKBONE)) $(call flag,from,$(WEIGHTS)) $(if $(call is,FULL),--full) $(common)
+run.features = $(call bin,extractor) --manifest $(call in,augmented/manifest.csv) --out $(call in,features) $(call flag,backbone,$(BACKBONE)) $(weights) $(call flag,preset,$(PRESET)) \
   $(call flag,image-size,$(IMAGE_SIZE)) $(call flag,pool,$(POOL)) $(call flag,dtype,$(DTYPE)) $(common) $(EXTRACT_FLAGS)
-run.train    = $(call bin,trainer) fit --features $(call in,features) --out $(call in,model) $(if $(call is,STANDARDIZE),--standardize) \
+run.pretrained = $(call bin,trainer) pretrained --classifier $(call in,weights/$(BACKBONE)-classifier.safetensors) --out $(call in,model) $(common)
+run.trained  = $(call bin,trainer) fit --features $(call in,features) --out $(call in,model) $(if $(call is,STANDARDIZE),--standardize) \
   $(call flag,hidden,$(HIDDEN)) $(call flag,dropout,$(DROPOUT)) $(call flag,learning-rate,$(LEARNING_RATE)) $(call flag,momentum,$(MOMENTUM)) \
   $(call flag,weight-decay,$(WEIGHT_DECAY)) $(call flag,label-smoothing,$(LABEL_SMOOTHING)) $(call flag,class-weights,$(CLASS_WEIGHTS)) \
   $(call flag,epochs,$(EPOCHS)) $(call flag,batch-size,$(BATCH_SIZE)) $(call flag,keep,$(KEEP)) $(call flag,patience,$(PATIENCE)) $(common) $(TRAIN_FLAGS)
+run.train    = $(run.$(MODEL))
 run.evaluate = $(call bin,trainer) evaluate $(model) $(call flag,imagenet,$(filter-out $(NO),$(IMAGENET))) $(common) $(EVALUATE_FLAGS)
 run.report   = $(call bin,trainer) report $(model) --split-dir $(call in,split) $(common) $(REPORT_FLAGS)
 run.match    = $(call bin,matcher) decide --model $(call in,model) $(weights) --out $(call in,matches) \
   --profiles $(call q,$(PROFILES)) $(if $(own.profiles),,--if-any) $(call flag,my-dog,$(MY_DOG)) $(call flag,rule,$(RULE)) $(common) $(MATCH_FLAGS)
+
+# What a photo shows: by the model of the data set that is named or, without one, by a classifier that needs no training.
+classify: build ## what PHOTO, a photo or a folder of photos, shows: make classify PHOTO=my-dog.jpg
+	@$(if $(PHOTO),,$(error give a photo or a folder of photos: make classify PHOTO=my-dog.jpg))$(if $(filter pretrained,$(MODEL)),mkdir -p $(call q,$(W)) && $(run.weights) --quiet && $(run.pretrained) --quiet &&) \
+	$(call bin,matcher) classify --model $(call in,model) $(weights) $(CLASSIFY_FLAGS) $(call q,$(PHOTO))
 
 # The pictures: painted or downloaded into W, unless they come from elsewhere.
 SOURCE := $(if $(own.raw),,$(if $(filter sample,$(DATASET)),sample)$(if $(filter stanford-dogs,$(DATASET)),download))
@@ -48,8 +56,8 @@ sample:   settings    ## paint the sample data set
 download: settings    ## with DATASET=stanford-dogs: fetch and unpack it; an interrupted download is resumed
 split:    settings $(SOURCE) ## list, check and split the pictures
 augment:  split       ## make more training pictures
-weights:  augment     ## fetch, convert or draw the weights of VGG-16
-features: weights     ## compute the features of every picture with VGG-16
+weights:  augment     ## fetch, convert or draw the weights of the network
+features: weights     ## compute the features of every picture with the network
 train:    features    ## train the head on the features; an interrupted training is resumed
 evaluate: train       ## evaluate on valid and test
 report:   evaluate    ## the report
@@ -125,5 +133,5 @@ help: ## this list
 	@sed -n 's/^\([a-z -]*\):[^#]*## /\1	/p' Makefile | expand -t 32
 	@printf '\nmake TARGET DATASET=sample|stanford-dogs|NAME, and these, of which `make status` shows those that are set:\n'
 	@$(foreach g,$(GROUPS),printf '%-9s %s\n' $g '$(settings.$g)';) printf '%-9s %s\n' other '$(OTHERS)'
-.PHONY: all sample download split augment weights features train evaluate report match settings status compare-recipes alone plan clean build test lint peers \
+.PHONY: all classify sample download split augment weights features train evaluate report match settings status compare-recipes alone plan clean build test lint peers \
   parity guide miri neon install distclean help

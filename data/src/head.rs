@@ -59,8 +59,21 @@ pub struct HeadInfo {
     pub recipe: Recipe,
     /// Shape of one picture's features.
     pub feature_shape: Vec<usize>,
-    /// How it was trained.
-    pub training: TrainingRecord,
+    /// How it was trained; `None` for the classifier that a network was published with.
+    pub training: Option<TrainingRecord>,
+    /// What the outputs are, where there are more of them than classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<Outputs>,
+}
+
+/// The outputs of a head with more outputs than classes: the probability of a class is the sum of those of its outputs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outputs {
+    /// The class of each output, an index of the classes.
+    pub classes: Vec<usize>,
+    /// The readable name of each output.
+    pub names: Vec<String>,
 }
 
 impl HeadInfo {
@@ -69,9 +82,14 @@ impl HeadInfo {
         classes: Vec<String>,
         recipe: Recipe,
         feature_shape: Vec<usize>,
-        training: TrainingRecord,
+        training: Option<TrainingRecord>,
     ) -> Self {
-        Self { format_version: FORMAT_VERSION, classes, recipe, feature_shape, training }
+        Self { format_version: FORMAT_VERSION, classes, recipe, feature_shape, training, outputs: None }
+    }
+
+    /// The number of outputs of the last layer.
+    pub fn n_outputs(&self) -> usize {
+        self.outputs.as_ref().map_or(self.classes.len(), |outputs| outputs.classes.len())
     }
 }
 
@@ -132,11 +150,18 @@ impl Head {
             n_in = layer.n_out;
         }
         anyhow::ensure!(
-            !self.layers.is_empty() && n_in == self.info.classes.len(),
-            "the head has {n_in} outputs for {} classes{}",
-            self.info.classes.len(),
+            !self.layers.is_empty() && n_in == self.info.n_outputs(),
+            "the head has {n_in} outputs for {} {}{}",
+            self.info.n_outputs(),
+            if self.info.outputs.is_some() { "described ones" } else { "classes" },
             if self.layers.is_empty() { " and no layer" } else { "" }
         );
+        if let Some(Outputs { classes, names }) = &self.info.outputs {
+            anyhow::ensure!(
+                classes.len() == names.len() && classes.iter().all(|&class| class < self.info.classes.len()),
+                "an output of the head has no name, or is of a class that does not exist"
+            );
+        }
         Ok(())
     }
 }
@@ -208,7 +233,7 @@ mod tests {
             classes,
             recipe,
             vec![4, 1, 1],
-            TrainingRecord { epochs: 3, ..TrainingRecord::default() },
+            Some(TrainingRecord { epochs: 3, ..TrainingRecord::default() }),
         );
         let dense = |n_out: usize, n_in: usize| Dense {
             n_out,
@@ -233,6 +258,15 @@ mod tests {
     fn wrong_heads_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(FILE_NAME);
+        let outputs = |classes: [usize; 2]| {
+            Some(Outputs { classes: classes.into(), names: vec!["x".into(), "y".into()] })
+        };
+        let mut grouped = head();
+        grouped.info.classes.pop();
+        grouped.info.outputs = outputs([0, 0]);
+        grouped.check().unwrap();
+        grouped.info.outputs = outputs([0, 1]);
+        assert!(grouped.check().unwrap_err().to_string().contains("a class that does not exist"));
         let wrong: [(&str, fn(&mut Head)); 4] = [
             ("not finite", |h| h.layers[0].weight[5] = f32::NAN),
             ("takes 4 inputs, expected 8", |h| h.info.feature_shape = vec![8]),

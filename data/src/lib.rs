@@ -18,6 +18,7 @@ pub mod envelope;
 pub mod features;
 pub mod forecast;
 pub mod head;
+pub mod imagenet;
 pub mod manifest;
 pub mod metrics;
 pub mod overlap;

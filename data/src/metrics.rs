@@ -68,8 +68,8 @@ pub struct SplitMetrics {
     pub majority_top1: f64,
     /// Share of the pictures of known breeds whose predicted breed has the correct size; `null` without any.
     pub size_accuracy: Option<f64>,
-    /// Share of the pictures of known breeds whose size is the one expected under all probabilities.
-    pub expected_size_accuracy: Option<f64>,
+    /// Share of the pictures of known breeds whose size has the largest summed probability.
+    pub probable_size_accuracy: Option<f64>,
     /// Expected calibration error (ECE): mean distance between confidence and accuracy over the bins, weighted by
     /// their number of pictures.
     pub calibration_error: f64,
@@ -194,7 +194,7 @@ mod tests {
             macro_f1: 0.4,
             majority_top1: 0.5,
             size_accuracy: None,
-            expected_size_accuracy: Some(1.0),
+            probable_size_accuracy: Some(1.0),
             calibration_error: 0.1,
             calibration: vec![Bin { n: 0, confidence: 0.0, accuracy: 0.0 }; N_BINS],
             per_class: vec![class("a"), class("b")],

@@ -7,6 +7,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+/// Version of the code that turns a photo into the network's input, and of the decoder before it; raised by every change
+/// that changes a pixel.
+pub const PREPROCESSING_VERSION: u32 = 3; // since 3: more kinds of JPEG are right, more pictures are upright
+
 /// Everything that the features of a picture depend on, except the picture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -32,10 +32,10 @@ pub enum Part {
 
 impl Part {
     /// The tensors of this part of `backbone`, in the order of the forward pass.
-    pub fn tensors(self, backbone: &Backbone) -> &'static [Tensor] {
+    pub fn tensors(self, backbone: &Backbone) -> &[Tensor] {
         match self {
-            Part::Features => backbone.features,
-            Part::Classifier => backbone.classifier,
+            Part::Features => &backbone.features,
+            Part::Classifier => &backbone.classifier,
         }
     }
 
@@ -106,7 +106,7 @@ pub struct Weights {
 /// Those of `values_of`; or the list of all tensors with another number of values than their shape has, or with values
 /// that are not finite.
 pub fn collect(
-    tensors: &'static [Tensor],
+    tensors: &[Tensor],
     mut values_of: impl FnMut(&Tensor) -> anyhow::Result<Vec<f32>>,
 ) -> anyhow::Result<Vec<TensorValues>> {
     let mut problems = Vec::new();

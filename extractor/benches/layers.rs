@@ -9,8 +9,9 @@ use std::time::Duration;
 use candle_core::{Device, Tensor};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use data::weights::Weights;
-use extractor::Vgg16;
-use extractor::vgg16::{BACKBONE, Engine, LAYERS};
+
+use extractor::backbone::vgg16::{BACKBONE, LAYERS};
+use extractor::backbone::{Engine, Vgg16};
 
 const SIDE: usize = 224;
 

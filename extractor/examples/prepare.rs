@@ -11,7 +11,7 @@ use std::path::Path;
 
 use data::commit;
 use data::photo::{self, Limits};
-use extractor::preprocess::{Preset, centre_crop, preprocess};
+use extractor::preprocess::{Filter, Preset, centre_crop, preprocess};
 use image::RgbImage;
 use safetensors::tensor::{Dtype, TensorView};
 
@@ -41,7 +41,7 @@ fn add(tensors: &mut BTreeMap<String, Tensor>, i: usize, path: &Path) -> anyhow:
         let bytes = input.into_iter().flat_map(f32::to_le_bytes).collect();
         tensors.insert(format!("{name}_{i}"), (Dtype::F32, vec![3, SIDE as usize, SIDE as usize], bytes));
     }
-    tensors.insert(format!("square_{i}"), levels(centre_crop(&photo, SIDE)?));
+    tensors.insert(format!("square_{i}"), levels(centre_crop(&photo, Filter::Bilinear, 256, SIDE)?));
     tensors.insert(format!("decoded_{i}"), levels(photo));
     Ok(())
 }

@@ -13,7 +13,7 @@ use data::stage::CommonArgs;
 
 use crate::part::Part;
 
-/// Computes the bottleneck features of every picture of a manifest with the convolutions of VGG-16
+/// Computes the bottleneck features of every picture of a manifest with the convolutions of a network
 ///
 /// Writes one file for every 256 pictures of a split and, last, index.json. Run again after an
 /// interruption, or after the manifest has changed, and only the pictures without features are computed:
@@ -38,19 +38,23 @@ pub struct Args {
     /// Directory for the features
     #[arg(long)]
     pub out: PathBuf,
+    /// The network: vgg16 or efficientnet-lite0
+    #[arg(long, default_value = "vgg16")]
+    pub backbone: String,
     /// The weights file of the network, which the program `weights` makes
     #[arg(long)]
     pub weights: PathBuf,
-    /// Preprocessing that the weights were trained with: torchvision (also timm's), caffe (also Keras'),
-    /// tindogr-2018
-    #[arg(long, default_value = "torchvision")]
-    pub preset: String,
+    /// Preprocessing that the weights were trained with. For vgg16: torchvision (also timm's), caffe (also Keras'),
+    /// tindogr-2018; for efficientnet-lite0: efficientnet-lite [default: the network's first]
+    #[arg(long)]
+    pub preset: Option<String>,
     /// Pixels a side of the network's input, a multiple of 32 [default: the preset's, 224 or 64]
     #[arg(long)]
     pub image_size: Option<u32>,
-    /// Pooling of the last map: none keeps all 512 x (S/32) x (S/32) values, avg takes the mean of each channel
-    #[arg(long, value_name = "none|avg", default_value_t = Pool::None)]
-    pub pool: Pool,
+    /// Pooling of the last map: none keeps all C x (S/32) x (S/32) values, avg takes the mean of each of the C channels
+    /// [default: none for vgg16, avg for the other networks]
+    #[arg(long, value_name = "none|avg")]
+    pub pool: Option<Pool>,
     /// How features are stored: f16 takes half the disk
     #[arg(long, value_name = "f16|f32", default_value_t = Dtype::F32)]
     pub dtype: Dtype,

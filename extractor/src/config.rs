@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use data::backbone::Backbone;
 use data::current::Inputs;
 use data::device::Device;
 use data::features::Dtype;
@@ -13,10 +14,10 @@ use data::weights::WeightsInfo;
 use serde_json::json;
 
 use crate::args::Args;
+use crate::backbone::Engine;
 use crate::feature_extractor::check_image_size;
 use crate::part::Part;
 use crate::preprocess::{self, Preset};
-use crate::vgg16::Engine;
 
 /// More pictures than this in a batch gain nothing and take memory.
 const MAX_BATCH_SIZE: usize = 1024;
@@ -26,6 +27,7 @@ const MAX_BATCH_SIZE: usize = 1024;
 pub(crate) struct Config {
     pub(crate) manifest: PathBuf,
     pub(crate) out: PathBuf,
+    pub(crate) backbone: &'static Backbone,
     pub(crate) weights: PathBuf,
     pub(crate) preset: &'static Preset,
     pub(crate) image_size: u32,
@@ -43,9 +45,10 @@ impl Config {
     /// # Errors
     /// A usage error for what lies outside its range.
     pub(crate) fn new(args: &Args) -> anyhow::Result<Self> {
-        let preset = Preset::find(&args.preset).map_err(|e| usage(format!("--preset: {e}")))?;
+        let backbone = Backbone::find(&args.backbone).map_err(|e| usage(format!("--backbone: {e}")))?;
+        let preset = preset(backbone, args.preset.as_deref())?;
         let image_size = args.image_size.unwrap_or(preset.image_size);
-        check_image_size(image_size).map_err(|e| usage(format!("--image-size: {e}")))?;
+        check_image_size(backbone, image_size).map_err(|e| usage(format!("--image-size: {e}")))?;
         if !(1..=MAX_BATCH_SIZE).contains(&args.batch_size) {
             return Err(usage(format!("--batch-size: {} is outside 1 to {MAX_BATCH_SIZE}", args.batch_size)));
         }
@@ -54,10 +57,11 @@ impl Config {
         Ok(Self {
             manifest: args.manifest.clone(),
             out: args.out.clone(),
+            backbone,
             weights: args.weights.clone(),
             preset,
             image_size,
-            pool: args.pool,
+            pool: args.pool.unwrap_or(backbone.pool),
             dtype: args.dtype,
             batch_size: args.batch_size,
             part: args.shard,
@@ -72,6 +76,7 @@ impl Config {
     /// If the parameters are no JSON.
     pub(crate) fn inputs(&self, manifest: &Manifest) -> anyhow::Result<Inputs> {
         let parameters = json!({
+            "backbone": self.backbone.name,
             "preset": self.preset.name,
             "preprocessing-version": preprocess::VERSION,
             "image-size": self.image_size,
@@ -87,6 +92,20 @@ impl Config {
             .file("the weights", &self.weights))
     }
 
+    /// Gives the network of the configuration, if `name` is its name.
+    ///
+    /// # Errors
+    /// Says what to run otherwise.
+    pub(crate) fn named(&self, name: &str) -> anyhow::Result<&'static Backbone> {
+        anyhow::ensure!(
+            name == self.backbone.name,
+            "it holds weights of {name}, expected {}; give --backbone {name}, or the weights of {}",
+            self.backbone.name,
+            self.backbone.name
+        );
+        Ok(self.backbone)
+    }
+
     /// The recipe of these parameters with the weights that `info` describes.
     pub(crate) fn recipe(&self, info: &WeightsInfo) -> Recipe {
         Recipe {
@@ -100,4 +119,17 @@ impl Config {
             pool: self.pool,
         }
     }
+}
+
+/// Finds the preset called `name`, or the usual one of `backbone`.
+fn preset(backbone: &Backbone, name: Option<&str>) -> anyhow::Result<&'static Preset> {
+    let name = name.unwrap_or(backbone.presets[0]);
+    if !backbone.presets.contains(&name) {
+        return Err(usage(format!(
+            "--preset: {name:?} is no preset of {}, expected one of {}",
+            backbone.name,
+            backbone.presets.join(", ")
+        )));
+    }
+    Preset::find(name).map_err(|e| usage(format!("--preset: {e}")))
 }

@@ -16,7 +16,6 @@ use crate::device;
 use crate::extraction::N_AHEAD;
 use crate::feature_extractor::FeatureExtractor;
 use crate::stored::Stored;
-use crate::vgg16;
 
 /// A shard of unpooled features at 224 px has 26 MB; larger ones are not tried in full.
 const MAX_TRIAL_BYTES: u64 = 64 << 20;
@@ -68,12 +67,12 @@ pub(crate) fn forecast(config: &Config, args: &PlanArgs) -> anyhow::Result<Forec
 /// Reads the weights of the run; draws random ones if the file is not there, for the time is the same.
 fn weights(config: &Config, notes: &mut Vec<String>) -> anyhow::Result<Weights> {
     if config.weights.exists() {
-        return Weights::read(&config.weights, Part::Features);
+        return Weights::read_of(&config.weights, Part::Features, |name| config.named(name));
     }
     notes.push(
         "the weights are not here yet: measured with random ones, which takes the same time".to_owned(),
     );
-    Ok(Weights::seeded(vgg16::BACKBONE, 0))
+    Ok(Weights::seeded(config.backbone, 0))
 }
 
 /// Measures pictures a second from bytes to features, prepared ahead as [`crate::extraction`] does it.

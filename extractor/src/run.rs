@@ -49,7 +49,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     job.refuse_foreign(&[Index::FILE_NAME, rejects::FILE_NAME])?;
     let device = device::open(config.device)?;
     let shards = shards_of(&manifest)?;
-    let weights = Weights::read(&config.weights, weights::Part::Features)?;
+    let weights = Weights::read_of(&config.weights, weights::Part::Features, |name| config.named(name))?;
     if !weights.info.origin.trained {
         tracing::warn!(
             "{} holds random weights that were not trained: the features know nothing of dogs; `weights --from hub` \

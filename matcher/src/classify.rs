@@ -1,13 +1,15 @@
 //! `matcher classify`: prints what each photo shows, as a block of text or a line of JSON.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use data::stage::{CommonArgs, print_line, printable, progress, usage};
 use serde::Serialize;
 
 use crate::detect::Classes;
-use crate::model::{BATCH_SIZE, Model, ModelArgs, ModelConfig};
+use crate::model::{BATCH_SIZE, Model, ModelArgs, ModelConfig, Quality};
 use crate::my_dog::read_named;
 use crate::verdict::{Estimate, Guess, Verdict};
 
@@ -25,7 +27,7 @@ pub struct ClassifyArgs {
     /// Number of classes to print, the most probable first
     #[arg(long, default_value_t = 5)]
     top: usize,
-    /// The photos
+    /// The photos, or folders of photos
     #[arg(required = true, value_name = "PHOTO")]
     photos: Vec<PathBuf>,
 }
@@ -42,13 +44,31 @@ impl Config {
     /// Validates the arguments.
     ///
     /// # Errors
-    /// A usage error if a value lies outside its range.
+    /// A usage error if a value lies outside its range, or an error if a folder has no files or cannot be read.
     pub fn new(args: &ClassifyArgs) -> anyhow::Result<Self> {
         if args.top == 0 {
             return Err(usage("--top is 0, expected at least 1"));
         }
-        Ok(Self { model: ModelConfig::new(&args.model)?, top: args.top, photos: args.photos.clone() })
+        let photos =
+            args.photos.iter().map(|path| photos_at(path)).collect::<anyhow::Result<Vec<_>>>()?.concat();
+        Ok(Self { model: ModelConfig::new(&args.model)?, top: args.top, photos })
     }
+}
+
+/// Lists the files in `path`, sorted, if it is a folder; otherwise it is a photo itself.
+fn photos_at(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let read = || -> std::io::Result<Vec<PathBuf>> {
+        let paths =
+            fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
+        Ok(paths.into_iter().filter(|path| path.is_file()).collect())
+    };
+    let mut photos = read().with_context(|| format!("cannot list {}", path.display()))?;
+    anyhow::ensure!(!photos.is_empty(), "there are no files in {}", path.display());
+    photos.sort();
+    Ok(photos)
 }
 
 /// Classifies the photos and prints what they show.
@@ -57,6 +77,9 @@ impl Config {
 /// If the model cannot be used, the user interrupts, or no photo could be read.
 pub fn classify(config: &Config, common: &CommonArgs) -> anyhow::Result<()> {
     let model = Model::open(&config.model)?;
+    if !common.json && !common.quiet {
+        print_line(&format!("model  {}, {}\n", model.info().recipe.backbone, model.quality().in_words()))?;
+    }
     let bar = progress(common, config.photos.len() as u64, "photos");
     let mut n_read = 0;
     for batch in config.photos.chunks(BATCH_SIZE) {
@@ -67,7 +90,10 @@ pub fn classify(config: &Config, common: &CommonArgs) -> anyhow::Result<()> {
                 Err(reject) => Answer::broken(path, reject.reason.name(), &reject.detail),
                 Ok(verdict) => Answer::seen(path, &verdict, config, model.classes()),
             };
-            let text = if common.json { serde_json::to_string(&answer)? } else { answer.block() };
+            let text = match common.json {
+                true => serde_json::to_string(&Line { answer: &answer, model: model.quality() })?,
+                false => answer.block(),
+            };
             if common.json || !common.quiet {
                 bar.suspend(|| print_line(&text))?;
             }
@@ -77,6 +103,14 @@ pub fn classify(config: &Config, common: &CommonArgs) -> anyhow::Result<()> {
     bar.finish_and_clear();
     anyhow::ensure!(n_read > 0, "none of the {} photos could be read", config.photos.len());
     Ok(())
+}
+
+/// A line of JSON: the result for one photo, and how far the model can be trusted.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    answer: &'a Answer,
+    model: &'a Quality,
 }
 
 /// The result for one photo.
@@ -98,8 +132,9 @@ enum Shows {
         dog: bool,
         dog_probability: f64,
         breed: Class,
-        size: Option<Weight>,
-        size_of_breed: Option<Weight>,
+        size: Option<SizeGuess>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        instead: Option<Class>,
         top: Vec<Class>,
     },
 }
@@ -111,8 +146,9 @@ struct Class {
 }
 
 #[derive(Debug, Serialize)]
-struct Weight {
+struct SizeGuess {
     size: data::breeds::Size,
+    probability: f64,
     kg: f64,
 }
 
@@ -124,13 +160,19 @@ impl Answer {
     fn seen(path: &Path, verdict: &Verdict, config: &Config, classes: &Classes) -> Self {
         let class =
             |g: Guess| Class { name: classes.name(g.class), probability: rounded(g.probability, 1e6) };
-        let weight = |e: Estimate| Weight { size: e.size, kg: rounded(e.kg, 10.0) };
+        let size = |e: Estimate| SizeGuess {
+            size: e.size,
+            probability: rounded(e.probability, 1e6),
+            kg: rounded(e.kg, 10.0),
+        };
+        let instead = |(name, p): &(String, f64)| Class { name: name.clone(), probability: rounded(*p, 1e6) };
+        let dog = verdict.dog_probability >= config.model.min_dog;
         let shows = Shows::Seen {
-            dog: verdict.dog_probability >= config.model.min_dog,
+            dog,
             dog_probability: rounded(verdict.dog_probability, 1e6),
             breed: class(verdict.breed),
-            size: verdict.size.map(weight),
-            size_of_breed: verdict.size_of_breed.map(weight),
+            size: verdict.size.map(size),
+            instead: verdict.instead.as_ref().filter(|_| !dog).map(instead),
             top: verdict.top(config.top).into_iter().map(class).collect(),
         };
         Self { photo: path.display().to_string(), shows }
@@ -143,22 +185,18 @@ impl Answer {
         let written = match &self.shows {
             Shows::Broken { error, detail } if detail.is_empty() => writeln!(text, "  unreadable: {error}"),
             Shows::Broken { error, detail } => writeln!(text, "  unreadable: {error} ({detail})"),
-            Shows::Seen { dog, dog_probability, breed, size, size_of_breed, top } => {
-                let weight = |w: &Option<Weight>| {
-                    w.as_ref().map_or("unknown".to_owned(), |w| format!("{}, {:.1} kg", w.size, w.kg))
+            Shows::Seen { dog, dog_probability, breed, size, instead, top } => {
+                let answer = match (dog, instead) {
+                    (true, _) => "yes".to_owned(),
+                    (false, None) => "no".to_owned(),
+                    (false, Some(instead)) => format!("no: {}", instead.name),
                 };
-                let answer = if *dog { "yes" } else { "no" };
                 let mut lines = vec![format!("dog    {answer}, {}", percent(*dog_probability))];
                 if *dog {
                     lines.push(format!("breed  {}, {}", breed.name, percent(breed.probability)));
                     lines.push(match size {
-                        Some(_) => {
-                            format!(
-                                "size   {} expected ({}: {})",
-                                weight(size),
-                                breed.name,
-                                weight(size_of_breed)
-                            )
+                        Some(SizeGuess { size, probability, kg }) => {
+                            format!("size   {size}, {}, about {kg:.0} kg", percent(*probability))
                         }
                         None => "size   unknown: no breed of known weight".to_owned(),
                     });

@@ -22,7 +22,7 @@ use crate::gallery::{self, Gallery};
 use crate::model::{BATCH_SIZE, Model, Seen};
 use crate::my_dog::MyDog;
 use crate::resume::SeenBefore;
-use crate::rules::{self, Answer, Decision, Looked, Wish};
+use crate::rules::{self, Answer, Decision, Limits, Looked, Wish};
 pub use config::{Config, DecideArgs};
 use data::profiles::{Profile, Profiles, RejectedRow};
 
@@ -173,8 +173,9 @@ impl Run<'_> {
                 Row::Inside(profile) => {
                     let seen: Vec<Seen> = seen.by_ref().take(profile.photos.len()).collect();
                     let looked: Vec<Looked> = seen.iter().map(|s| s.looked.clone()).collect();
-                    let min_dog = self.config.model.min_dog;
-                    let decision = rules::decide(&looked, &self.wish, min_dog, self.model.classes());
+                    let limits =
+                        Limits { min_dog: self.config.model.min_dog, min_match: self.config.min_match };
+                    let decision = rules::decide(&looked, &self.wish, limits, self.model.classes());
                     self.record(profile, &decision, seen)?;
                 }
             }

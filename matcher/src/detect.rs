@@ -6,32 +6,6 @@
 use data::breeds::{self, Breed};
 use data::stage::usage;
 
-/// Words that name a class without dogs: the cats of the many cat-and-dog data sets, and common names for a folder
-/// of everything else.
-const NO_DOGS: [&str; 20] = [
-    "cat",
-    "cats",
-    "kitten",
-    "kittens",
-    "kitty",
-    "background",
-    "backgrounds",
-    "negative",
-    "negatives",
-    "other",
-    "others",
-    "nothing",
-    "none",
-    "empty",
-    "people",
-    "person",
-    "persons",
-    "human",
-    "humans",
-    "landscape",
-];
-/// Words before `dog` in the name of a class without dogs, as in `not_a_dog`.
-const NEGATIONS: [&str; 9] = ["not", "nota", "notany", "no", "non", "without", "withouta", "isnota", "isnot"];
 /// Names of classes that are dogs of no particular breed.
 const SOME_DOGS: [&str; 6] = ["dog", "dogs", "puppy", "puppies", "otherdog", "otherdogs"];
 
@@ -82,7 +56,7 @@ impl Classes {
         }
         let kind = |class: &String| {
             let named = |among: &[&str]| among.contains(&simple(class).as_str());
-            if says_no_dog(class) || not_a_dog.iter().any(|n| same_name(class, n)) {
+            if breeds::says_no_dog(class) || not_a_dog.iter().any(|n| same_name(class, n)) {
                 Kind::NotADog
             } else if named(&SOME_DOGS) {
                 Kind::SomeDog
@@ -159,18 +133,6 @@ impl Classes {
             (0..self.len()).filter(|&i| !self.is_dog(i)).map(|i| f64::from(probabilities[i])).sum();
         (1.0 - no_dog).clamp(0.0, 1.0)
     }
-}
-
-/// Returns whether the name of a class says that its pictures show no dog.
-fn says_no_dog(class: &str) -> bool {
-    let simple = simple(class);
-    let negated = simple.strip_suffix('s').unwrap_or(&simple).strip_suffix("dog");
-    let mut words = class.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    let is_breed = breeds::find(class).is_some();
-    !is_breed
-        && (negated.is_some_and(|before| NEGATIONS.contains(&before))
-            || words.next().is_some_and(|word| NO_DOGS.contains(&word.to_lowercase().as_str()))
-                && !words.any(|word| word.to_lowercase().starts_with("dog")))
 }
 
 /// Returns a name in lower case, with letters and digits only.

@@ -213,10 +213,11 @@ fn notices(model: &Model) -> Markup {
                 strong { "The network is untrained. " }
                 "Its weights (" code { (model.info().recipe.weights) } ") are random numbers; only the small \
                  classifier on top was trained. Breeds and sizes on this page show that the programs work \
-                 together, and mean nothing for real photos. For meaningful results, extract features and train \
-                 again with trained VGG-16 weights."
+                 together, and mean nothing for real photos. For meaningful results take trained weights: \
+                 make all MODEL=pretrained."
             }
         }
+        p.quality { "The model: " (model.quality().in_words()) "." }
         @if !model.classes().can_say_no_dog() {
             p.notice {
                 strong { "Every photo is assumed to show a dog. " }
@@ -277,8 +278,8 @@ fn footer_text(model: &Model) -> Markup {
         p {
             "Model: " (info.recipe.to_string()) ", " (counted(info.classes.len(), "class", "classes"))
             ". If a profile has several photos, the one with the highest probability of a dog decides. The \
-             percentage is the probability of the breed. The size comes from the expected weight over all breeds, \
-             so it can differ from the typical size of the breed shown."
+             percentage is the probability of the breed. The size is the one with the largest \
+             summed probability of its breeds, so it can differ from that of the breed shown."
         }
         p { "All decisions with their numbers: " code { (decisions::FILE_NAME) } "." }
     }

@@ -18,6 +18,9 @@ use trainer::Classifier;
 use crate::detect::Classes;
 use crate::rules::Looked;
 use crate::verdict::Verdict;
+pub use quality::Quality;
+
+mod quality;
 
 /// Photos that go through the network together.
 pub(crate) const BATCH_SIZE: usize = 16;
@@ -106,6 +109,7 @@ pub struct Model {
     classifier: Classifier,
     size_thresholds: SizeThresholds,
     classes: Classes,
+    quality: Quality,
 }
 
 impl Model {
@@ -139,12 +143,19 @@ impl Model {
             info.feature_shape,
             extractor.feature_shape(),
         );
-        Ok(Self { extractor, classifier, size_thresholds: config.size_thresholds, classes })
+        let head_sha256 = sha256_file(&config.model.join(head::FILE_NAME))?;
+        let quality = Quality::read(&config.model, &head_sha256, info);
+        Ok(Self { extractor, size_thresholds: config.size_thresholds, classes, quality, classifier })
     }
 
     /// Describes the head.
     pub fn info(&self) -> &HeadInfo {
         self.classifier.info()
+    }
+
+    /// How far it can be trusted.
+    pub fn quality(&self) -> &Quality {
+        &self.quality
     }
 
     /// Its classes.
@@ -174,23 +185,36 @@ impl Model {
                 batch.par_iter().map(|p| self.prepare(&read(p)?)).collect::<Vec<_>>();
             let inputs: Vec<&[f32]> = prepared.iter().flatten().map(|p| p.input.as_slice()).collect(); // (B, 3 * S * S)
             let features = self.extractor.features_of_prepared(&inputs)?; // (B, D)
-            let mut probabilities = self.classifier.probabilities(&features)?.into_iter(); // (B, K)
+            let mut outputs = self.classifier.output_log_probabilities(&features)?.into_iter(); // (B, n_outputs)
             for photo in prepared {
                 all.push(match photo {
                     Err(reject) => Seen { looked: Err(reject), thumbnail: None },
                     Ok(prepared) => {
-                        let probabilities = probabilities.next().context("a photo has no probabilities")?;
-                        anyhow::ensure!(
-                            probabilities.iter().all(|p| p.is_finite()),
-                            "the model gives a probability that is no number; the weights or the head are \
-                             unusable"
-                        );
-                        self.judge(probabilities, prepared.thumbnail)
+                        let outputs = outputs.next().context("a photo has no probabilities")?;
+                        self.judge_outputs(&outputs, prepared.thumbnail)?
                     }
                 });
             }
         }
         Ok(all)
+    }
+
+    /// What the logarithms of the probabilities of all outputs say of the photo that is `thumbnail` in small.
+    fn judge_outputs(&self, outputs: &[f64], thumbnail: RgbImage) -> anyhow::Result<Seen> {
+        let by_class = self.classifier.by_class(outputs); // (K)
+        let probabilities: Vec<f32> = by_class.iter().map(|p| p.exp() as f32).collect();
+        anyhow::ensure!(
+            probabilities.iter().all(|p| p.is_finite()),
+            "the model gives a probability that is no number; the weights or the head are unusable"
+        );
+        let mut seen = self.judge(probabilities, thumbnail);
+        if let Ok(verdict) = &mut seen.looked {
+            let no_dog = (0..self.classes.len()).filter(|&class| !self.classes.is_dog(class));
+            let named = no_dog.filter_map(|class| self.classifier.likeliest_output(outputs, class));
+            let likeliest = named.max_by(|a, b| a.1.total_cmp(&b.1));
+            verdict.instead = likeliest.map(|(name, probability)| (name.to_owned(), probability));
+        }
+        Ok(seen)
     }
 
     /// What `probabilities`, one a class, say of the photo that is `thumbnail` in small.

@@ -92,7 +92,7 @@ impl MyDog {
         if kind == Kind::NotADog {
             return Err(usage(format!("--my-dog: {value:?} is not a dog")));
         }
-        let size = kind.mid_kg().map(|kg| Estimate::new(kg, model.size_thresholds()));
+        let size = kind.mid_kg().map(|kg| Estimate::of_breed(kg, model.size_thresholds()));
         let breed = match &kind {
             Kind::Breed(breed) => breeds::readable(&breed.class_dir),
             _ => breeds::readable(value),

@@ -95,11 +95,21 @@ impl Decision {
     }
 }
 
+/// The least probabilities that a like needs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// Of a dog in the photo.
+    pub min_dog: f64,
+    /// Of the wish, given that there is a dog.
+    pub min_match: f64,
+}
+
 /// Decides about a profile with these photos.
 ///
-/// The photo that decides is the one with the highest probability of a dog. It shows a dog if that
-/// probability is `min_dog` or more.
-pub fn decide(photos: &[Looked], wish: &Wish, min_dog: f64, classes: &Classes) -> Decision {
+/// The photo that decides is the one with the highest probability of a dog. It shows a dog if that probability is
+/// `limits.min_dog` or more, and the profile is liked if, given that dog, the wish holds with a probability of
+/// `limits.min_match` or more.
+pub fn decide(photos: &[Looked], wish: &Wish, limits: Limits, classes: &Classes) -> Decision {
     let broken: Vec<&Reject> = photos.iter().filter_map(|p| p.as_ref().err()).collect();
     let mut best: Option<(usize, &Verdict)> = None;
     for (i, verdict) in photos.iter().enumerate().filter_map(|(i, p)| Some((i, p.as_ref().ok()?))) {
@@ -115,9 +125,9 @@ pub fn decide(photos: &[Looked], wish: &Wish, min_dog: f64, classes: &Classes) -
         };
         return Decision { answer: Answer::PassUnseen, reason, photo: None, dog: false };
     };
-    let dog = verdict.dog_probability >= min_dog;
+    let dog = verdict.dog_probability >= limits.min_dog;
     let (like, mut reason) = if dog {
-        compare(verdict, wish, classes)
+        compare(verdict, wish, limits.min_match, classes)
     } else {
         (false, format!("no dog in {}", counted(photos.len() - broken.len(), "photo")))
     };
@@ -128,28 +138,48 @@ pub fn decide(photos: &[Looked], wish: &Wish, min_dog: f64, classes: &Classes) -
     Decision { answer, reason, photo: Some(photo), dog }
 }
 
-/// Returns whether the dog fulfils the wish, and the reason.
-fn compare(verdict: &Verdict, wish: &Wish, classes: &Classes) -> (bool, String) {
+/// Returns whether the dog fulfils the wish with a probability of `min_match` or more, and the reason.
+fn compare(verdict: &Verdict, wish: &Wish, min_match: f64, classes: &Classes) -> (bool, String) {
     let breed = classes.name(verdict.breed.class);
     match wish {
         Wish::AnyDog => (true, "a dog, and any will do".to_owned()),
-        Wish::Breed(wanted) => match classes.kind(verdict.breed.class) {
-            Kind::SomeDog => (false, "breed unknown".to_owned()),
-            kind if kind == wanted => (true, format!("same breed: {breed}")),
-            _ => (false, format!("another breed: {breed}")),
-        },
-        Wish::Size { mine, at_most } => match verdict.size {
-            None => (false, format!("size unknown: no weight is known for {breed}")),
-            Some(theirs) => {
-                let apart = theirs.size.distance(*mine);
-                let reason = match apart {
-                    0 => format!("same size: {mine}"),
-                    _ => format!("{}, {} from {mine}", theirs.size, counted(apart, "size")),
-                };
-                (apart <= *at_most, reason)
-            }
-        },
+        Wish::Breed(wanted) => {
+            let probability = verdict.probability_of(wanted, classes);
+            let reason = match classes.kind(verdict.breed.class) {
+                kind if kind == wanted && probability >= min_match => format!("same breed: {breed}"),
+                kind if kind == wanted => {
+                    format!("perhaps the same breed: {breed}, {}", percent(probability))
+                }
+                _ if probability >= min_match => format!("same breed with {}", percent(probability)),
+                Kind::SomeDog => "breed unknown".to_owned(),
+                _ => format!("another breed: {breed}"),
+            };
+            (probability >= min_match, reason)
+        }
+        Wish::Size { mine, at_most } => {
+            let Some(theirs) = verdict.size else {
+                return (false, format!("size unknown: no weight is known for {breed}"));
+            };
+            let probability = verdict.sizes.within(*mine, *at_most);
+            let apart = theirs.size.distance(*mine);
+            let size = match apart {
+                0 => format!("same size: {mine}"),
+                _ => format!("{}, {} from {mine}", theirs.size, counted(apart, "size")),
+            };
+            let like = probability >= min_match;
+            // The most probable size says the other thing.
+            let doubt = if like == (apart <= *at_most) {
+                String::new()
+            } else {
+                format!(", match {}", percent(probability))
+            };
+            (like, size + &doubt)
+        }
     }
+}
+
+fn percent(p: f64) -> String {
+    format!("{:.0} %", 100.0 * p)
 }
 
 /// Lists each reason once, in the order of its first appearance: `truncated, 2 x decode_error`.

@@ -33,7 +33,7 @@ impl Weights {
         shared.upgrade().unwrap_or_else(|| {
             let dir = tempfile::tempdir().unwrap();
             let file = dir.path().join("vgg16.safetensors");
-            let seeded = data::weights::Weights::seeded(extractor::vgg16::BACKBONE, 1);
+            let seeded = data::weights::Weights::seeded(extractor::backbone::vgg16::BACKBONE, 1);
             seeded.write(&file).unwrap();
             let weights = Arc::new(Weights { sha256: seeded.info.weights_sha256, file, _dir: dir });
             *shared = Arc::downgrade(&weights);
@@ -63,7 +63,7 @@ impl Work {
     fn with_model(classes: &[(&str, f32)], deviation: f64) -> Self {
         let work = Self { dir: tempfile::tempdir().unwrap(), weights: Weights::shared() };
         let recipe = Recipe {
-            backbone: extractor::vgg16::BACKBONE.name.into(),
+            backbone: extractor::backbone::vgg16::BACKBONE.name.into(),
             weights: "seeded:1".into(),
             weights_sha256: work.weights.sha256.clone(),
             weights_trained: false,
@@ -80,7 +80,7 @@ impl Work {
             bias: classes.iter().map(|(_, p)| p.ln()).collect(),
         };
         let names = classes.iter().map(|(name, _)| (*name).to_owned()).collect();
-        let info = HeadInfo::new(names, recipe, vec![N_FEATURES], TrainingRecord::default());
+        let info = HeadInfo::new(names, recipe, vec![N_FEATURES], Some(TrainingRecord::default()));
         Head { layers: vec![layer], info }.write(&work.path("model").join(head::FILE_NAME)).unwrap();
         work
     }

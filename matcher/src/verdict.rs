@@ -1,15 +1,10 @@
 //! The verdict on a photo, from the model's probabilities: a dog or not, which breed, which size.
 //!
-//! The size comes from the **expected weight**, the mean of the breeds' middle weights weighted by their
-//! probabilities, and not from the most probable breed. Reason: the three poodles, and the three schnauzers, look
-//! alike and differ mainly in size, so the most probable of them often has the wrong size, but the mean is close.
+//! The size is that with the largest summed probability of its breeds ([`SizeProbabilities`]).
 
-use data::breeds::{Size, SizeThresholds};
+use data::breeds::{Size, SizeProbabilities, SizeThresholds};
 
-use crate::detect::Classes;
-
-/// Minimum share of the dog's probability on breeds of known weight; below it the size is unknown.
-const MIN_WEIGHED: f64 = 0.5;
+use crate::detect::{Classes, Kind};
 
 /// A class and its probability.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,19 +15,21 @@ pub struct Guess {
     pub probability: f64,
 }
 
-/// A weight and its size.
+/// A size and a typical weight of that size.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
-    /// Kilograms.
+    /// Kilograms, a figure for people.
     pub kg: f64,
     /// Size by the thresholds in use.
     pub size: Size,
+    /// Probability of the size, given that there is a dog; 1 where the breed is known.
+    pub probability: f64,
 }
 
 impl Estimate {
-    /// Returns the estimate for a dog of `kg` kilograms.
-    pub fn new(kg: f64, thresholds: &SizeThresholds) -> Self {
-        Self { kg, size: thresholds.size(kg) }
+    /// Returns the estimate for a dog of a breed of `kg` kilograms.
+    pub fn of_breed(kg: f64, thresholds: &SizeThresholds) -> Self {
+        Self { kg, size: thresholds.size(kg), probability: 1.0 }
     }
 }
 
@@ -43,13 +40,14 @@ pub struct Verdict {
     pub dog_probability: f64,
     /// The most probable class among those that are dogs.
     pub breed: Guess,
-    /// Size from the expected weight, used for the decision. `None` if the breeds of known weight have less than
-    /// half of the dog's probability.
+    /// The probability of each size, given that there is a dog.
+    pub sizes: SizeProbabilities,
+    /// The most probable size. `None` if the breeds of known weight have less than half of the dog's probability.
     pub size: Option<Estimate>,
-    /// Size from the most probable breed alone, for comparison.
-    pub size_of_breed: Option<Estimate>,
     /// One probability per class.
     pub probabilities: Vec<f32>,
+    /// What the photo shows instead of a dog, and its probability, where the model has names for that.
+    pub instead: Option<(String, f64)>,
 }
 
 impl Verdict {
@@ -59,32 +57,32 @@ impl Verdict {
     /// If there is not one probability per class.
     pub fn new(probabilities: Vec<f32>, classes: &Classes, thresholds: &SizeThresholds) -> Self {
         let dog_probability = classes.dog_probability(&probabilities);
-        let (mut dogs, mut weighed, mut kg) = (0.0, 0.0, 0.0);
-        let mut breed: Option<Guess> = None;
-        for (class, &p) in probabilities.iter().enumerate() {
-            let probability = f64::from(p);
-            if !classes.is_dog(class) {
-                continue;
-            }
-            dogs += probability;
-            if let Some(mid_kg) = classes.kind(class).mid_kg() {
-                weighed += probability;
-                kg += probability * mid_kg;
-            }
-            // Among equals the first wins.
-            if breed.is_none_or(|best| probability > best.probability) {
-                breed = Some(Guess { class, probability });
-            }
-        }
-        let breed = breed.expect("Classes has at least one dog");
-        let known = weighed > 0.0 && weighed >= MIN_WEIGHED * dogs;
+        let dogs = || (0..probabilities.len()).filter(|&class| classes.is_dog(class));
+        let guess = |class: usize| Guess { class, probability: f64::from(probabilities[class]) };
+        // Among equals the first wins.
+        let breed = dogs().rev().map(guess).max_by(|a, b| a.probability.total_cmp(&b.probability));
+        let weighed = dogs().map(|class| (f64::from(probabilities[class]), classes.kind(class).mid_kg()));
+        let sizes = SizeProbabilities::new(weighed, thresholds);
+        let size = sizes.most_probable();
         Self {
             dog_probability,
-            breed,
-            size: known.then(|| Estimate::new(kg / weighed, thresholds)),
-            size_of_breed: classes.kind(breed.class).mid_kg().map(|kg| Estimate::new(kg, thresholds)),
+            breed: breed.expect("Classes has at least one dog"),
+            sizes,
+            size: size.map(|size| Estimate { kg: sizes.kg(size), size, probability: sizes.within(size, 0) }),
             probabilities,
+            instead: None,
         }
+    }
+
+    /// Returns the probability that the dog is of `kind`, given that there is a dog.
+    pub fn probability_of(&self, kind: &Kind, classes: &Classes) -> f64 {
+        let sum = |is_wanted: &dyn Fn(usize) -> bool| -> f64 {
+            let wanted =
+                (0..self.probabilities.len()).filter(|&class| classes.is_dog(class) && is_wanted(class));
+            wanted.map(|class| f64::from(self.probabilities[class])).sum()
+        };
+        let dogs = sum(&|_| true);
+        if dogs > 0.0 { sum(&|class| classes.kind(class) == kind) / dogs } else { 0.0 }
     }
 
     /// Returns the `k` most probable of all classes, most probable first; among equals the first class comes first.
@@ -108,15 +106,15 @@ mod tests {
     }
 
     #[test]
-    fn the_expected_weight_decides_the_size() {
-        // Chihuahua 2.7 kg, Great Dane about 63 kg: neither breed is medium, their mean is.
-        let names = ["chihuahua", "Great_Dane", "not_a_dog"];
-        let v = verdict(&names, &[0.6, 0.2, 0.2]);
-        let heavy = data::breeds::find("Great_Dane").unwrap().mid_kg();
+    fn the_size_with_the_largest_summed_probability_decides() {
+        // The most probable breed is giant, and so would be a mean of kilograms: the small breeds together win.
+        let names = ["chihuahua", "Maltese_dog", "Great_Dane", "not_a_dog"];
+        let v = verdict(&names, &[0.25, 0.25, 0.3, 0.2]);
         let size = v.size.unwrap();
-        assert!((size.kg - (0.6 * 2.7 + 0.2 * heavy) / 0.8).abs() < 1e-6, "{size:?}");
-        assert_eq!((size.size, v.size_of_breed.unwrap().size), (Size::Medium, Size::Small));
-        assert_eq!(v.breed.class, 0);
+        assert_eq!((v.breed.class, size.size), (2, Size::Small));
+        assert!((size.probability - 0.5 / 0.8).abs() < 1e-6 && size.kg < 4.0, "{size:?}");
+        let classes = Classes::new(&names.map(str::to_owned), &[]).unwrap();
+        assert!((v.probability_of(classes.kind(2), &classes) - 0.3 / 0.8).abs() < 1e-6);
     }
 
     #[test]

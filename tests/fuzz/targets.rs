@@ -5,11 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
-use data::backbone::{Backbone, HubFile, Tensor};
+use data::backbone::{Backbone, HubFile, Tensor, Tensors};
 use data::head::Head;
 use data::manifest::{self, Manifest};
 use data::photo::{self, Limits};
 use data::profiles::{self, Profile, Profiles};
+use data::recipe::Pool;
 use data::weights::Part;
 
 /// Checks a picture: the header and the decoder agree, and decoding again gives the same pixels.
@@ -81,13 +82,18 @@ pub(crate) fn head(bytes: &[u8]) -> bool {
 pub(crate) fn pth(bytes: &[u8]) -> bool {
     static ONE_LAYER: Backbone = Backbone {
         name: "one",
-        hub: HubFile { repository: "", revision: "", file: "", sha256: "", tensor_bytes: 0, licence: "" },
-        features: &[Tensor::new("features.0.weight", &[4, 3, 3, 3]), Tensor::new("features.0.bias", &[4])],
-        classifier: &[],
+        hub: HubFile { repository: "", file: "", pin: None, tensor_bytes: 0, licence: "" },
+        package: None,
+        features: Tensors::Listed(&[
+            Tensor::new("features.0.weight", &[4, 3, 3, 3]),
+            Tensor::new("features.0.bias", &[4]),
+        ]),
+        classifier: Tensors::Listed(&[]),
         n_channels: 4,
         stride: 1,
         image_size: 1,
         presets: &["torchvision"],
+        pool: Pool::None,
     };
     let dir = InFile::new("weights.pth", bytes);
     let Ok(tensors) = weights::published::read(&dir.path, &ONE_LAYER, Part::Features) else { return false };

@@ -5,11 +5,13 @@ said otherwise.
 """
 
 import dataclasses
+import os
 import pathlib
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+import command_line
 from network import SIDE, read_input, relative_l2, write_input
 
 __all__ = ["SIDE", "read_input", "relative_l2", "write_input"]
@@ -80,6 +82,40 @@ def write_weights(path, seed):
         tensors[f"{layer.name}.weight"] = scale * draw.standard_normal(shape, dtype=np.float32)
         tensors[f"{layer.name}.bias"] = np.float32(0.1) * draw.standard_normal(layer.n_out, dtype=np.float32)
     save_file(tensors, path)
+    published = path.with_name("published.safetensors")
+    save_file(with_batch_norm(tensors), published)
+    made = command_line.convert(published, path.with_name("converted"), "--backbone", NAME) / f"{NAME}.safetensors"
+    os.replace(made, program_weights(path))
+
+
+def program_weights(path):
+    """Our program's weights file beside that of the other engines."""
+    return path.with_name("ours.safetensors")
+
+
+def with_batch_norm(folded):
+    """The tensors under timm's names, each bias as a batch norm that folds into it."""
+    tensors, epsilon = {}, 1e-3
+    for layer, (convolution, norm) in zip(layers(), timm_names()):
+        bias = folded[f"{layer.name}.bias"]
+        tensors[f"{convolution}.weight"] = folded[f"{layer.name}.weight"]
+        tensors[f"{norm}.weight"] = np.ones_like(bias)
+        tensors[f"{norm}.bias"] = bias
+        tensors[f"{norm}.running_mean"] = np.zeros_like(bias)
+        tensors[f"{norm}.running_var"] = np.full_like(bias, 1 - epsilon)
+    tensors["classifier.weight"] = np.zeros((1000, N_FEATURES), np.float32)
+    tensors["classifier.bias"] = np.zeros(1000, np.float32)
+    return tensors
+
+
+def timm_names():
+    """(convolution, batch norm) of each layer, in order."""
+    names = [("conv_stem", "bn1")]
+    for stage, (expand, *_, repeats) in enumerate(STAGES):
+        for repeat in range(repeats):
+            parts = [("conv_dw", "bn1"), ("conv_pw", "bn2")] if expand == 1 else [("conv_pw", "bn1"), ("conv_dw", "bn2"), ("conv_pwl", "bn3")]
+            names += [tuple(f"blocks.{stage}.{repeat}.{part}" for part in pair) for pair in parts]
+    return [*names, ("conv_head", "bn2")]
 
 
 def read_maps(path):

@@ -71,7 +71,7 @@ def ours(inputs, backbone):
     """An engine for each kernel that the program names, the default first, and stock candle."""
     peer = command_line.program("examples", "peer")
     names = subprocess.run([peer], check=True, capture_output=True, text=True).stdout.split()
-    command = [peer, inputs["weights"], inputs["pictures"], backbone]
+    command = [peer, backbones.MODULES[backbone].program_weights(inputs["weights"]), inputs["pictures"]]
     row = lambda name: name if name == "candle" else f"ours {name}"
     settings = lambda name: {"TINDOGR_CONV3X3": name, **(KEEP_MEMORY if name == "candle" else {})}
     return [Engine(row(name), row(name), "f32", command, settings(name)) for name in names if name not in NOT_TIMED]

@@ -19,6 +19,8 @@ mod crash;
 mod refusals;
 // README, GUIDE and the other documents name only what exists.
 mod documents;
+// The published classifier of a network, without training; skipped without pip.
+mod pretrained;
 // The corpora of the fuzz targets.
 mod fuzz;
 // Exit codes, stdout and stderr.

@@ -2,7 +2,7 @@
 
 use data::stage::CommonArgs;
 
-use crate::{compare, evaluate, fit, report};
+use crate::{compare, evaluate, fit, pretrained, report};
 
 /// The arguments of the program.
 #[derive(Debug, Clone, clap::Parser)]
@@ -31,6 +31,8 @@ pub struct Args {
 pub enum Command {
     /// Train a head on the train split; the epoch with the highest accuracy on valid is kept
     Fit(fit::Args),
+    /// Make a head without training: the classifier that the network was published with
+    Pretrained(pretrained::Args),
     /// Evaluate a head on valid and test: accuracy, loss, F1, calibration
     Evaluate(evaluate::Args),
     /// Write report.html: learning curves, confusion matrix, example pictures, hyperparameters

@@ -49,9 +49,39 @@ impl Classifier {
     /// # Errors
     /// As [`Classifier::probabilities`].
     pub fn log_probabilities(&self, pictures: &FeatureMatrix) -> anyhow::Result<Vec<Vec<f64>>> {
+        Ok(self.output_log_probabilities(pictures)?.iter().map(|outputs| self.by_class(outputs)).collect())
+    }
+
+    /// Computes the natural logarithms of the probabilities of the outputs, which are the classes unless the head
+    /// describes others: (n_outputs) for each of the pictures (n, D).
+    ///
+    /// # Errors
+    /// As [`Classifier::probabilities`].
+    pub fn output_log_probabilities(&self, pictures: &FeatureMatrix) -> anyhow::Result<Vec<Vec<f64>>> {
         let n_features = self.info.feature_shape.iter().product();
         let rows = logits_of(&self.mlp, n_features, pictures)?;
         Ok(rows.iter().map(|logits| log_softmax(logits)).collect())
+    }
+
+    /// Sums probabilities of outputs by class; both are natural logarithms: (n_outputs) -> (K).
+    pub fn by_class(&self, outputs: &[f64]) -> Vec<f64> {
+        let Some(described) = &self.info.outputs else { return outputs.to_vec() };
+        let mut largest = vec![f64::NEG_INFINITY; self.info.classes.len()];
+        let each = || described.classes.iter().zip(outputs);
+        each().for_each(|(&class, &p)| largest[class] = largest[class].max(p));
+        let mut sums = vec![0.0; largest.len()];
+        each().for_each(|(&class, &p)| sums[class] += (p - largest[class]).exp());
+        sums.iter().zip(&largest).map(|(sum, largest)| largest + sum.ln()).collect()
+    }
+
+    /// The name and probability of the most probable output of `class`, from the logarithms of all outputs; `None` where
+    /// the outputs are the classes.
+    pub fn likeliest_output(&self, outputs: &[f64], class: usize) -> Option<(&str, f64)> {
+        let described = self.info.outputs.as_ref()?;
+        let of_class = (0..outputs.len()).filter(|&i| described.classes[i] == class);
+        // Among equals the first.
+        let best = of_class.rev().max_by(|&a, &b| outputs[a].total_cmp(&outputs[b]))?;
+        Some((&described.names[best], outputs[best].exp()))
     }
 }
 

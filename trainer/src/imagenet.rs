@@ -9,8 +9,8 @@ use std::path::Path;
 use data::backbone::Backbone;
 use data::features::FeatureMatrix;
 use data::head::Dense;
-use data::recipe::{Pool, Recipe};
-use data::weights::{Part, Weights};
+use data::recipe::Recipe;
+use data::weights::{Part, TensorValues, Weights};
 
 use crate::classifier::logits_of;
 use crate::mlp::Mlp;
@@ -36,11 +36,11 @@ impl ImagenetHead {
     }
 
     fn open_of(path: &Path, recipe: &Recipe, backbone: &Backbone) -> anyhow::Result<Self> {
-        let &Backbone { name, image_size, .. } = backbone;
+        let &Backbone { name, image_size, pool, .. } = backbone;
         anyhow::ensure!(
-            recipe.backbone == name && recipe.image_size == image_size && recipe.pool == Pool::None,
-            "ImageNet's dense layers take features of {name}, {image_size} px, pooling none; these are of {}, {} px, \
-             pooling {}; run the extractor with --image-size {image_size} --pool none, or go without --imagenet",
+            recipe.backbone == name && recipe.image_size == image_size && recipe.pool == pool,
+            "ImageNet's dense layers take features of {name}, {image_size} px, pooling {pool}; these are of {}, {} px, \
+             pooling {}; run the extractor with --image-size {image_size} --pool {pool}, or go without --imagenet",
             recipe.backbone,
             recipe.image_size,
             recipe.pool
@@ -59,16 +59,8 @@ impl ImagenetHead {
             recipe.weights,
             recipe.weights_sha256
         );
-        let mut layers = Vec::new();
-        let mut tensors = weights.tensors.into_iter();
-        while let (Some(weight), Some(bias)) = (tensors.next(), tensors.next()) {
-            let &[n_out, n_in] = weight.shape else {
-                anyhow::bail!("{} has shape {:?}, expected two sides", weight.name, weight.shape);
-            };
-            layers.push(Dense { n_out, n_in, weight: weight.values, bias: bias.values });
-        }
-        let n_features = backbone.map_shape(image_size).iter().product();
-        Ok(Self { n_features, mlp: Mlp::new(layers, Vec::new())? })
+        let n_features = backbone.feature_shape(image_size, backbone.pool).iter().product();
+        Ok(Self { n_features, mlp: Mlp::new(dense_layers(weights.tensors)?, Vec::new())? })
     }
 
     /// Computes the logits (1000) of each picture from its features (512, 7, 7), channel-major. Without dropout, which is for
@@ -79,6 +71,22 @@ impl ImagenetHead {
     pub fn logits(&self, pictures: &FeatureMatrix) -> anyhow::Result<Vec<Vec<f32>>> {
         logits_of(&self.mlp, self.n_features, pictures)
     }
+}
+
+/// Pairs the weight (n_out, n_in) and the bias (n_out) of each dense layer, in the order of the forward pass.
+///
+/// # Errors
+/// If a weight does not have two sides.
+pub(crate) fn dense_layers(tensors: Vec<TensorValues>) -> anyhow::Result<Vec<Dense>> {
+    let mut layers = Vec::new();
+    let mut tensors = tensors.into_iter();
+    while let (Some(weight), Some(bias)) = (tensors.next(), tensors.next()) {
+        let &[n_out, n_in] = weight.shape else {
+            anyhow::bail!("{} has shape {:?}, expected two sides", weight.name, weight.shape);
+        };
+        layers.push(Dense { n_out, n_in, weight: weight.values, bias: bias.values });
+    }
+    Ok(layers)
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! `trainer fit` trains `head.safetensors` on the features of train and valid; `trainer evaluate` reads the features of
 //! valid and test and writes `metrics.json`, `predictions.csv` and `confusion.csv`; `trainer report` writes a page with
-//! all of these and with example pictures; `trainer compare` compares finished runs. [`Classifier`] predicts with a
+//! all of these and with example pictures; `trainer pretrained` makes a head of the classifier that a network was published
+//! with, without training; `trainer compare` compares finished runs. [`Classifier`] predicts with a
 //! trained head, also for other programs.
 //!
 //! This crate reads features, not networks; only the report decodes pictures, to show them.
@@ -18,6 +19,7 @@ pub mod history;
 pub mod imagenet;
 pub mod prediction;
 pub mod predictions;
+pub mod pretrained;
 pub mod report;
 
 mod args;

@@ -2,9 +2,10 @@
 //!
 //! All numbers are rounded to six digits here, so that equal results are equal bytes.
 
+use data::breeds::Size;
 use data::metrics::{Accuracy, Bin, ClassMetrics, N_BINS, SplitMetrics};
 
-use crate::prediction::{Prediction, sizes_of};
+use crate::prediction::{Prediction, size_of, weights_of};
 
 /// Computes the accuracy of `predictions`, of which there is at least one.
 pub(crate) fn accuracy(predictions: &[Prediction]) -> Accuracy {
@@ -25,7 +26,7 @@ pub(crate) fn split_metrics(predictions: &[Prediction], classes: &[String]) -> S
     let (per_class, macro_f1) = per_class(predictions, classes);
     let calibration = reliability(predictions);
     let gaps = calibration.iter().map(|bin| bin.n as f64 * (bin.accuracy - bin.confidence).abs());
-    let sizes = sizes_of(classes);
+    let kg = weights_of(classes);
     SplitMetrics {
         n,
         n_classes: classes.len(),
@@ -35,8 +36,8 @@ pub(crate) fn split_metrics(predictions: &[Prediction], classes: &[String]) -> S
         loss: rounded(predictions.iter().map(|p| p.loss).sum::<f64>() / n as f64),
         macro_f1,
         majority_top1: rounded(ratio(per_class.iter().map(|c| c.support).max().unwrap_or(0), n)),
-        size_accuracy: size_accuracy(predictions, &sizes, |p| sizes[p.predicted()]),
-        expected_size_accuracy: size_accuracy(predictions, &sizes, |p| p.expected_size),
+        size_accuracy: size_accuracy(predictions, &kg, |p| kg[p.predicted()].map(size_of)),
+        probable_size_accuracy: size_accuracy(predictions, &kg, |p| p.probable_size),
         calibration_error: rounded(gaps.sum::<f64>() / n as f64),
         calibration,
         per_class,
@@ -90,11 +91,11 @@ fn reliability(predictions: &[Prediction]) -> Vec<Bin> {
 
 fn size_accuracy(
     predictions: &[Prediction],
-    sizes: &[Option<usize>],
-    found: impl Fn(&Prediction) -> Option<usize>,
+    kg: &[Option<f64>],
+    found: impl Fn(&Prediction) -> Option<Size>,
 ) -> Option<f64> {
-    let of_breeds: Vec<_> = predictions.iter().filter(|p| sizes[p.actual].is_some()).collect();
-    let n_correct = of_breeds.iter().filter(|p| found(p) == sizes[p.actual]).count();
+    let of_breeds: Vec<_> = predictions.iter().filter(|p| kg[p.actual].is_some()).collect();
+    let n_correct = of_breeds.iter().filter(|p| found(p) == kg[p.actual].map(size_of)).count();
     (!of_breeds.is_empty()).then(|| rounded(ratio(n_correct, of_breeds.len())))
 }
 
@@ -174,12 +175,11 @@ mod tests {
             ["n02085620-Chihuahua", "n02085936-Maltese_dog", "n02109047-Great_Dane", "not_a_dog"]
                 .map(str::to_owned)
                 .into();
-        let sizes = sizes_of(&classes);
-        assert_eq!(sizes, [Some(0), Some(0), Some(3), None]);
+        let kg = weights_of(&classes);
         let log = [0.1f64, 0.7, 0.1, 0.1].map(f64::ln);
-        let predictions = [Prediction::new(0, 0, &log, &sizes), Prediction::new(1, 3, &log, &sizes)];
+        let predictions = [Prediction::new(0, 0, &log, &kg), Prediction::new(1, 3, &log, &kg)];
         let m = split_metrics(&predictions, &classes);
-        assert_eq!((m.top1, m.size_accuracy, m.expected_size_accuracy), (0.0, Some(1.0), Some(1.0)));
+        assert_eq!((m.top1, m.size_accuracy, m.probable_size_accuracy), (0.0, Some(1.0), Some(1.0)));
         assert_eq!(split_metrics(&predictions[..1], &names(4)).size_accuracy, None);
     }
 }

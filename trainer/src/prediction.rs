@@ -1,6 +1,6 @@
 //! The prediction for one picture, and the size of dog that it implies.
 
-use data::breeds::{self, SizeThresholds};
+use data::breeds::{self, Size, SizeProbabilities, SizeThresholds};
 use data::metrics::TOP_K;
 
 /// The prediction for one picture.
@@ -15,19 +15,21 @@ pub struct Prediction {
     pub ranked: Vec<(usize, f64)>,
     /// -ln of the probability of the picture's class.
     pub loss: f64,
-    /// The expected size under all probabilities, as [`expected_size`] computes it.
-    pub expected_size: Option<usize>,
+    /// The size with the largest summed probability among the known breeds.
+    pub probable_size: Option<Size>,
 }
 
 impl Prediction {
-    /// A prediction from natural logarithms of probabilities, (K), and the size of each class, (K).
-    pub fn new(row: u32, actual: usize, log_probabilities: &[f64], sizes: &[Option<usize>]) -> Self {
+    /// A prediction from natural logarithms of probabilities, (K), and the middle weight of each class, (K), as
+    /// [`weights_of`] gives it.
+    pub fn new(row: u32, actual: usize, log_probabilities: &[f64], kg: &[Option<f64>]) -> Self {
         let mut ranked: Vec<(usize, f64)> = log_probabilities.iter().map(|p| p.exp()).enumerate().collect();
         // The sort is stable: ties stay in the order of the classes.
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let expected_size = expected_size(&ranked, sizes);
+        let of_breeds = ranked.iter().filter_map(|&(class, p)| Some((p, Some(kg[class]?))));
+        let probable_size = SizeProbabilities::new(of_breeds, &SizeThresholds::STANDARD).most_probable();
         ranked.truncate(TOP_K);
-        Self { row, actual, ranked, loss: -log_probabilities[actual], expected_size }
+        Self { row, actual, ranked, loss: -log_probabilities[actual], probable_size }
     }
 
     /// The most probable class.
@@ -41,22 +43,14 @@ impl Prediction {
     }
 }
 
-/// Finds the size of each class's breed as 0 (small) to 3 (giant); `None` for a class that is no known breed.
-pub fn sizes_of(classes: &[String]) -> Vec<Option<usize>> {
-    let size = |class: &String| {
-        let breed = breeds::find(class)?;
-        Some(SizeThresholds::STANDARD.size(breed.mid_kg()) as usize)
-    };
-    classes.iter().map(size).collect()
+/// Finds the middle weight of each class's breed in kilograms; `None` for a class that is no known breed.
+pub fn weights_of(classes: &[String]) -> Vec<Option<f64>> {
+    classes.iter().map(|class| breeds::find(class).map(breeds::Breed::mid_kg)).collect()
 }
 
-/// Computes the mean of the sizes of the known breeds, weighted by their probabilities, rounded to a size; `None`
-/// where no class with a probability is a known breed. It may be correct where the breed is wrong: a photo does not
-/// show whether a poodle is a toy or a miniature one.
-pub fn expected_size(probabilities: &[(usize, f64)], sizes: &[Option<usize>]) -> Option<usize> {
-    let of_breeds = probabilities.iter().filter_map(|&(class, p)| Some((sizes[class]? as f64, p)));
-    let (sum, weight) = of_breeds.fold((0.0, 0.0), |(sum, weight), (size, p)| (sum + size * p, weight + p));
-    (weight > 0.0).then(|| (sum / weight).round() as usize)
+/// The size of a known breed of that middle weight.
+pub fn size_of(kg: f64) -> Size {
+    SizeThresholds::STANDARD.size(kg)
 }
 
 #[cfg(test)]
@@ -70,11 +64,13 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_those_of_the_known_breeds() {
-        let classes = ["n02085620-Chihuahua", "n02109047-Great_Dane", "not_a_dog"].map(str::to_owned);
-        let sizes = sizes_of(&classes);
-        assert_eq!(sizes, [Some(0), Some(3), None]);
-        assert_eq!(expected_size(&[(1, 0.35), (0, 0.25), (2, 0.4)], &sizes), Some(2));
-        assert_eq!(expected_size(&[(2, 1.0)], &sizes), None);
+    fn the_size_is_that_with_the_largest_sum() {
+        let classes = ["n02085620-Chihuahua", "n02085936-Maltese_dog", "n02109047-Great_Dane", "not_a_dog"];
+        let kg = weights_of(&classes.map(str::to_owned));
+        assert_eq!(kg[3], None);
+        let size = |p: [f64; 4]| Prediction::new(0, 0, &p.map(f64::ln), &kg).probable_size;
+        assert_eq!(size([0.2, 0.2, 0.3, 0.3]), Some(Size::Small));
+        assert_eq!(size([0.1, 0.1, 0.3, 0.5]), Some(Size::Giant));
+        assert_eq!(size([0.0, 0.0, 0.0, 1.0]), None);
     }
 }

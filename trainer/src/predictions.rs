@@ -151,7 +151,7 @@ mod tests {
             actual: row as usize,
             ranked: vec![(0, 0.75), (1, 0.25)],
             loss: 0.0,
-            expected_size: None,
+            probable_size: None,
         };
         let predictions = [(Split::Test, vec![predict(0), predict(1)])].into();
         write(&path, &predictions, &manifest, &classes).unwrap();

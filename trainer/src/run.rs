@@ -6,16 +6,17 @@ use data::stage::{CommonArgs, print_summary};
 use serde::Serialize;
 
 use crate::args::{Args, Command};
-use crate::{compare, evaluate, fit, report};
+use crate::{compare, evaluate, fit, pretrained, report};
 
 /// Runs the subcommand.
 ///
 /// # Errors
-/// See [`fit::run`], [`evaluate::run`], [`report::run`] and [`compare::run`].
+/// See [`fit::run`], [`pretrained::run`], [`evaluate::run`], [`report::run`] and [`compare::run`].
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let common = &args.common;
     match &args.command {
         Command::Fit(args) => print(common, fit::run(&fit::Config::new(args, common)?)?),
+        Command::Pretrained(args) => print(common, pretrained::run(&pretrained::Config::new(args, common))?),
         Command::Evaluate(args) => print(common, evaluate::run(&evaluate::Config::new(args, common)?)?),
         Command::Report(args) => print(common, report::run(&report::Config::new(args, common))?),
         Command::Compare(args) => print(common, compare::run(&compare::Config::new(args, common)?)?),

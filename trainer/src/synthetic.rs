@@ -218,7 +218,7 @@ pub(crate) fn write_constant_imagenet_head(path: &Path, logits: &[f32]) {
         "classifier.6.bias" => logits.to_vec(),
         _ => vec![0.0; tensor.len()],
     };
-    let classifier = collect(VGG16.classifier, |tensor| Ok(values(tensor))).unwrap();
+    let classifier = collect(&VGG16.classifier, |tensor| Ok(values(tensor))).unwrap();
     features.with_classifier(classifier).write(path).unwrap();
 }
 

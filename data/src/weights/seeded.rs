@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::{Origin, TensorValues, Weights};
-use crate::backbone::{Backbone, Tensor};
+use crate::backbone::{Backbone, Tensor, Untrained};
 use crate::draw;
 
 impl Weights {
@@ -12,9 +12,10 @@ impl Weights {
         let purpose = format!("{} weights", backbone.name);
         let draw = |tensor: &Tensor| {
             let &Tensor { name, shape, .. } = tensor;
-            let values = match shape.len() {
-                1 => vec![0.0; tensor.len()],
-                _ => he_normal(seed, &purpose, tensor),
+            let values = match tensor.untrained {
+                Untrained::Zeros => vec![0.0; tensor.len()],
+                Untrained::Ones => vec![1.0; tensor.len()],
+                Untrained::Drawn => he_normal(seed, &purpose, tensor),
             };
             TensorValues { name, shape, values }
         };

@@ -2,25 +2,33 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::*;
-use crate::backbone::HubFile;
+use crate::backbone::{HubFile, Tensors};
+use crate::recipe::Pool;
 
 /// A network as small as one can be.
 static TINY: Backbone = Backbone {
     name: "tiny",
     hub: HubFile {
         repository: "owner/tiny.test",
-        revision: "0123456789abcdef0123456789abcdef01234567",
         file: "model.safetensors",
-        sha256: "",
+        pin: None,
         tensor_bytes: 0,
         licence: "MIT",
     },
-    features: &[Tensor::new("features.0.weight", &[2, 3, 1, 1]), Tensor::new("features.0.bias", &[2])],
-    classifier: &[Tensor::new("classifier.0.weight", &[4, 2]), Tensor::new("classifier.0.bias", &[4])],
+    package: None,
+    features: Tensors::Listed(&[
+        Tensor::new("features.0.weight", &[2, 3, 1, 1]),
+        Tensor::new("features.0.bias", &[2]),
+    ]),
+    classifier: Tensors::Listed(&[
+        Tensor::new("classifier.0.weight", &[4, 2]),
+        Tensor::new("classifier.0.bias", &[4]),
+    ]),
     n_channels: 2,
     stride: 1,
     image_size: 1,
     presets: &["torchvision"],
+    pool: Pool::None,
 };
 
 fn find(name: &str) -> anyhow::Result<&'static Backbone> {
@@ -47,7 +55,7 @@ fn what_is_written_is_read_again() {
     assert_eq!((weights.info.origin.origin.as_str(), weights.info.origin.trained), ("seeded:42", false));
 
     let classifier =
-        weights.with_classifier(collect(TINY.classifier, |tensor| Ok(vec![0.5; tensor.len()])).unwrap());
+        weights.with_classifier(collect(&TINY.classifier, |tensor| Ok(vec![0.5; tensor.len()])).unwrap());
     let (_dir, other) = written(&classifier);
     assert_eq!(Weights::read_of(&other, Part::Classifier, find).unwrap(), classifier);
     assert_eq!(classifier.info.weights_sha256, weights.info.weights_sha256);
@@ -100,7 +108,7 @@ fn all_that_is_wrong_with_the_values_is_listed_at_once() {
         1 => Ok(vec![0.0; 5]),
         _ => Ok(vec![f32::NAN; tensor.len()]),
     };
-    let message = collect(TINY.features, values).unwrap_err().to_string();
+    let message = collect(&TINY.features, values).unwrap_err().to_string();
     assert!(message.contains("features.0.weight: value 0 is NaN, expected a finite number"), "{message}");
     assert!(message.contains("features.0.bias has 5 values, expected 2"), "{message}");
 }

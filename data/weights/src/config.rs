@@ -25,14 +25,22 @@ impl Config {
     /// Checks `args`.
     ///
     /// # Errors
-    /// A usage error for a network that is not known, or for a classifier of random weights.
+    /// A usage error for a network that is not known, without a package that was asked for, or for a classifier of random
+    /// weights.
     pub(crate) fn new(args: &Args) -> anyhow::Result<Self> {
         let backbone = Backbone::find(&args.backbone).map_err(|e| usage(format!("--backbone: {e}")))?;
         if args.full && args.from == Source::Seed {
             return Err(usage("--full: random weights have no classifier; give --from hub or a file"));
         }
-        let Args { from, out, full, common, .. } = args;
-        Ok(Self { backbone, from: from.clone(), seed: common.seed, out: out.clone(), full: *full })
+        if args.from == Source::Package && backbone.package.is_none() {
+            return Err(usage(format!(
+                "--from package: no Python package ships the weights of {}; give --from hub or a file",
+                backbone.name
+            )));
+        }
+        let Args { from, out, common, .. } = args;
+        let full = args.full || (backbone.has_small_classifier() && args.from != Source::Seed);
+        Ok(Self { backbone, from: from.clone(), seed: common.seed, out: out.clone(), full })
     }
 
     /// The parts of the network to write.
@@ -52,7 +60,15 @@ impl Config {
     pub(crate) fn inputs(&self) -> anyhow::Result<Inputs> {
         let hub = &self.backbone.hub;
         let from = match &self.from {
-            Source::Hub => json!({ "hub": hub.repository, "revision": hub.revision, "sha256": hub.sha256 }),
+            Source::Hub => {
+                let (revision, sha256) = hub.pin.as_ref().map(|pin| (pin.revision, pin.sha256)).unzip();
+                json!({ "hub": hub.repository, "revision": revision, "sha256": sha256 })
+            }
+            Source::Package => {
+                let package =
+                    self.backbone.package.as_ref().map(|package| (package.name, package.wheel_sha256));
+                json!({ "package": package })
+            }
             Source::Seed => json!({ "seed": self.seed }),
             // The file's name becomes the origin of the weights; its content is an input.
             Source::File(path) => json!({ "file": path.file_name().map(|name| name.to_string_lossy()) }),
@@ -61,7 +77,7 @@ impl Config {
         let inputs = Inputs::new(&parameters)?;
         Ok(match &self.from {
             Source::File(path) => inputs.file("the file of --from", path),
-            Source::Hub | Source::Seed => inputs,
+            Source::Hub | Source::Package | Source::Seed => inputs,
         })
     }
 }

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use data::backbone::HubFile;
+use data::backbone::{HubFile, Pin};
 use data::provenance::{from_hex, sha256_file};
 use data::stage::{CommonArgs, Exit};
 use data::weights::{Origin, Weights};
@@ -62,14 +62,39 @@ impl Settings {
     }
 }
 
-/// The weights of one network on the hub.
-pub(crate) struct Hub<'a> {
-    pub(crate) config: &'a Config,
-    pub(crate) settings: Settings,
-    pub(crate) common: &'a CommonArgs,
+/// One version of a file of the hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Version {
+    /// The commit.
+    revision: String,
+    /// The sha256 of the file.
+    sha256: String,
 }
 
-impl Hub<'_> {
+/// The weights of one network on the hub.
+pub(crate) struct Hub<'a> {
+    config: &'a Config,
+    settings: Settings,
+    common: &'a CommonArgs,
+    version: Version,
+}
+
+impl<'a> Hub<'a> {
+    /// Prepares to look for the weights of the configuration.
+    ///
+    /// # Errors
+    /// If it is not known which version of the file to take.
+    pub(crate) fn new(
+        config: &'a Config,
+        settings: Settings,
+        common: &'a CommonArgs,
+    ) -> anyhow::Result<Self> {
+        let Some(Pin { revision, sha256 }) = config.backbone.hub.pin else {
+            anyhow::bail!("no version of {} is known", config.backbone.hub.repository);
+        };
+        let version = Version { revision: revision.to_owned(), sha256: sha256.to_owned() };
+        Ok(Self { config, settings, common, version })
+    }
     /// Gives the parts of the configuration, fetched where they are not on this machine.
     ///
     /// # Errors
@@ -91,33 +116,36 @@ impl Hub<'_> {
         Ok(weights)
     }
 
-    fn pin(&self) -> &'static HubFile {
+    fn published(&self) -> &'static HubFile {
         &self.config.backbone.hub
     }
 
     fn origin(&self) -> Origin {
         Origin {
             origin: self.config.backbone.hub_origin(),
-            revision: Some(self.pin().revision.to_owned()),
-            licence: Some(self.pin().licence.to_owned()),
+            revision: Some(self.version.revision.clone()),
+            licence: Some(self.published().licence.to_owned()),
             trained: true,
         }
     }
 
     fn repo(&self) -> Repo {
-        let HubFile { repository, revision, .. } = self.pin();
-        Repo::with_revision((*repository).to_owned(), RepoType::Model, (*revision).to_owned())
+        Repo::with_revision(
+            self.published().repository.to_owned(),
+            RepoType::Model,
+            self.version.revision.clone(),
+        )
     }
 
     /// The address of the file at `endpoint`.
     fn url(&self, endpoint: &str) -> String {
         let repo = self.repo();
-        format!("{endpoint}/{}/resolve/{}/{}", repo.url(), repo.url_revision(), self.pin().file)
+        format!("{endpoint}/{}/resolve/{}/{}", repo.url(), repo.url_revision(), self.published().file)
     }
 
     /// The name of the repository without its owner.
     fn stem(&self) -> &'static str {
-        let repository = self.pin().repository;
+        let repository = self.published().repository;
         repository.rsplit('/').next().unwrap_or(repository)
     }
 
@@ -131,7 +159,7 @@ impl Hub<'_> {
 
     /// The directory for pieces of an unfinished download.
     fn parts(&self) -> Parts {
-        let name = format!(".{}-{}-features.parts", self.stem(), &self.pin().revision[..8]);
+        let name = format!(".{}-{}-features.parts", self.stem(), &self.version.revision[..8]);
         Parts { dir: self.config.out.join(name) }
     }
 
@@ -180,7 +208,7 @@ impl Hub<'_> {
 
     /// Where the cache has the whole file of the pinned commit. (hf-hub's `get` asks for a branch of that name.)
     fn cached(&self) -> PathBuf {
-        self.cache().pointer_path(self.pin().revision).join(self.pin().file)
+        self.cache().pointer_path(&self.version.revision).join(self.published().file)
     }
 
     /// Finds the whole file on this machine and checks its digest.
@@ -188,9 +216,9 @@ impl Hub<'_> {
         let Some(path) = [self.placed(), self.cached()].into_iter().find(|path| path.exists()) else {
             return Ok(None);
         };
-        let (found, expected) = (sha256_file(&path)?, self.pin().sha256);
+        let (found, expected) = (sha256_file(&path)?, &self.version.sha256);
         anyhow::ensure!(
-            found == expected,
+            found == *expected,
             "{} is damaged or another file: its sha256 is {found}, expected {expected}; remove it and run again",
             path.display()
         );
@@ -202,7 +230,7 @@ impl Hub<'_> {
 
     /// Runs `fetch` on the remote file, unless the user wants no network; explains what else can be done.
     fn fetch<T>(&self, fetch: impl FnOnce(&mut Remote<'_>) -> anyhow::Result<T>) -> anyhow::Result<T> {
-        let (repository, stem) = (self.pin().repository, self.stem());
+        let (repository, stem) = (self.published().repository, self.stem());
         let elsewhere = format!(
             "where there is a network, run\n  curl -fL -o {stem}.safetensors {}\nand put the file into {}",
             self.url("https://huggingface.co"),
@@ -214,7 +242,7 @@ impl Hub<'_> {
             "the weights {repository} are not on this machine, and HF_HUB_OFFLINE is set; {elsewhere}"
         );
         let url = self.url(&environment.endpoint);
-        fetch(&mut Remote::new(self.pin(), url, environment, policy)).map_err(|error| {
+        fetch(&mut Remote::new(&self.version, url, environment, policy)).map_err(|error| {
             if error.is::<Exit>() {
                 return error;
             }

@@ -10,6 +10,7 @@ mod args;
 mod config;
 mod hub;
 mod names;
+mod package;
 mod pth;
 pub mod published;
 mod run;

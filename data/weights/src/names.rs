@@ -1,4 +1,5 @@
-//! What a published file calls the tensors of a network: torchvision's names, or timm's where they are others.
+//! What a published file calls the tensors of a network: the names of our weights files, or the other ones under which they
+//! are published, too.
 
 use std::fmt;
 
@@ -20,7 +21,7 @@ pub(crate) struct Stated {
 /// What a file calls the tensors of one part of a network.
 #[derive(Debug)]
 pub(crate) struct Names {
-    in_timm: Vec<&'static str>,
+    by_other_name: Vec<&'static str>,
 }
 
 impl Names {
@@ -54,25 +55,25 @@ impl Names {
     ) -> anyhow::Result<Self> {
         let tensors = part.tensors(backbone);
         let mut problems = Vec::new();
-        let mut found = Self { in_timm: Vec::new() };
+        let mut found = Self { by_other_name: Vec::new() };
         let mut n_missing = 0;
         for tensor in tensors {
-            let torchvision = stated(tensor.name).map(|stated| (tensor.name, stated));
-            let timm = || tensor.timm.and_then(|(name, _)| Some((name, stated(name)?)));
-            let Some((name, stated)) = torchvision.or_else(timm) else {
+            let ours = stated(tensor.name).map(|stated| (tensor.name, stated));
+            let other = || tensor.other.and_then(|(name, _)| Some((name, stated(name)?)));
+            let Some((name, stated)) = ours.or_else(other) else {
                 problems.push(format!("{} is missing", tensor.name));
                 n_missing += 1;
                 continue;
             };
             // The values are in the same order in either shape.
-            if stated.shape != tensor.shape && tensor.timm.is_none_or(|(_, shape)| stated.shape != shape) {
+            if stated.shape != tensor.shape && tensor.other.is_none_or(|(_, shape)| stated.shape != shape) {
                 problems.push(format!("{name} has shape {:?}, expected {:?}", stated.shape, tensor.shape));
             }
             if !stated.is_float {
                 problems.push(format!("{name} is {}, expected F32, F16, BF16 or F64", stated.dtype));
             }
             if name != tensor.name {
-                found.in_timm.push(tensor.name);
+                found.by_other_name.push(tensor.name);
             }
         }
         if problems.is_empty() {
@@ -93,18 +94,18 @@ impl Names {
     /// # Errors
     /// Never for a tensor of the part that was looked for.
     pub(crate) fn of(&self, tensor: &Tensor) -> anyhow::Result<&'static str> {
-        if self.in_timm.contains(&tensor.name) {
-            return Ok(tensor.timm.context("timm calls it as torchvision does")?.0);
+        if self.by_other_name.contains(&tensor.name) {
+            return Ok(tensor.other.context("the tensor has no other name")?.0);
         }
         Ok(tensor.name)
     }
 }
 
 fn none_of_them(tensors: &[Tensor], names: &[String]) -> String {
-    let in_timm = tensors[0].timm.map_or_else(String::new, |(name, _)| format!(" or {name}"));
+    let other = tensors[0].other.map_or_else(String::new, |(name, _)| format!(" or {name}"));
     let shown: Vec<&str> = names.iter().take(5).map(String::as_str).collect();
     format!(
-        "it has none of the {} tensors, such as {}{in_timm}; its {} tensors are {}{}",
+        "it has none of the {} tensors, such as {}{other}; its {} tensors are {}{}",
         tensors.len(),
         tensors[0].name,
         names.len(),

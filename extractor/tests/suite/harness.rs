@@ -13,7 +13,7 @@ use data::manifest::{self, Row, Split};
 use data::provenance::{from_hex, sha256_hex};
 use data::weights::Weights;
 use extractor::Args;
-use extractor::vgg16::BACKBONE;
+use extractor::backbone::vgg16::BACKBONE;
 use image::{ImageFormat, Rgb, RgbImage};
 use tempfile::TempDir;
 

@@ -5,8 +5,9 @@ use std::sync::OnceLock;
 
 use candle_core::{Device, Tensor};
 use data::weights::Weights;
-use extractor::preprocess::{Preset, centre_crop, preprocess, squash_nearest};
-use extractor::vgg16::{BACKBONE, Engine, Vgg16};
+use extractor::backbone::vgg16::BACKBONE;
+use extractor::backbone::{Engine, Network, Vgg16};
+use extractor::preprocess::{Filter, Preset, centre_crop, preprocess, squash_nearest};
 use image::RgbImage;
 use safetensors::SafeTensors;
 
@@ -56,7 +57,7 @@ fn recorded() -> Reference {
 /// x (1, 3, S, S) -> relative L2 distance of our features from `expected`.
 fn distance(network: &Vgg16, x: &[f32], size: usize, expected: &[f32]) -> f64 {
     let x = Tensor::from_slice(x, (1, 3, size, size), &Device::Cpu).unwrap();
-    let got: Vec<f32> = network.forward(&x).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+    let got: Vec<f32> = network.maps(&x).unwrap().flatten_all().unwrap().to_vec1().unwrap();
     assert_eq!(got.len(), expected.len());
     let square = |x: f64| x * x;
     let difference: f64 = got.iter().zip(expected).map(|(&a, &b)| square(f64::from(a) - f64::from(b))).sum();
@@ -115,7 +116,7 @@ fn features_are_those_of_pytorch() {
 fn resizing_is_that_of_pillow() {
     for (width, height, size) in [(37, 53, 32), (301, 200, 64), (64, 500, 32), (20, 20, 64)] {
         let expected = recorded().picture(&format!("centre_crop_{width}x{height}_{size}"));
-        let got = centre_crop(&formula_image(width, height), size).unwrap();
+        let got = centre_crop(&formula_image(width, height), Filter::Bilinear, 256, size).unwrap();
         assert_eq!(level_difference(&got, &expected), 0, "{width} x {height} -> {size}");
     }
     for (width, height, size) in [(37, 53, 64), (301, 200, 96), (20, 500, 32)] {
@@ -191,11 +192,11 @@ fn any_layout_and_any_side_is_computed() {
     for (engine, network) in networks() {
         let transposed = square.transpose(2, 3).unwrap();
         let copied = Tensor::from_vec(flat(&transposed), (1, 3, 64, 64), &Device::Cpu).unwrap();
-        let [got, expected] = [&transposed, &copied].map(|xs| network.forward(xs).unwrap());
+        let [got, expected] = [&transposed, &copied].map(|xs| network.maps(xs).unwrap());
         assert_eq!(flat(&got), flat(&expected), "{engine}");
-        assert_eq!(network.forward(&wide).unwrap().dims(), [1, 512, 1, 2], "{engine}");
+        assert_eq!(network.maps(&wide).unwrap().dims(), [1, 512, 1, 2], "{engine}");
         let last = square.narrow(2, 32, 32).unwrap().narrow(3, 32, 32).unwrap();
-        assert_eq!(network.forward(&last).unwrap().dims(), [1, 512, 1, 1], "{engine}");
-        assert!(network.forward(&square.narrow(1, 0, 2).unwrap()).is_err(), "{engine}: two channels");
+        assert_eq!(network.maps(&last).unwrap().dims(), [1, 512, 1, 1], "{engine}");
+        assert!(network.maps(&square.narrow(1, 0, 2).unwrap()).is_err(), "{engine}: two channels");
     }
 }

@@ -11,7 +11,7 @@ use data::recipe::Recipe;
 use data::rejects;
 use data::stage::Exit;
 use data::weights::{Origin, Weights};
-use extractor::{Args, FeatureExtractor, vgg16};
+use extractor::{Args, FeatureExtractor, backbone};
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::harness::{Work, picture, seeded_weights, write_changed_weights};
@@ -314,7 +314,7 @@ fn an_engine_that_the_machine_lacks_is_a_usage_error() {
     let work = Work::new(2);
     let run = |engine: &str| {
         Command::new(env!("CARGO_BIN_EXE_extractor"))
-            .env(vgg16::ENGINE_VARIABLE, engine)
+            .env(backbone::ENGINE_VARIABLE, engine)
             .args(["--quiet", "--image-size", "32", "--manifest"])
             .args([work.path("manifest.csv"), "--out".into(), work.path(&format!("out-{engine}"))])
             .args(["--weights".as_ref(), seeded_weights()])
@@ -328,7 +328,7 @@ fn an_engine_that_the_machine_lacks_is_a_usage_error() {
         message.contains("TINDOGR_CONV3X3=sse9: this machine has") && message.contains("portable, candle")
     );
     assert!(!work.path("out-sse9").exists());
-    for engine in vgg16::Engine::available() {
+    for engine in backbone::Engine::available() {
         let done = run(engine.name());
         assert!(done.status.success(), "{engine}: {}", String::from_utf8_lossy(&done.stderr));
         assert_eq!(work.train(&format!("out-{engine}")).len(), 2);
@@ -352,9 +352,9 @@ fn the_recipe_says_where_the_weights_come_from() {
     assert_eq!((recipe.backbone.as_str(), recipe.weights.as_str()), ("vgg16", "seeded:42"));
     // The same weights of another origin: nothing is computed again.
     let renamed = work.path("renamed.safetensors");
-    let Weights { info, tensors } = Weights::seeded(vgg16::BACKBONE, 42);
-    let origin = Origin { origin: "vgg16.pth".into(), ..info.origin };
-    Weights::of_features(vgg16::BACKBONE, origin, tensors).write(&renamed).unwrap();
+    let Weights { info, tensors } = Weights::seeded(backbone::vgg16::BACKBONE, 42);
+    let origin = Origin { origin: "vgg16.pth".into(), trained: true, ..info.origin };
+    Weights::of_features(backbone::vgg16::BACKBONE, origin, tensors).write(&renamed).unwrap();
     work.remove_pictures(&work.rows);
     work.extract("features", &["--weights", renamed.to_str().unwrap()]).unwrap();
     let recipe = Index::read(&work.path("features")).unwrap().layout.recipe;
@@ -376,9 +376,9 @@ fn untrained_weights_are_warned_of() {
         String::from_utf8(run.stderr).unwrap()
     };
     let trained = work.path("trained.safetensors");
-    let Weights { info, tensors } = Weights::seeded(vgg16::BACKBONE, 1);
+    let Weights { info, tensors } = Weights::seeded(backbone::vgg16::BACKBONE, 1);
     let origin = Origin { trained: true, ..info.origin };
-    Weights::of_features(vgg16::BACKBONE, origin, tensors).write(&trained).unwrap();
+    Weights::of_features(backbone::vgg16::BACKBONE, origin, tensors).write(&trained).unwrap();
     let warning = "the features know nothing of dogs";
     assert!(!said(&trained, "trained").contains(warning));
     let warned = said(seeded_weights(), "seeded");

@@ -19,9 +19,9 @@ use data::profiles::{Location, Profiles};
 #[command(
     long_about = "Decides like or pass for every profile of a table, with the reason.\n\n\
                   The photos of a profile outside the filters are not read. All photos of every other profile \
-                  are classified, and the photo with the highest probability of a dog decides. The size comes \
-                  from the expected weight over all breeds, not from the most probable breed. A photo that \
-                  cannot be read is named in the reason; it does not stop the run.\n\nWrites decisions.csv (one \
+                  are classified, and the photo with the highest probability of a dog decides. A profile is liked \
+                  if the rule holds with a probability of --min-match: for a rule about sizes, the summed \
+                  probability of all breeds of those sizes. A photo that cannot be read is named in the reason; it does not stop the run.\n\nWrites decisions.csv (one \
                   row per profile, in the order of the profiles; a text cell that a spreadsheet would read as a \
                   formula starts with '), rejected-profiles.csv (rows that are not profiles), provenance.json \
                   and, last, matches.html.",
@@ -46,6 +46,9 @@ pub struct DecideArgs {
     /// Rule that compares a profile's dog with mine
     #[arg(long, value_enum, default_value_t = Rule::WithinOneSize)]
     rule: Rule,
+    /// Minimum probability that the rule holds for the dog of a profile, for a like
+    #[arg(long, default_value_t = 0.5)]
+    min_match: f64,
     /// Minimum age
     #[arg(long, help_heading = "Filters")]
     min_age: Option<u32>,
@@ -77,6 +80,7 @@ pub struct Config {
     pub(super) out: PathBuf,
     pub(super) my_dog: Option<String>,
     pub(super) rule: Rule,
+    pub(super) min_match: f64,
     pub(super) filters: Filters,
     pub(super) rerun: RerunArgs,
 }
@@ -96,6 +100,9 @@ impl Config {
             && min > max
         {
             return Err(usage(format!("--min-age {min} is above --max-age {max}")));
+        }
+        if !(0.0..=1.0).contains(&args.min_match) {
+            return Err(usage(format!("--min-match is {}, expected 0 to 1", args.min_match)));
         }
         if args.max_distance_km.is_some_and(|km| !(km >= 0.0 && km.is_finite())) {
             return Err(usage("--max-distance-km must be a number, not negative"));
@@ -125,6 +132,7 @@ impl Config {
             out: args.out.clone(),
             my_dog: args.my_dog.clone(),
             rule: args.rule,
+            min_match: args.min_match,
             filters,
             rerun: args.rerun,
         })
@@ -141,6 +149,7 @@ impl Config {
         let photo_of_my_dog = self.my_dog.as_deref().map(Path::new).filter(|path| my_dog::names_a_file(path));
         let parameters = serde_json::json!({
             "rule": self.rule.to_string(),
+            "min-match": self.min_match,
             "my-dog": match photo_of_my_dog {
                 // The name of the file does not matter: its content is an input.
                 Some(_) => Some("a photo"),

@@ -7,6 +7,8 @@ use super::*;
 
 const NAMES: [&str; 6] = ["whippet", "chihuahua", "dog", "Great_Dane", "labradoodle", "not_a_dog"];
 
+const LIMITS: Limits = Limits { min_dog: 0.5, min_match: 0.5 };
+
 fn classes() -> Classes {
     Classes::new(&NAMES.map(str::to_owned), &[]).unwrap()
 }
@@ -24,7 +26,7 @@ fn broken(reason: Reason) -> Looked {
 }
 
 fn check(photos: &[Looked], wish: &Wish, expected: (Answer, &str, Option<usize>)) {
-    let decision = decide(photos, wish, 0.5, &classes());
+    let decision = decide(photos, wish, LIMITS, &classes());
     assert_eq!((decision.answer, decision.reason.as_str(), decision.photo), expected, "{wish:?}");
 }
 
@@ -125,8 +127,35 @@ fn broken_photos_are_counted_and_hide_nothing() {
 #[test]
 fn the_limit_itself_is_a_dog() {
     for (p, dog) in [(0.5, true), (0.499, false)] {
-        assert_eq!(decide(&[shows("whippet", p)], &Wish::AnyDog, 0.5, &classes()).dog, dog, "{p}");
+        assert_eq!(decide(&[shows("whippet", p)], &Wish::AnyDog, LIMITS, &classes()).dog, dog, "{p}");
     }
-    let nothing = decide(&[shows("whippet", 0.0)], &Wish::AnyDog, 0.0, &classes());
+    let nothing =
+        decide(&[shows("whippet", 0.0)], &Wish::AnyDog, Limits { min_dog: 0.0, ..LIMITS }, &classes());
     assert!(nothing.dog);
+}
+
+/// A photo with these probabilities, in the order of [`NAMES`].
+fn sees(probabilities: [f32; 6]) -> Looked {
+    Ok(Verdict::new(probabilities.to_vec(), &classes(), &SizeThresholds::STANDARD))
+}
+
+#[test]
+fn the_probability_of_the_wish_decides_not_the_most_probable_breed() {
+    let breed = |name: &str| Wish::Breed(classes().kind(classes().find(name).unwrap()).clone());
+    let decided = |photo: Looked, wish: &Wish, min_match: f64| {
+        let decision = decide(&[photo], wish, Limits { min_match, ..LIMITS }, &classes());
+        (decision.answer, decision.reason)
+    };
+    // whippet (medium), chihuahua (small), dog, Great Dane (giant), labradoodle, no dog
+    let doubtful = || sees([0.32, 0.24, 0.0, 0.24, 0.0, 0.2]);
+    let (like, reason) = decided(doubtful(), &breed("whippet"), 0.5);
+    assert_eq!((like, reason.as_str()), (Answer::Pass, "perhaps the same breed: whippet, 40 %"));
+    assert_eq!(decided(doubtful(), &breed("whippet"), 0.4).0, Answer::Like);
+    let near = |mine| Wish::Size { mine, at_most: 1 };
+    // Medium, small and large together have 70 %.
+    assert_eq!(decided(doubtful(), &near(Size::Medium), 0.5), (Answer::Like, "same size: medium".into()));
+    let (like, reason) = decided(sees([0.3, 0.3, 0.0, 0.4, 0.0, 0.0]), &near(Size::Small), 0.5);
+    assert_eq!((like, reason.as_str()), (Answer::Like, "giant, 3 sizes from small, match 60 %"));
+    let (like, reason) = decided(doubtful(), &Wish::Size { mine: Size::Medium, at_most: 0 }, 0.5);
+    assert_eq!((like, reason.as_str()), (Answer::Pass, "same size: medium, match 40 %"));
 }

@@ -111,7 +111,7 @@ pub(super) fn heads() -> Files {
             classes,
             recipe.clone(),
             vec![4],
-            TrainingRecord { epochs: 3, ..TrainingRecord::default() },
+            Some(TrainingRecord { epochs: 3, ..TrainingRecord::default() }),
         );
         written(|path| Head { layers, info }.write(path).unwrap())
     };

@@ -24,10 +24,10 @@ pub(super) fn differences(runs: &[FinishedRun]) -> Vec<(String, Vec<String>)> {
 
 /// Lists the parameters of all stages of a run, by `<stage> <parameter>`.
 fn parameters(results: &Results) -> BTreeMap<String, String> {
-    let training = &results.head_info.training;
+    let training = results.head_info.training.as_ref();
     let extractor = ("extractor".to_owned(), json!(results.head_info.recipe));
-    let trainer = ("trainer".to_owned(), json!(training.hyperparameters));
-    let epochs = ("trainer".to_owned(), json!({ "epochs": training.epochs }));
+    let trainer = ("trainer".to_owned(), json!(training.map(|training| &training.hyperparameters)));
+    let epochs = ("trainer".to_owned(), json!({ "epochs": training.map(|training| training.epochs) }));
     let mut found = BTreeMap::new();
     for (stage, values) in results.made_with.iter().chain([&extractor, &trainer, &epochs]) {
         for (name, value) in

@@ -1,6 +1,8 @@
 //! The pictures to evaluate on, checked to belong to the head and to the manifest. No other file opens the features of
 //! test.
 
+use anyhow::Context;
+use data::breeds::{self, NOT_A_DOG};
 use data::features::{Features, Index, SplitFeatures};
 use data::head::{self, HeadInfo};
 use data::manifest::{Manifest, Row, Split};
@@ -45,15 +47,23 @@ pub(super) fn open_pictures(
     Ok(pictures)
 }
 
-/// Refuses features that the head was not trained for.
+/// Finds the class of the head for each label of the features, and refuses features that do not suit the head.
+///
+/// The labels of a trained head are those that it was trained on. A classifier that a network was published with has
+/// the same classes whatever the data, so its classes are found by the names of the breeds.
 ///
 /// # Errors
 /// If recipe, classes or shape differ.
-pub(super) fn ensure_belong_together(info: &HeadInfo, index: &Index, config: &Config) -> anyhow::Result<()> {
+pub(super) fn classes_of_labels(
+    info: &HeadInfo,
+    index: &Index,
+    config: &Config,
+) -> anyhow::Result<Vec<usize>> {
     let file = config.model.join(head::FILE_NAME);
-    index.layout.recipe.ensure_same(&info.recipe, &file, "trainer fit again")?;
+    let again = if info.training.is_some() { "trainer fit again" } else { "trainer pretrained again" };
+    index.layout.recipe.ensure_same(&info.recipe, &file, again)?;
     anyhow::ensure!(
-        info.classes == index.classes,
+        info.training.is_none() || info.classes == index.classes,
         "{} was trained on other classes than {} has ({}); run trainer fit again",
         file.display(),
         config.features.display(),
@@ -67,7 +77,23 @@ pub(super) fn ensure_belong_together(info: &HeadInfo, index: &Index, config: &Co
         config.features.display(),
         index.layout.shape
     );
-    Ok(())
+    index.classes.iter().map(|class| class_named(info, class)).collect()
+}
+
+/// Finds the class of the head with the name `label`, or of the same breed, or that without a dog.
+fn class_named(info: &HeadInfo, label: &str) -> anyhow::Result<usize> {
+    let breed = breeds::find(label);
+    let is_it = |class: &String| {
+        class == label
+            || (breed.is_some() && breeds::find(class) == breed)
+            || (breeds::says_no_dog(label) && class == NOT_A_DOG)
+    };
+    info.classes.iter().position(is_it).with_context(|| {
+        format!(
+            "the head has no class for the pictures of {label:?}: it is no breed of ImageNet; leave the folder out, or \
+             train a head with trainer fit"
+        )
+    })
 }
 
 /// Names the first output whose class differs.

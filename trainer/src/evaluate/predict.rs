@@ -6,23 +6,24 @@ use data::stage::{self, CommonArgs};
 use crate::classifier::{BATCH_SIZE, Classifier};
 use crate::imagenet::ImagenetHead;
 use crate::imagenet::baseline::Mask;
-use crate::prediction::{Prediction, sizes_of};
+use crate::prediction::{Prediction, weights_of};
 
-/// Predicts every picture with the trained head.
+/// Predicts every picture with the trained head; `class_of_label` has the class of the head for each label.
 ///
 /// # Errors
 /// If a row cannot be read, a logit is not finite, or the user interrupts.
 pub(super) fn predict(
     classifier: &Classifier,
     pictures: &SplitFeatures,
+    class_of_label: &[usize],
     common: &CommonArgs,
 ) -> anyhow::Result<Vec<Prediction>> {
-    let sizes = sizes_of(&classifier.info().classes);
+    let kg = weights_of(&classifier.info().classes);
     let mut predictions = Vec::with_capacity(pictures.len());
-    for_each_batch(pictures, common, |batch| {
+    for_each_batch(pictures, class_of_label, common, |batch| {
         let log_probabilities = classifier.log_probabilities(&batch.features)?; // (B,D) -> (B,K)
         for ((row, label), log_probabilities) in batch.pictures.into_iter().zip(log_probabilities) {
-            predictions.push(Prediction::new(row, label, &log_probabilities, &sizes));
+            predictions.push(Prediction::new(row, label, &log_probabilities, &kg));
         }
         Ok(())
     })?;
@@ -37,10 +38,11 @@ pub(super) fn predict_by_imagenet(
     head: &ImagenetHead,
     mask: &Mask,
     pictures: &SplitFeatures,
+    class_of_label: &[usize],
     common: &CommonArgs,
 ) -> anyhow::Result<Vec<Prediction>> {
     let mut predictions = Vec::with_capacity(pictures.len());
-    for_each_batch(pictures, common, |batch| {
+    for_each_batch(pictures, class_of_label, common, |batch| {
         let logits = head.logits(&batch.features)?; // (B,D) -> (B,1000)
         for ((row, label), logits) in batch.pictures.into_iter().zip(logits) {
             predictions.extend(mask.predict(row, label, &logits));
@@ -59,6 +61,7 @@ struct Batch {
 
 fn for_each_batch(
     pictures: &SplitFeatures,
+    class_of_label: &[usize],
     common: &CommonArgs,
     mut visit: impl FnMut(Batch) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
@@ -66,7 +69,7 @@ fn for_each_batch(
     let order: Vec<usize> = (0..pictures.len()).collect();
     for indices in order.chunks(BATCH_SIZE) {
         stage::check_interrupted()?;
-        let row_and_class = |&i: &usize| (pictures.rows()[i], pictures.labels()[i] as usize);
+        let row_and_class = |&i: &usize| (pictures.rows()[i], class_of_label[pictures.labels()[i] as usize]);
         visit(Batch {
             pictures: indices.iter().map(row_and_class).collect(),
             features: pictures.read(indices)?, // (B,D)

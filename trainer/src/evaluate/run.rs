@@ -11,7 +11,7 @@ use data::metrics::{self, Baseline, BaselineSplit, Metrics};
 use data::provenance::sha256_file;
 
 use super::config::Config;
-use super::dataset::{ensure_belong_together, open_pictures, splits, warn_of_augmented};
+use super::dataset::{classes_of_labels, open_pictures, splits, warn_of_augmented};
 use super::predict::{predict, predict_by_imagenet};
 use super::summary::Summary;
 use crate::classifier::Classifier;
@@ -37,7 +37,7 @@ pub fn run(config: &Config) -> anyhow::Result<Option<Summary>> {
     let manifest = manifest::read(&config.manifest, &features.index)?;
     let classifier = Classifier::open(&config.model)?;
     let classes = &classifier.info().classes;
-    ensure_belong_together(classifier.info(), &features.index, config)?;
+    let class_of_label = classes_of_labels(classifier.info(), &features.index, config)?;
     warn_of_augmented(&manifest);
     let mask = Mask::of(classes);
     let imagenet = imagenet_head(config, &mask, &features.index)?;
@@ -45,9 +45,9 @@ pub fn run(config: &Config) -> anyhow::Result<Option<Summary>> {
     let mut baseline_splits = BTreeMap::new();
     for split in splits(config, &features.index) {
         let pictures = open_pictures(&features, split, &manifest)?;
-        let predictions = predict(&classifier, &pictures, &config.common)?;
+        let predictions = predict(&classifier, &pictures, &class_of_label, &config.common)?;
         if let Some(head) = &imagenet {
-            let baseline = predict_by_imagenet(head, &mask, &pictures, &config.common)?;
+            let baseline = predict_by_imagenet(head, &mask, &pictures, &class_of_label, &config.common)?;
             baseline_splits.extend(baseline_split(&baseline, &predictions).map(|metrics| (split, metrics)));
         }
         predicted.insert(split, predictions);

@@ -155,8 +155,8 @@ fn keep_last_keeps_the_last_epoch() {
     assert_eq!(history, same_history);
     let best_epoch = history::best_epoch(&history).unwrap();
     assert!(best_epoch < 12, "the run must get worse in the end: {history:?}");
-    assert_eq!(best.info.training.kept_epoch, best_epoch);
-    assert_eq!(last.info.training.kept_epoch, 12);
+    assert_eq!(best.info.training.unwrap().kept_epoch, best_epoch);
+    assert_eq!(last.info.training.unwrap().kept_epoch, 12);
     assert!(best.layers != last.layers);
 }
 

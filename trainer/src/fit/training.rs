@@ -199,7 +199,7 @@ impl<'a> Training<'a> {
         }
         let index = &self.dataset.index;
         let (recipe, shape) = (index.layout.recipe.clone(), index.layout.shape.clone());
-        let info = HeadInfo::new(index.classes.clone(), recipe, shape, self.training_record());
+        let info = HeadInfo::new(index.classes.clone(), recipe, shape, Some(self.training_record()));
         let head = Head { layers, info };
         // An equal head that is there already keeps its time stamp.
         if !Head::read(&self.head_path()).is_ok_and(|old| old == head) {

@@ -1,7 +1,8 @@
 use std::path::PathBuf;
 
-use data::backbone::{HubFile, Tensor};
+use data::backbone::{HubFile, Tensor, Tensors};
 use data::draw;
+use data::recipe::Pool;
 use data::weights::{Origin, collect};
 use tempfile::TempDir;
 
@@ -13,20 +14,25 @@ use crate::synthetic::{Synthetic, message};
 /// A network with maps of 2 x 3 x 3, 5 hidden units and 4 classes.
 static SMALL: Backbone = Backbone {
     name: "small",
-    hub: HubFile { repository: "", revision: "", file: "", sha256: "", tensor_bytes: 0, licence: "" },
-    features: &[Tensor::new("features.2.weight", &[2, 1, 1, 1]), Tensor::new("features.2.bias", &[2])],
-    classifier: &[
+    hub: HubFile { repository: "", file: "", pin: None, tensor_bytes: 0, licence: "" },
+    package: None,
+    features: Tensors::Listed(&[
+        Tensor::new("features.2.weight", &[2, 1, 1, 1]),
+        Tensor::new("features.2.bias", &[2]),
+    ]),
+    classifier: Tensors::Listed(&[
         Tensor::new("classifier.0.weight", &[5, 18]),
         Tensor::new("classifier.0.bias", &[5]),
         Tensor::new("classifier.3.weight", &[5, 5]),
         Tensor::new("classifier.3.bias", &[5]),
         Tensor::new("classifier.6.weight", &[4, 5]),
         Tensor::new("classifier.6.bias", &[4]),
-    ],
+    ]),
     n_channels: 2,
     stride: 10,
     image_size: 30,
     presets: &["torchvision"],
+    pool: Pool::None,
 };
 
 fn drawn(name: &str, shape: &[usize]) -> Vec<f32> {
@@ -37,7 +43,7 @@ fn drawn(name: &str, shape: &[usize]) -> Vec<f32> {
 /// What makes the features of [`SMALL`].
 fn features() -> Weights {
     let origin = Origin { origin: "test".into(), revision: None, licence: None, trained: true };
-    let tensors = collect(SMALL.features, |tensor| Ok(drawn(tensor.name, tensor.shape))).unwrap();
+    let tensors = collect(&SMALL.features, |tensor| Ok(drawn(tensor.name, tensor.shape))).unwrap();
     Weights::of_features(&SMALL, origin, tensors)
 }
 
@@ -53,7 +59,7 @@ fn classifier(values_of: impl FnMut(&Tensor) -> Vec<f32>) -> (TempDir, PathBuf) 
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("small-classifier.safetensors");
     let mut values_of = values_of;
-    let tensors = collect(SMALL.classifier, |tensor| Ok(values_of(tensor))).unwrap();
+    let tensors = collect(&SMALL.classifier, |tensor| Ok(values_of(tensor))).unwrap();
     features().with_classifier(tensors).write(&path).unwrap();
     (dir, path)
 }
@@ -143,7 +149,7 @@ fn what_does_not_fit_is_refused() {
 
 #[test]
 fn the_mask_holds_the_120_breeds_at_their_places() {
-    let mut classes: Vec<String> = data::breeds::all().iter().map(|b| b.class_dir.clone()).collect();
+    let mut classes: Vec<String> = data::breeds::all().map(|b| b.class_dir.clone()).collect();
     classes.insert(60, data::breeds::NOT_A_DOG.to_owned());
     let mask = Mask::of(&classes);
     assert_eq!((mask.len(), &mask.left_out[..]), (120, &["not_a_dog".to_owned()][..]));

@@ -125,7 +125,8 @@ fn replaced_train(results: &Results) -> Option<Flaw> {
 }
 
 fn last_epoch(results: &Results) -> Option<Flaw> {
-    let kept = results.head_info.training.kept_epoch;
+    let training = results.head_info.training.as_ref()?;
+    let kept = training.kept_epoch;
     let valid_top1 = |epoch: usize| Some(100.0 * results.history.get(epoch.checked_sub(1)?)?.valid?.top1);
     let comparison = history::best_epoch(&results.history).filter(|best| *best != kept).and_then(|best| {
         let (best_top1, kept_top1) = (valid_top1(best)?, valid_top1(kept)?);
@@ -133,7 +134,7 @@ fn last_epoch(results: &Results) -> Option<Flaw> {
             " Here epoch {best} has a top-1 accuracy of {best_top1:.1} % on valid, and the last one {kept_top1:.1} %."
         ))
     });
-    (results.keep() == Keep::Last).then(|| Flaw {
+    (training.hyperparameters.keep == Keep::Last).then(|| Flaw {
         what: format!("The head is that of the last epoch, {kept}"),
         effect: format!(
             "The post called it the best, but the last epoch may be overfitted.{}",

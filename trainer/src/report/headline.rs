@@ -31,8 +31,15 @@ pub(super) fn header(results: &Results) -> Markup {
             @if results.split != Split::Test {
                 p.warning {
                     "The head was not evaluated on the test pictures. These metrics are of " (results.split)
-                    @if results.keep() == Keep::Best { ", which also chose the epoch, so they are somewhat too high." }
+                    @if results.keep() == Some(Keep::Best) { ", which also chose the epoch, so they are somewhat too high." }
                     @else { "." }
+                }
+            }
+            @if results.head_info.training.is_none() {
+                p.note {
+                    "This is the classifier that the network was published with: nothing was trained on these pictures. "
+                    "The photos of Stanford Dogs are a part of ImageNet, on which the network was trained; on them the "
+                    "metrics are higher than on new photos."
                 }
             }
             (random_weights(results))
@@ -45,8 +52,8 @@ pub(super) fn header(results: &Results) -> Markup {
                 @if let Some(share) = m.size_accuracy {
                     (fact("size of the breed correct", percent(share), "pictures of known breeds whose predicted breed has the correct size"))
                 }
-                @if let Some(share) = m.expected_size_accuracy {
-                    (fact("expected size correct", percent(share), "size expected under all probabilities"))
+                @if let Some(share) = m.probable_size_accuracy {
+                    (fact("size correct", percent(share), "pictures of known breeds whose size has the largest summed probability"))
                 }
                 (fact("calibration error", percent(m.calibration_error), "expected calibration error (ECE): mean distance between confidence and accuracy"))
                 @for (split, other) in results.metrics.splits.iter().filter(|(split, _)| **split != results.split) {

@@ -14,17 +14,19 @@ const SORT: &str = include_str!("sort.js");
 
 /// The report as HTML.
 pub(super) fn render(results: &Results, examples: &Examples, pictures: &Pictures) -> String {
-    let kept = (results.head_info.training.kept_epoch, results.keep());
     let content = html! {
         (headline::header(results))
         (baseline::section(results))
         (flaws::section(results))
         (settings::section(results))
-        section #training {
-            h2 { "Training" }
-            div.columns {
-                (curves::loss(&results.history, kept))
-                (curves::top1(&results.history, kept))
+        @if let Some(training) = &results.head_info.training {
+            @let kept = (training.kept_epoch, training.hyperparameters.keep);
+            section #training {
+                h2 { "Training" }
+                div.columns {
+                    (curves::loss(&results.history, kept))
+                    (curves::top1(&results.history, kept))
+                }
             }
         }
         section #confusion {

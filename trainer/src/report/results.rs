@@ -44,10 +44,13 @@ impl Sources {
             .files("pictures", pictures)
             .file("the index of the features", &self.features.join(Index::FILE_NAME))
             .file("the head", &model(head::FILE_NAME))
-            .file("the history", &model(history::FILE_NAME))
             .file("the metrics", &model(metrics::FILE_NAME))
             .file("the predictions", &model(predictions::FILE_NAME))
             .value("how the pictures were split and augmented", &self.made_with()?)?;
+        if model(history::FILE_NAME).exists() {
+            // A head that was not trained has none.
+            inputs = inputs.file("the history", &model(history::FILE_NAME));
+        }
         if let Some(dir) = &self.split_dir {
             inputs = inputs.file("the splitter's rejects", &dir.join(rejects::FILE_NAME));
             let rejected = self.rejects()?.unwrap_or_default().into_iter();
@@ -120,11 +123,11 @@ impl Sources {
         Ok(predictions)
     }
 
-    /// Reads the history, if it is that of the head.
+    /// Reads the history of a trained head, if it is that of the head.
     fn history(&self, info: &HeadInfo) -> anyhow::Result<Vec<Epoch>> {
+        let Some(training) = &info.training else { return Ok(Vec::new()) };
         let path = self.model.join(history::FILE_NAME);
         let history = history::read(&path)?;
-        let training = &info.training;
         // fit chose the epoch from unrounded numbers; choosing again from rounded ones could give another.
         let kept = training.kept_epoch.checked_sub(1).and_then(|epoch| history.get(epoch));
         let is_same = |a: Option<f64>, b: Option<f64>| match (a, b) {
@@ -178,7 +181,7 @@ impl Results {
         let predictions = sources.predictions(split, metrics.splits[&split].n, &info.classes)?;
         let history = sources.history(&info)?;
         Ok(Self {
-            layer_sizes: layers.iter().map(|l| l.n_in).chain([info.classes.len()]).collect(),
+            layer_sizes: layers.iter().map(|l| l.n_in).chain([info.n_outputs()]).collect(),
             head_info: info,
             index,
             manifest,
@@ -196,9 +199,9 @@ impl Results {
         &self.metrics.splits[&self.split]
     }
 
-    /// Which epoch's weights became the head.
-    pub(crate) fn keep(&self) -> Keep {
-        self.head_info.training.hyperparameters.keep
+    /// Which epoch's weights became the head; `None` for a head that was not trained.
+    pub(crate) fn keep(&self) -> Option<Keep> {
+        self.head_info.training.as_ref().map(|training| training.hyperparameters.keep)
     }
 
     /// Finds a parameter of a stage before the training, where it is known.

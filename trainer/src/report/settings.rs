@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use data::head::Keep;
+use data::head::{Hyperparameters, Keep, TrainingRecord};
 use data::manifest::{Row, Split};
 use data::rejects::RejectedPicture;
 use maud::{Markup, html};
@@ -14,8 +14,6 @@ use super::results::Results;
 /// The section of the page.
 pub(super) fn section(results: &Results) -> Markup {
     let recipe = &results.head_info.recipe;
-    let training = &results.head_info.training;
-    let h = &training.hyperparameters;
     let row = |name: &str, value: Markup| html! { tr { th scope="row" { (name) } td { (value) } } };
     html! {
         section #settings {
@@ -32,15 +30,22 @@ pub(super) fn section(results: &Results) -> Markup {
                     "preset " (recipe.preset) ", version " (recipe.preprocessing_version) ", " (recipe.image_size) " pixels a side"
                 }))
                 (row("head", head(results)))
-                (row("training", html! {
+                @if let Some(training) = &results.head_info.training {
+                    (row("training", hyperparameters(&training.hyperparameters)))
+                    (row("epochs", epochs(results, training)))
+                }
+            }
+        }
+    }
+}
+
+/// The hyperparameters of the training.
+fn hyperparameters(h: &Hyperparameters) -> Markup {
+    html! {
                     (parameter(&json!(h.optimizer))) ", learning rate " (h.learning_rate) ", momentum " (h.momentum)
                     ", weight decay " (h.weight_decay) ", label smoothing " (h.label_smoothing) ", class weights "
                     (parameter(&json!(h.class_weights))) ", batch size " (h.batch_size) ", standardized features: "
                     (parameter(&json!(h.standardize))) ", seed " (h.seed) ", device " (parameter(&json!(h.device)))
-                }))
-                (row("epochs", epochs(results)))
-            }
-        }
     }
 }
 
@@ -83,18 +88,21 @@ fn rejected(results: &Results) -> Markup {
 fn head(results: &Results) -> Markup {
     let sizes: Vec<String> = results.layer_sizes.iter().map(usize::to_string).collect();
     html! {
-        (sizes.join(" → ")) ", ReLU between layers, dropout "
-        (results.head_info.training.hyperparameters.dropout) " after the first hidden layer, softmax"
+        (sizes.join(" → "))
+        @if let Some(training) = &results.head_info.training {
+            ", ReLU between layers, dropout " (training.hyperparameters.dropout) " after the first hidden layer, softmax"
+        } @else {
+            ", softmax: ImageNet's own classifier; the probability of a class is the sum of those of its outputs"
+        }
     }
 }
 
 /// The number of epochs, and the one that was kept.
-fn epochs(results: &Results) -> Markup {
-    let training = &results.head_info.training;
+fn epochs(results: &Results, training: &TrainingRecord) -> Markup {
     html! {
         (results.history.len()) " of at most " (training.epochs) ", patience of early stopping "
         (training.hyperparameters.patience) "; the weights are those of epoch " (training.kept_epoch)
-        @if results.keep() == Keep::Best { ", which has the highest top-1 accuracy on valid" } @else { ", the last" }
+        @if training.hyperparameters.keep == Keep::Best { ", which has the highest top-1 accuracy on valid" } @else { ", the last" }
     }
 }
 

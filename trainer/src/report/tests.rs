@@ -184,7 +184,7 @@ fn classes_that_are_easily_told_apart_have_a_report() {
     workspace.fit("--epochs 400 --patience 0 --hidden none --learning-rate 2").unwrap();
     let history = crate::history::read(&workspace.model().join(crate::history::FILE_NAME)).unwrap();
     let head = data::head::Head::read(&workspace.model().join(data::head::FILE_NAME)).unwrap();
-    let kept = head.info.training.kept_epoch;
+    let kept = head.info.training.unwrap().kept_epoch;
     assert_ne!(crate::history::best_epoch(&history), Some(kept), "the test shows nothing: no tie");
     workspace.evaluate("").unwrap();
     workspace.report("").unwrap();

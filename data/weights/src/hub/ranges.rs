@@ -49,7 +49,7 @@ pub(super) fn fetch_features(hub: &Hub<'_>, remote: &mut Remote<'_>) -> anyhow::
         })?;
         contents.push((range, content));
     }
-    let collected = collect(backbone.features, |tensor| {
+    let collected = collect(&backbone.features, |tensor| {
         let name = names.of(tensor)?;
         let tensor = header.range(name)?;
         let (range, content) = contents

@@ -6,18 +6,18 @@
 use std::ops::Range;
 
 use anyhow::Context;
-use data::backbone::HubFile;
 use data::stage::Exit;
 use fetch::http::Uri;
 use fetch::{Agent, Answer, Failure, RetryPolicy, Tries, parse_content_range};
 
+use super::Version;
 use super::environment::Environment;
 
 const MAX_REDIRECTS: usize = 5;
 
 /// A pinned file at an endpoint.
 pub(super) struct Remote<'a> {
-    pin: &'a HubFile,
+    pin: &'a Version,
     policy: &'a RetryPolicy,
     agent: Agent,
     url: String,
@@ -33,7 +33,7 @@ pub(super) struct Remote<'a> {
 impl<'a> Remote<'a> {
     /// The file `pin` at the address `url`; nothing is asked yet.
     pub(super) fn new(
-        pin: &'a HubFile,
+        pin: &'a Version,
         url: String,
         environment: &'a Environment,
         policy: &'a RetryPolicy,

@@ -60,7 +60,7 @@ pub(super) fn fetch(hub: &Hub<'_>, remote: &mut Remote<'_>) -> anyhow::Result<Pa
     let bar = stage::progress_of_bytes(&hub.bar_args(), remote.size()?);
     let mut tries = hub.settings.policy.tries();
     let path = loop {
-        let mut download = Download::start(api.repo(hub.repo()), hub.pin().file);
+        let mut download = Download::start(api.repo(hub.repo()), hub.published().file);
         match download.wait(&mut tries, hub, &bar) {
             Ok(path) => break path,
             Err(failure) => tries.pause(failure, download.n_bytes)?,
@@ -83,13 +83,13 @@ fn ensure_space(hub: &Hub<'_>, n_bytes: u64) -> anyhow::Result<()> {
 
 /// Returns the path at which hf-hub stores an unfinished download.
 fn unfinished(hub: &Hub<'_>) -> PathBuf {
-    hub.cache().blob_path(hub.pin().sha256).with_extension("part")
+    hub.cache().blob_path(&hub.version.sha256).with_extension("part")
 }
 
 /// Checks that `path`, where hf-hub put the file, is the pinned file; removes it otherwise.
 fn verify(hub: &Hub<'_>, path: PathBuf) -> anyhow::Result<PathBuf> {
-    let (found, expected) = (sha256_file(&path)?, hub.pin().sha256);
-    if found == expected {
+    let (found, expected) = (sha256_file(&path)?, &hub.version.sha256);
+    if found == *expected {
         if path != hub.cached() {
             // Right, but where the next run will not find it.
             tracing::warn!(

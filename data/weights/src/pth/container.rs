@@ -32,11 +32,12 @@ pub(super) enum Container {
 }
 
 impl Container {
-    /// Opens `path` and reads the descriptions of its tensors; `first` is the name of one of the wanted tensors.
+    /// Opens `path` and reads the descriptions of its tensors; `first` lists the names that one of the wanted tensors may
+    /// have.
     ///
     /// # Errors
     /// If it is damaged, or [`Foreign`].
-    pub(super) fn open(path: &Path, first: &str) -> anyhow::Result<(Self, BTreeMap<String, Tensor>)> {
+    pub(super) fn open(path: &Path, first: &[&str]) -> anyhow::Result<(Self, BTreeMap<String, Tensor>)> {
         let mut file = regular::open(path)?;
         let mut start = [0; ZIP_START.len()];
         file.read_exact(&mut start).context("it is cut off")?;
@@ -45,7 +46,7 @@ impl Container {
         if start == ZIP_START { Self::open_zip(file, first) } else { Self::open_legacy(file, first) }
     }
 
-    fn open_zip(file: BufReader<File>, first: &str) -> anyhow::Result<(Self, BTreeMap<String, Tensor>)> {
+    fn open_zip(file: BufReader<File>, first: &[&str]) -> anyhow::Result<(Self, BTreeMap<String, Tensor>)> {
         let mut archive = ZipArchive::new(file).context("it is a damaged zip")?;
         let names: Vec<String> =
             archive.file_names().filter_map(Result::ok).map(|name| name.into_owned()).collect();
@@ -74,7 +75,7 @@ impl Container {
     /// storages' keys; then, in the order of the keys, each storage's number of values (i64) and its data.
     fn open_legacy(
         mut file: BufReader<File>,
-        first: &str,
+        first: &[&str],
     ) -> anyhow::Result<(Self, BTreeMap<String, Tensor>)> {
         let mut start = [0; LEGACY_START.len()];
         file.read_exact(&mut start).context("it is cut off")?;

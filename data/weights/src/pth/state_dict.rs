@@ -140,31 +140,30 @@ impl Tensor {
     }
 }
 
-/// Collects the tensors of the network that has a tensor called `first`, by name. Its dict may lie in that of a
+/// Collects the tensors of the network that has a tensor with one of the names `first`, by name. Its dict may lie in that of a
 /// checkpoint, and its names may have a prefix, if there is only one such network.
 ///
 /// # Errors
 /// If there is no dict, more than one network, or a tensor makes no sense.
-pub(super) fn tensors(pickle: &Pickle, first: &str) -> anyhow::Result<BTreeMap<String, Tensor>> {
+pub(super) fn tensors(pickle: &Pickle, first: &[&str]) -> anyhow::Result<BTreeMap<String, Tensor>> {
     let dicts = dicts(pickle)?;
     let mut found = Vec::new();
     for (path, entries) in &dicts {
         for (name, _) in *entries {
-            let prefix = pickle.text(*name).and_then(|name| name.strip_suffix(first));
-            if let Some(prefix) = prefix.filter(|prefix| prefix.is_empty() || prefix.ends_with('.')) {
-                found.push((path, *entries, prefix));
-            }
+            let Some(name) = pickle.text(*name) else { continue };
+            let prefixes = first.iter().filter_map(|first| name.strip_suffix(first));
+            let mut prefixes = prefixes.filter(|prefix| prefix.is_empty() || prefix.ends_with('.'));
+            found.extend(prefixes.next().map(|prefix| (path, *entries, prefix, name)));
         }
     }
-    let places: Vec<String> =
-        found.iter().map(|(path, _, prefix)| format!("{path}{prefix}{first}")).collect();
+    let places: Vec<String> = found.iter().map(|(path, _, _, name)| format!("{path}{name}")).collect();
     ensure!(
         found.len() <= 1,
         "it holds several networks ({}); save the dict of one of them alone",
         places.join(", ")
     );
     let (entries, prefix) = match found.first() {
-        Some((path, entries, prefix)) => {
+        Some((path, entries, prefix, _)) => {
             if !path.is_empty() || !prefix.is_empty() {
                 tracing::info!("the weights are called {}", places[0]);
             }

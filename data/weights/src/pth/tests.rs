@@ -3,8 +3,9 @@
 use std::fs::OpenOptions;
 use std::io::{Seek, Write};
 
-use data::backbone::HubFile;
+use data::backbone::{HubFile, Tensors};
 use data::commit;
+use data::recipe::Pool;
 
 use super::*;
 use crate::tests::eighths as eighths_of;
@@ -15,9 +16,22 @@ static ONE_LAYER: Backbone = backbone(&[
 ]);
 
 const fn backbone(features: &'static [data::backbone::Tensor]) -> Backbone {
-    let hub = HubFile { repository: "", revision: "", file: "", sha256: "", tensor_bytes: 0, licence: "" };
+    let hub = HubFile { repository: "", file: "", pin: None, tensor_bytes: 0, licence: "" };
     let presets = &["torchvision"];
-    Backbone { name: "one", hub, features, classifier: &[], n_channels: 4, stride: 1, image_size: 1, presets }
+    let (features, classifier) = (Tensors::Listed(features), Tensors::Listed(&[]));
+    let pool = Pool::None;
+    Backbone {
+        name: "one",
+        hub,
+        package: None,
+        features,
+        classifier,
+        n_channels: 4,
+        stride: 1,
+        image_size: 1,
+        presets,
+        pool,
+    }
 }
 
 fn features(path: &Path) -> anyhow::Result<Vec<TensorValues>> {

@@ -221,7 +221,7 @@ fn published<'a>(tensors: impl Iterator<Item = (&'a str, &'a [usize])>) -> (Temp
 #[test]
 fn a_classifier_is_read_under_the_names_and_in_the_shapes_of_timm_too() {
     let torchvision = |tensor: &'static Tensor| (tensor.name, tensor.shape);
-    let timm = |tensor: &'static Tensor| tensor.timm.unwrap();
+    let timm = |tensor: &'static Tensor| tensor.other.unwrap();
     let (_dir, theirs) = published(tiny().classifier.iter().map(torchvision));
     let (_other, timms) = published(tiny().classifier.iter().map(timm));
     assert_ne!(fs::read(&theirs).unwrap(), fs::read(&timms).unwrap());

@@ -72,7 +72,6 @@ impl PackedLite0 {
     ///
     /// # Errors
     /// Unless the side is a multiple of 32 and xs has the stated shape.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no backbone calls it yet"))]
     pub(crate) fn forward(
         &self,
         xs: &[f32],

@@ -5,20 +5,7 @@ use std::ops::Range;
 /// Sides of pictures must be multiples of this, by which the network divides them.
 pub(super) const STRIDE: usize = 32;
 
-/// Blocks that follow each other, as a row of the table of an architecture has them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stage {
-    /// Channels of the depthwise convolution for each channel in.
-    pub(crate) expand: usize,
-    /// Side of the depthwise kernel: 3 or 5.
-    pub(crate) kernel: usize,
-    /// Stride of the first block, 1 or 2; the others have 1.
-    pub(crate) stride: usize,
-    /// Channels out.
-    pub(crate) n_out: usize,
-    /// Number of blocks.
-    pub(crate) repeats: usize,
-}
+pub(crate) use data::backbone::efficientnet_lite0::Stage;
 
 /// The numbers that describe a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,9 @@ use super::super::unsupported::Unsupported;
 use super::super::{Kernels, available};
 use super::reference::Convolution;
 use super::shape::BlockShape;
-use super::{BlockWeights, PackedLite0, Stage};
-use crate::folded_lite0::STAGES;
+use data::backbone::efficientnet_lite0::{STAGES, Stage};
+
+use super::{BlockWeights, PackedLite0};
 
 const fn stage(expand: usize, kernel: usize, stride: usize, n_out: usize, repeats: usize) -> Stage {
     Stage { expand, kernel, stride, n_out, repeats }

@@ -7,7 +7,7 @@ use super::super::threads::ThreadGroup;
 use super::super::{Kernels, available};
 use super::map::{Blocks, runs};
 use super::{LayerWeights, PackedVgg, reference};
-use crate::vgg16::LAYERS;
+use crate::backbone::vgg16::LAYERS;
 
 /// Numbers with mean 0 and standard deviation `scale`, even ones: logarithms are more than Miri can do.
 fn numbers(seed: u64, n: usize, scale: f64) -> Vec<f32> {

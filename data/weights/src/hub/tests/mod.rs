@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::published;
 use crate::source::Source;
-use crate::tests::{REVISION, run_of, tiny, whole};
+use crate::tests::{REVISION, run_of, sha256, tiny, whole};
 use server::{Answer, Asked, Server, part_of, right};
 
 const QUICK: RetryPolicy = RetryPolicy {
@@ -83,7 +83,7 @@ impl User {
     fn cached(&self) -> (PathBuf, PathBuf) {
         let repository = self.environment.cache.join("models--owner--tiny.test");
         let snapshot = repository.join("snapshots").join(REVISION).join("model.safetensors");
-        (snapshot, repository.join("blobs").join(tiny().hub.sha256))
+        (snapshot, repository.join("blobs").join(sha256()))
     }
 }
 
@@ -129,6 +129,6 @@ fn content_server() -> Server {
 fn to(address: &str) -> Answer {
     Answer::new(302, b"")
         .with("location", format!("{address}/bytes?signature=x"))
-        .with("x-linked-etag", format!("\"{}\"", tiny().hub.sha256))
+        .with("x-linked-etag", format!("\"{}\"", sha256()))
         .with("x-repo-commit", REVISION)
 }

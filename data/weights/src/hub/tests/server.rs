@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use crate::tests::{REVISION, tiny, whole};
+use crate::tests::{REVISION, sha256, whole};
 
 /// A request.
 #[derive(Debug, Clone)]
@@ -69,7 +69,7 @@ pub(super) fn right(asked: &Asked) -> Answer {
 pub(super) fn part_of(file: &[u8], asked: &Asked) -> Answer {
     let Range { start, end } = asked.range;
     Answer::new(206, &file[start..end])
-        .with("etag", format!("\"{}\"", tiny().hub.sha256))
+        .with("etag", format!("\"{}\"", sha256()))
         .with("x-repo-commit", REVISION)
         .with("content-range", format!("bytes {start}-{}/{}", end - 1, file.len()))
 }

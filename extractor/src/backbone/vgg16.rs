@@ -4,7 +4,6 @@
 //! On a CPU the thirteen are one operation (module `conv::winograd3x3`); elsewhere candle computes them one by one.
 
 mod candle_layer;
-mod engine;
 mod fused;
 
 use std::time::{Duration, Instant};
@@ -13,9 +12,9 @@ use candle_core::{Device, Result, Tensor};
 use data::backbone::{self, Backbone};
 use data::weights::Weights;
 
+use super::{Engine, Network};
 use crate::loading;
 use candle_layer::CandleLayer;
-pub use engine::{Engine, VARIABLE as ENGINE_VARIABLE};
 use fused::Fused;
 
 /// What is known of the network beforehand.
@@ -86,25 +85,10 @@ impl Vgg16 {
         Ok(Self { layers, fused })
     }
 
-    /// Computes the last map: xs (B, 3, S, S) -> (B, 512, S/32, S/32), after ReLU and pooling.
-    ///
-    /// # Errors
-    /// If the shape is another one or the device fails.
-    pub fn forward(&self, xs: &Tensor) -> Result<Tensor> {
-        if let Some(fused) = self.fused.as_ref().filter(|_| Fused::takes(xs)) {
-            return fused.apply(xs); // (B, 512, S/32, S/32)
-        }
-        let mut xs = xs.clone();
-        for layer in &self.layers {
-            xs = layer.apply(&xs)?; // (B, n_out, h, w), halved where a block ends
-        }
-        Ok(xs)
-    }
-
     /// Measures how long each layer takes for xs (B, 3, S, S), in order.
     ///
     /// # Errors
-    /// As [`Vgg16::forward`].
+    /// As [`Network::maps`].
     pub fn time_layers(&self, xs: &Tensor) -> Result<Vec<Duration>> {
         if let Some(fused) = self.fused.as_ref().filter(|_| Fused::takes(xs)) {
             return fused.time_layers(xs);
@@ -120,15 +104,23 @@ impl Vgg16 {
     }
 }
 
+impl Network for Vgg16 {
+    /// xs (B, 3, S, S) -> (B, 512, S/32, S/32), after ReLU and pooling.
+    fn maps(&self, xs: &Tensor) -> Result<Tensor> {
+        if let Some(fused) = self.fused.as_ref().filter(|_| Fused::takes(xs)) {
+            return fused.apply(xs); // (B, 512, S/32, S/32)
+        }
+        let mut xs = xs.clone();
+        for layer in &self.layers {
+            xs = layer.apply(&xs)?; // (B, n_out, h, w), halved where a block ends
+        }
+        Ok(xs)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preprocess::Preset;
-
-    #[test]
-    fn the_presets_of_its_weights_are_known() {
-        assert!(BACKBONE.presets.iter().all(|name| Preset::find(name).is_ok()));
-    }
 
     #[test]
     fn the_layers_are_those_of_the_weights_file() {

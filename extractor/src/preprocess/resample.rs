@@ -1,4 +1,4 @@
-//! Bilinear resizing, level for level that of Pillow's `Image.resize`.
+//! Resizing with an antialiasing filter, level for level that of Pillow's `Image.resize`.
 //!
 //! Libraries that resize 8-bit pictures fast hold the weights in 16 bits and so are a level off in one
 //! value of five to ten. Pillow rounds the weights to 22 bits after the point, sums in whole numbers, and
@@ -11,6 +11,38 @@ use image::RgbImage;
 
 /// Bits of a weight after the point: 32, less 8 of the level and 2 to spare.
 const PRECISION: u32 = 32 - 8 - 2;
+
+/// The filter by which the input pixels under an output pixel are weighted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filter {
+    /// A triangle: Pillow's `BILINEAR`.
+    Bilinear,
+    /// Keys' cubic with a = -0.5: Pillow's `BICUBIC` (Keys, "Cubic convolution interpolation for digital image
+    /// processing", 1981).
+    Bicubic,
+}
+
+impl Filter {
+    /// Half the width of the filter, in output pixels where the picture shrinks, else in input pixels.
+    fn support(self) -> f64 {
+        match self {
+            Filter::Bilinear => 1.0,
+            Filter::Bicubic => 2.0,
+        }
+    }
+
+    /// Computes the weight of a pixel `x` away from the centre; written as Pillow writes it, for the last bit.
+    fn weight(self, x: f64) -> f64 {
+        const A: f64 = -0.5;
+        let x = x.abs();
+        match self {
+            Filter::Bilinear => (1.0 - x).max(0.0),
+            Filter::Bicubic if x < 1.0 => ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0,
+            Filter::Bicubic if x < 2.0 => (((x - 5.0) * x + 8.0) * x - 4.0) * A,
+            Filter::Bicubic => 0.0,
+        }
+    }
+}
 
 /// One side of a picture: its pixels, how many it is resized to, and which of those are computed.
 #[derive(Debug, Clone)]
@@ -33,8 +65,8 @@ struct Window {
 /// Resizes `photo` and gives the kept part as levels (height, width, 3).
 ///
 /// Memory is bounded by one kept side times the photo's other side.
-pub(super) fn resize(photo: &RgbImage, across: &Side, down: &Side) -> Vec<u8> {
-    let (columns, rows) = (windows(across), windows(down));
+pub(super) fn resize(photo: &RgbImage, filter: Filter, across: &Side, down: &Side) -> Vec<u8> {
+    let (columns, rows) = (windows(across, filter), windows(down, filter));
     let stride = 3 * photo.width() as usize;
     // The last bit depends on which pass is the first. Pillow 13 begins with the columns where the height
     // shrinks by more than twice what the width does.
@@ -94,21 +126,26 @@ fn level(sum: i32) -> u8 {
     (sum >> PRECISION).clamp(0, 255) as u8
 }
 
-/// Pillow's `precompute_coeffs` and `normalize_coeffs_8bpc` with its triangle filter, for the kept pixels.
-fn windows(side: &Side) -> Vec<Window> {
+/// Pillow's `precompute_coeffs` and `normalize_coeffs_8bpc` for the kept pixels.
+fn windows(side: &Side, filter: Filter) -> Vec<Window> {
     let scale = f64::from(side.n_in) / side.n_out as f64;
-    // Half the width of the triangle, in input pixels: shrinking widens it, enlarging does not narrow it.
-    let reach = scale.max(1.0);
+    // Shrinking widens the filter, enlarging does not narrow it.
+    let stretch = scale.max(1.0);
+    let reach = filter.support() * stretch; // input pixels
     let window = |i: u64| {
         let centre = (i as f64 + 0.5) * scale;
         // Casts cut off towards zero, and what is negative becomes zero.
         let start = (centre - reach + 0.5) as usize;
         let end = ((centre + reach + 0.5) as usize).min(side.n_in as usize);
-        let inverse = 1.0 / reach;
-        let triangle = |x: usize| (1.0 - ((x as f64 - centre + 0.5) * inverse).abs()).max(0.0);
-        let weights: Vec<f64> = (start..end).map(triangle).collect();
+        let inverse = 1.0 / stretch;
+        let weight = |x: usize| filter.weight((x as f64 - centre + 0.5) * inverse);
+        let weights: Vec<f64> = (start..end).map(weight).collect();
         let total: f64 = weights.iter().sum();
-        let whole = |weight: f64| (weight / total * f64::from(1 << PRECISION) + 0.5) as i32;
+        // Halves are rounded away from zero.
+        let whole = |weight: f64| {
+            let scaled = weight / total * f64::from(1 << PRECISION);
+            (scaled + 0.5f64.copysign(scaled)) as i32
+        };
         Window { start, weights: weights.into_iter().map(whole).collect() }
     };
     side.kept.clone().map(window).collect()

@@ -1,0 +1,79 @@
+//! The networks, behind one interface: pictures in, maps or features out.
+//!
+//! What is known of a network beforehand is in [`data::backbone`]; here is how it computes. On a CPU our own kernels
+//! (module `conv`) compute most networks; elsewhere, and as the reference of the kernels, candle does.
+
+mod efficientnet_lite0;
+mod engine;
+pub mod vgg16;
+
+use std::fmt;
+
+use candle_core::{Device, Result, Tensor};
+use data::recipe::Pool;
+use data::weights::Weights;
+
+pub use efficientnet_lite0::EfficientNetLite0;
+pub use engine::{Engine, VARIABLE as ENGINE_VARIABLE};
+pub use vgg16::Vgg16;
+
+/// A network with its weights on a device.
+pub trait Network: fmt::Debug + Send + Sync {
+    /// Computes the last map: xs (B, 3, S, S) -> (B, C, S/stride, S/stride).
+    ///
+    /// # Errors
+    /// If the shape is another one or the device fails.
+    fn maps(&self, xs: &Tensor) -> Result<Tensor>;
+
+    /// Computes features (B, D): the last map channel by channel or, pooled, the mean of each channel.
+    ///
+    /// # Errors
+    /// As [`Network::maps`].
+    fn features(&self, xs: &Tensor, pool: Pool) -> Result<Tensor> {
+        pooled(&self.maps(xs)?, pool)
+    }
+}
+
+/// Pools maps (B, C, h, w) -> (B, D).
+fn pooled(maps: &Tensor, pool: Pool) -> Result<Tensor> {
+    match pool {
+        Pool::None => maps.flatten_from(1),         // (B, C * h * w)
+        Pool::Avg => maps.flatten_from(2)?.mean(2), // (B, C)
+    }
+}
+
+/// Puts the network of `weights` onto `device`. Devices other than the CPU ignore `engine`.
+///
+/// # Errors
+/// If there is no such network, or with a list of everything that is wrong with the weights.
+pub fn open(weights: &Weights, device: &Device, engine: Engine) -> anyhow::Result<Box<dyn Network>> {
+    Ok(match weights.info.backbone.as_str() {
+        "vgg16" => Box::new(Vgg16::new(weights, device, engine)?),
+        "efficientnet-lite0" => Box::new(EfficientNetLite0::new(weights, device, engine)?),
+        other => anyhow::bail!("{other:?} is no network of this program"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use data::backbone;
+
+    use super::*;
+    use crate::preprocess::Preset;
+
+    #[test]
+    fn every_network_opens_and_its_presets_are_known() {
+        for backbone in backbone::ALL {
+            assert!(backbone.presets.iter().all(|name| Preset::find(name).is_ok()), "{}", backbone.name);
+            let weights = Weights::seeded(backbone, 1);
+            let network = open(&weights, &Device::Cpu, Engine::best()).unwrap();
+            let xs = Tensor::zeros((1, 3, 32, 32), candle_core::DType::F32, &Device::Cpu).unwrap();
+            let maps = network.maps(&xs).unwrap();
+            assert_eq!(maps.dims()[1..], backbone.map_shape(32), "{}", backbone.name);
+            for pool in [Pool::None, Pool::Avg] {
+                let expected: usize = backbone.feature_shape(32, pool).iter().product();
+                assert_eq!(network.features(&xs, pool).unwrap().dims(), [1, expected], "{}", backbone.name);
+            }
+        }
+    }
+}
