@@ -269,8 +269,8 @@ fn a_photo_is_seen_as_extraction_saw_it() {
 
     let changes: [(&str, fn(&mut Recipe)); 5] = [
         ("is not the weights file", |r| r.weights_sha256 = "ab".repeat(32)),
-        ("not of vgg19", |r| r.backbone = "vgg19".into()),
-        ("not of vgg16 with version 99", |r| r.preprocessing_version = 99),
+        ("the weights are of vgg16, the features of vgg19", |r| r.backbone = "vgg19".into()),
+        ("not with version 99", |r| r.preprocessing_version = 99),
         ("\"keras\" is no preset", |r| r.preset = "keras".into()),
         ("an image size of 33", |r| r.image_size = 33),
     ];
