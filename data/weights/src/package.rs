@@ -144,10 +144,10 @@ fn download(package: &Package, python: &OsStr, dir: &TempDir) -> anyhow::Result<
 fn wait(mut child: Child) -> anyhow::Result<String> {
     let mut stderr = child.stderr.take().context("pip has no stderr")?;
     let reader = thread::spawn(move || {
-        let mut text = String::new();
-        // What is no UTF-8 ends the message, which is for people only.
-        let _ = stderr.read_to_string(&mut text);
-        text
+        let mut said = Vec::new();
+        // What cannot be read is missing from the message, which is for people only.
+        let _ = stderr.read_to_end(&mut said);
+        String::from_utf8_lossy(&said).into_owned()
     });
     while child.try_wait().context("cannot wait for pip")?.is_none() {
         if let Err(interrupted) = check_interrupted() {

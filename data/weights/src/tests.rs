@@ -228,7 +228,10 @@ pub(crate) fn eighths(tensor: &Tensor) -> TensorValues {
 fn the_makefile_knows_the_names_of_the_files() {
     let makefile = include_str!("../../../Makefile");
     let settings = include_str!("../../settings.mk");
-    let vgg16 = &data::backbone::VGG16;
-    assert!(makefile.contains(&format!("$(call in,weights/{})", Part::Features.file_name(vgg16))));
-    assert!(settings.contains(&format!("$(W)/weights/{}", Part::Classifier.file_name(vgg16))));
+    for backbone in data::backbone::ALL {
+        let named = |part: Part| part.file_name(backbone).replace(backbone.name, "$(BACKBONE)");
+        assert!(makefile.contains(&format!("$(call in,weights/{})", named(Part::Features))));
+        assert!(makefile.contains(&format!("$(call in,weights/{})", named(Part::Classifier))));
+        assert!(settings.contains(&format!("$(W)/weights/{}", named(Part::Classifier))));
+    }
 }
