@@ -18,12 +18,17 @@ use crate::names::Names;
 /// If it is no header of safetensors, or as [`Remote::read`].
 pub(super) fn fetch_header(remote: &mut Remote<'_>) -> anyhow::Result<Header> {
     let mut start = Vec::new();
-    remote.read(0..LENGTH_BYTES, |piece| Ok(start.extend_from_slice(piece)))?;
+    remote.read(0..LENGTH_BYTES, |piece| append(&mut start, piece))?;
     let n_header = Header::length(start.as_slice().try_into()?).context("it is no safetensors file")?;
-    remote.read(LENGTH_BYTES..LENGTH_BYTES + n_header, |piece| Ok(start.extend_from_slice(piece)))?;
+    remote.read(LENGTH_BYTES..LENGTH_BYTES + n_header, |piece| append(&mut start, piece))?;
     let header = Header::parse(&mut start.as_slice())?;
     header.check_size(remote.size()?)?;
     Ok(header)
+}
+
+fn append(bytes: &mut Vec<u8>, piece: &[u8]) -> anyhow::Result<()> {
+    bytes.extend_from_slice(piece);
+    Ok(())
 }
 
 /// Fetches the layers that make features; pieces that an earlier run has fetched are not asked for again.
