@@ -2,7 +2,7 @@
 //!
 //! A [`Pending`] file is a hidden sibling `.<name>.tindogr-<pid>-<random>.tmp` of its final name. A commit
 //! flushes it, calls fsync, renames it to the final name, and calls fsync on the directory. If the process is killed,
-//! the final name has the old file or the new one, and the next [`lock`] removes a remaining temporary file.
+//! the final name has the old file or the new one, and the next [`lock()`] removes a remaining temporary file.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};

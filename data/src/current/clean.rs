@@ -14,7 +14,7 @@ impl Place {
     /// Removes the files that the record lists, and the record: `--clean`.
     ///
     /// # Errors
-    /// [`Exit::TryAgain`] if another process writes there; another error if the record cannot be read, so that what it
+    /// [`crate::stage::Exit::TryAgain`] if another process writes there; another error if the record cannot be read, so that what it
     /// lists is unknown, or if a file cannot be removed.
     pub fn clean(&self) -> anyhow::Result<()> {
         self.refuse_another_stage()?;
