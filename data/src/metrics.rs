@@ -26,7 +26,7 @@ pub struct Metrics {
     pub format_version: u32,
     /// sha256 of the head that was evaluated.
     pub head_sha256: String,
-    /// The classifier that VGG-16 was published with, on the same pictures, where it was evaluated.
+    /// The classifier that the network was published with, on the same pictures, where it was evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imagenet: Option<Baseline>,
     /// The metrics of each split, by its name.
@@ -107,7 +107,7 @@ pub struct ClassMetrics {
     pub support: usize,
 }
 
-/// The classifier that VGG-16 was published with, as a baseline.
+/// The classifier that the network was published with, as a baseline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Baseline {

@@ -15,7 +15,7 @@ pub const PREPROCESSING_VERSION: u32 = 3; // since 3: more kinds of JPEG are rig
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
-    /// The network: `vgg16`.
+    /// The network, [`crate::backbone::Backbone::name`].
     pub backbone: String,
     /// Source of the weights, for people: `seeded:42`, `hub:timm/vgg16.tv_in1k`, a file's name.
     pub weights: String,

