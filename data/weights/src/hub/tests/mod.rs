@@ -34,6 +34,7 @@ const QUICK: RetryPolicy = RetryPolicy {
 struct User {
     dir: TempDir,
     environment: Environment,
+    policy: RetryPolicy,
 }
 
 impl User {
@@ -46,7 +47,7 @@ impl User {
             offline: false,
             bars: true,
         };
-        Self { dir, environment }
+        Self { dir, environment, policy: QUICK }
     }
 
     fn weights_dir(&self) -> PathBuf {
@@ -60,7 +61,8 @@ impl User {
     /// Runs the program; gives the file with the layers that make features.
     fn get(&self, full: bool) -> anyhow::Result<PathBuf> {
         let (args, config) = run_of(Source::Hub, &self.weights_dir(), full);
-        let settings = Settings { environment: self.environment.clone(), policy: QUICK, piece_bytes: 512 };
+        let settings =
+            Settings { environment: self.environment.clone(), policy: self.policy.clone(), piece_bytes: 512 };
         crate::run::make(&config, &args, &|| Ok(settings.clone()))?;
         Ok(self.file())
     }

@@ -133,7 +133,9 @@ fn an_unfinished_file_that_is_too_long_is_begun_anew() {
 #[test]
 fn a_redirect_without_a_location_is_an_error_and_no_panic() {
     let server = after(2, |asked| Answer { status: 302, ..right(asked) });
-    let user = User::of(&server.address);
+    let mut user = User::of(&server.address);
+    // Printing the panic's backtrace may take longer than a quick user waits.
+    user.policy.stall = Duration::from_secs(20);
     let message = user.refusal(true);
     assert!(message.contains("the server's answer cannot be understood"), "{message}");
     assert!(message.contains("curl -fL"), "{message}");
