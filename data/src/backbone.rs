@@ -52,7 +52,7 @@ pub struct HubFile {
     pub repository: &'static str,
     /// The file's name in the repository.
     pub file: &'static str,
-    /// Which version of it; where none is known, the first fetch records one.
+    /// Which version of it; where none is known, the hub is not asked.
     pub pin: Option<Pin>,
     /// Bytes of all of its tensors; the header, some KB, comes on top.
     pub tensor_bytes: u64,

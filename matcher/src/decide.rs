@@ -109,7 +109,7 @@ pub fn decide(config: &Config, common: &CommonArgs) -> anyhow::Result<Option<Sum
         decisions: Table::decisions(&config.out)?,
         rejected: Table::rejected(&config.out)?,
         gallery: Gallery::new(),
-        seen_before: SeenBefore::open(&config.out, &model.identity(&config.model)?),
+        seen_before: SeenBefore::open(&config.out, &model.identity()),
         summary: Summary::new(config.out.join(gallery::FILE_NAME)),
     };
     let mut profiles = Profiles::open(&config.profiles)?;

@@ -110,16 +110,14 @@ pub struct Model {
     size_thresholds: SizeThresholds,
     classes: Classes,
     quality: Quality,
+    /// Of the file of the head.
+    head_sha256: String,
 }
 
 impl Model {
     /// Tells this model from others, whatever its files are called: the digests of the head and of the weights.
-    ///
-    /// # Errors
-    /// If the head cannot be read.
-    pub(crate) fn identity(&self, config: &ModelConfig) -> anyhow::Result<String> {
-        let head = sha256_file(&config.model.join(head::FILE_NAME))?;
-        Ok(format!("{head} {}", self.info().recipe.weights_sha256))
+    pub(crate) fn identity(&self) -> String {
+        format!("{} {}", self.head_sha256, self.info().recipe.weights_sha256)
     }
 
     /// Loads the head and the weights that it was trained with.
@@ -145,7 +143,14 @@ impl Model {
         );
         let head_sha256 = sha256_file(&config.model.join(head::FILE_NAME))?;
         let quality = Quality::read(&config.model, &head_sha256, info);
-        Ok(Self { extractor, size_thresholds: config.size_thresholds, classes, quality, classifier })
+        Ok(Self {
+            extractor,
+            size_thresholds: config.size_thresholds,
+            classes,
+            quality,
+            classifier,
+            head_sha256,
+        })
     }
 
     /// Describes the head.

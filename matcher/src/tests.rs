@@ -295,7 +295,7 @@ fn a_photo_that_an_interrupted_run_has_seen_is_not_looked_at_again() {
         size_thresholds: data::breeds::SizeThresholds::STANDARD,
         not_a_dog: Vec::new(),
     };
-    let identity = crate::model::Model::open(&config).unwrap().identity(&config).unwrap();
+    let identity = crate::model::Model::open(&config).unwrap().identity();
     let sha256 = data::provenance::sha256_file(&photo).unwrap();
     let thumbnail = RgbImage::new(4, 3);
     let keep = |model: &str| {

@@ -35,19 +35,10 @@ impl Classifier {
         &self.info
     }
 
-    /// Computes the probability of each class, (K) for each of the pictures (n, D).
-    ///
-    /// # Errors
-    /// If there are not as many features as the head takes, or a logit is not finite.
-    pub fn probabilities(&self, pictures: &FeatureMatrix) -> anyhow::Result<Vec<Vec<f32>>> {
-        let rows = self.log_probabilities(pictures)?;
-        Ok(rows.into_iter().map(|row| row.into_iter().map(|p| p.exp() as f32).collect()).collect())
-    }
-
     /// Computes the natural logarithms of the probabilities, (K) for each of the pictures (n, D).
     ///
     /// # Errors
-    /// As [`Classifier::probabilities`].
+    /// If there are not as many features as the head takes, or a logit is not finite.
     pub fn log_probabilities(&self, pictures: &FeatureMatrix) -> anyhow::Result<Vec<Vec<f64>>> {
         Ok(self.output_log_probabilities(pictures)?.iter().map(|outputs| self.by_class(outputs)).collect())
     }
@@ -56,7 +47,7 @@ impl Classifier {
     /// describes others: (n_outputs) for each of the pictures (n, D).
     ///
     /// # Errors
-    /// As [`Classifier::probabilities`].
+    /// As [`Classifier::log_probabilities`].
     pub fn output_log_probabilities(&self, pictures: &FeatureMatrix) -> anyhow::Result<Vec<Vec<f64>>> {
         let n_features = self.info.feature_shape.iter().product();
         let rows = logits_of(&self.mlp, n_features, pictures)?;

@@ -23,7 +23,7 @@ const BATCH_NORM_EPSILON: f64 = 1e-3;
 #[derive(Debug)]
 pub struct EfficientNetLite0 {
     layers: Layers,
-    /// Computes every input that [`takes`] it says; only on a CPU, and only with kernels.
+    /// Computes the inputs that [`takes`] accepts; there on a CPU, unless candle is to compute.
     packed: Option<PackedLite0>,
 }
 

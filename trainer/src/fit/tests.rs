@@ -312,11 +312,12 @@ fn a_picture_has_the_same_probabilities_in_every_batch() {
     let mut values = || (0..700).map(|_| draws.normal() as f32).collect::<Vec<f32>>();
     let rows: Vec<Vec<f32>> = (0..70).map(|_| values()).collect();
     let together =
-        classifier.probabilities(&FeatureMatrix::new(rows.concat(), rows[0].len()).unwrap()).unwrap();
-    let alone = |row: &[f32]| classifier.probabilities(&FeatureMatrix::new(row.to_vec(), row.len()).unwrap());
+        classifier.log_probabilities(&FeatureMatrix::new(rows.concat(), rows[0].len()).unwrap()).unwrap();
+    let alone =
+        |row: &[f32]| classifier.log_probabilities(&FeatureMatrix::new(row.to_vec(), row.len()).unwrap());
     for (row, expected) in rows.iter().zip(&together) {
         assert_eq!(&alone(row).unwrap()[0], expected);
-        assert!((expected.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+        assert!((expected.iter().map(|p| p.exp()).sum::<f64>() - 1.0).abs() < 1e-6);
     }
     assert!(message(alone(&rows[0][1..]).map(drop)).contains("takes 700 features, got 699"));
 }

@@ -149,7 +149,8 @@ fn what_does_not_fit_is_refused() {
 
 #[test]
 fn the_mask_holds_the_120_breeds_at_their_places() {
-    let mut classes: Vec<String> = data::breeds::all().map(|b| b.class_dir.clone()).collect();
+    let of_stanford_dogs = data::breeds::known().iter().filter(|breed| breed.name != "dalmatian");
+    let mut classes: Vec<String> = of_stanford_dogs.map(|breed| breed.class_dir.clone()).collect();
     classes.insert(60, data::breeds::NOT_A_DOG.to_owned());
     let mask = Mask::of(&classes);
     assert_eq!((mask.len(), &mask.left_out[..]), (120, &["not_a_dog".to_owned()][..]));
