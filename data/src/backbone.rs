@@ -8,14 +8,18 @@ use std::sync::LazyLock;
 
 use crate::recipe::{Pool, Recipe};
 
+mod convnext;
 pub mod efficientnet_lite0;
+mod resnet50;
 mod vgg16;
 
+pub use convnext::{CONVNEXT_NANO, CONVNEXT_TINY};
 pub use efficientnet_lite0::EFFICIENTNET_LITE0;
+pub use resnet50::RESNET50;
 pub use vgg16::VGG16;
 
 /// All networks, the default first.
-pub const ALL: [&Backbone; 2] = [&VGG16, &EFFICIENTNET_LITE0];
+pub const ALL: [&Backbone; 5] = [&VGG16, &EFFICIENTNET_LITE0, &RESNET50, &CONVNEXT_TINY, &CONVNEXT_NANO];
 
 /// A network that pictures are pushed through.
 #[derive(Debug)]
@@ -43,6 +47,8 @@ pub struct Backbone {
     pub presets: &'static [&'static str],
     /// The pooling of the features that the classifier takes, and the default of `--pool`.
     pub pool: Pool,
+    /// Whether the last map can be had, too ([`Pool::None`]); candle's networks give the means of its channels alone.
+    pub has_maps: bool,
 }
 
 /// A file of the Hugging Face hub.
@@ -52,7 +58,7 @@ pub struct HubFile {
     pub repository: &'static str,
     /// The file's name in the repository.
     pub file: &'static str,
-    /// Which version of it; where none is known, the hub is not asked.
+    /// Which version of it; where none is known, that which is fetched first.
     pub pin: Option<Pin>,
     /// Bytes of all of its tensors; the header, some KB, comes on top.
     pub tensor_bytes: u64,

@@ -35,13 +35,13 @@ pub struct Recipe {
     pub pool: Pool,
 }
 
-/// The pooling of the last feature map, (512, S/32, S/32), before it is stored.
+/// The pooling of the last feature map, (C, S/32, S/32), before it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pool {
-    /// No pooling: all 512 * (S/32)^2 values, channel-major.
+    /// No pooling: all C * (S/32)^2 values, channel-major.
     None,
-    /// Global average pooling: 512 values.
+    /// Global average pooling: C values.
     Avg,
 }
 

@@ -38,21 +38,21 @@ pub struct Args {
     /// Directory for the features
     #[arg(long)]
     pub out: PathBuf,
-    /// The network: vgg16 or efficientnet-lite0
+    /// The network: vgg16, efficientnet-lite0, resnet50, convnext-tiny or convnext-nano
     #[arg(long, default_value = "vgg16")]
     pub backbone: String,
     /// The weights file of the network, which the program `weights` makes
     #[arg(long)]
     pub weights: PathBuf,
     /// Preprocessing that the weights were trained with. For vgg16: torchvision (also timm's), caffe (also Keras'),
-    /// tindogr-2018; for efficientnet-lite0: efficientnet-lite [default: the network's first]
+    /// tindogr-2018; each other network has one [default: the network's first]
     #[arg(long)]
     pub preset: Option<String>,
     /// Pixels a side of the network's input, a multiple of 32 [default: the preset's, 224 or 64]
     #[arg(long)]
     pub image_size: Option<u32>,
-    /// Pooling of the last map: none keeps all C x (S/32) x (S/32) values, avg takes the mean of each of the C channels
-    /// [default: none for vgg16, avg for the other networks]
+    /// Pooling of the last map: none (vgg16 and efficientnet-lite0) keeps all C x (S/32) x (S/32) values, avg takes the
+    /// mean of each of the C channels [default: none for vgg16, avg for the other networks]
     #[arg(long, value_name = "none|avg")]
     pub pool: Option<Pool>,
     /// How features are stored: f16 takes half the disk

@@ -1,37 +1,37 @@
 //! The networks, behind one interface: pictures in, maps or features out.
 //!
 //! What is known of a network beforehand is in [`data::backbone`]; here is how it computes. On a CPU our own kernels
-//! (module `conv`) compute most networks; elsewhere, and as the reference of the kernels, candle does.
+//! (module `conv`) do; elsewhere, and as the reference of the kernels, candle does.
 
+mod convnext;
 mod efficientnet_lite0;
 mod engine;
+mod resnet50;
 pub mod vgg16;
 
 use std::fmt;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Device, Error, Result, Tensor};
+#[cfg(doc)]
+use data::backbone::Backbone;
 use data::recipe::Pool;
 use data::weights::Weights;
 
+pub use convnext::ConvNext;
 pub use efficientnet_lite0::EfficientNetLite0;
 pub use engine::{Engine, VARIABLE as ENGINE_VARIABLE};
+pub use resnet50::ResNet50;
 pub use vgg16::Vgg16;
 
 /// A network with its weights on a device.
 pub trait Network: fmt::Debug + Send + Sync {
-    /// Computes the last map: xs (B, 3, S, S) -> (B, C, S/stride, S/stride).
+    /// Computes features: xs (B, 3, S, S) -> (B, D), the last map (C, S/stride, S/stride) channel by channel or, pooled, the
+    /// mean of each channel.
     ///
     /// # Errors
-    /// If the shape is another one or the device fails.
-    fn maps(&self, xs: &Tensor) -> Result<Tensor>;
-
-    /// Computes features (B, D): the last map channel by channel or, pooled, the mean of each channel.
-    ///
-    /// # Errors
-    /// As [`Network::maps`].
-    fn features(&self, xs: &Tensor, pool: Pool) -> Result<Tensor> {
-        pooled(&self.maps(xs)?, pool)
-    }
+    /// If the shape is another one, the network does not give what is asked for ([`Backbone::has_maps`]), or the device
+    /// fails.
+    fn features(&self, xs: &Tensor, pool: Pool) -> Result<Tensor>;
 }
 
 /// Pools maps (B, C, h, w) -> (B, D).
@@ -39,6 +39,14 @@ fn pooled(maps: &Tensor, pool: Pool) -> Result<Tensor> {
     match pool {
         Pool::None => maps.flatten_from(1),         // (B, C * h * w)
         Pool::Avg => maps.flatten_from(2)?.mean(2), // (B, C)
+    }
+}
+
+/// Refuses to give maps, for a network without [`Backbone::has_maps`].
+fn ensure_pooled(pool: Pool) -> Result<()> {
+    match pool {
+        Pool::Avg => Ok(()),
+        Pool::None => Err(Error::msg("this network gives pooled features alone")),
     }
 }
 
@@ -50,6 +58,9 @@ pub fn open(weights: &Weights, device: &Device, engine: Engine) -> anyhow::Resul
     Ok(match weights.info.backbone.as_str() {
         "vgg16" => Box::new(Vgg16::new(weights, device, engine)?),
         "efficientnet-lite0" => Box::new(EfficientNetLite0::new(weights, device, engine)?),
+        "resnet50" => Box::new(ResNet50::new(weights, device)?),
+        "convnext-tiny" => Box::new(ConvNext::tiny(weights, device)?),
+        "convnext-nano" => Box::new(ConvNext::nano(weights, device)?),
         other => anyhow::bail!("{other:?} is no network of this program"),
     })
 }
@@ -68,11 +79,14 @@ mod tests {
             let weights = Weights::seeded(backbone, 1);
             let network = open(&weights, &Device::Cpu, Engine::best()).unwrap();
             let xs = Tensor::zeros((1, 3, 32, 32), candle_core::DType::F32, &Device::Cpu).unwrap();
-            let maps = network.maps(&xs).unwrap();
-            assert_eq!(maps.dims()[1..], backbone.map_shape(32), "{}", backbone.name);
             for pool in [Pool::None, Pool::Avg] {
+                let features = network.features(&xs, pool);
+                if pool == Pool::None && !backbone.has_maps {
+                    assert!(features.is_err(), "{}", backbone.name);
+                    continue;
+                }
                 let expected: usize = backbone.feature_shape(32, pool).iter().product();
-                assert_eq!(network.features(&xs, pool).unwrap().dims(), [1, expected], "{}", backbone.name);
+                assert_eq!(features.unwrap().dims(), [1, expected], "{}", backbone.name);
             }
         }
     }

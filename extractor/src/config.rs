@@ -52,6 +52,13 @@ impl Config {
         if !(1..=MAX_BATCH_SIZE).contains(&args.batch_size) {
             return Err(usage(format!("--batch-size: {} is outside 1 to {MAX_BATCH_SIZE}", args.batch_size)));
         }
+        let pool = args.pool.unwrap_or(backbone.pool);
+        if pool == Pool::None && !backbone.has_maps {
+            return Err(usage(format!(
+                "--pool: {} gives the means of its channels alone, avg",
+                backbone.name
+            )));
+        }
         args.device.ensure_built(cfg!(feature = "cuda"), cfg!(feature = "metal"))?;
         Engine::from_env()?;
         Ok(Self {
@@ -61,7 +68,7 @@ impl Config {
             weights: args.weights.clone(),
             preset,
             image_size,
-            pool: args.pool.unwrap_or(backbone.pool),
+            pool,
             dtype: args.dtype,
             batch_size: args.batch_size,
             part: args.shard,

@@ -2,27 +2,30 @@
 //! that does not fit, at once.
 //!
 //! A network asks for its tensors by name and shape. Some of candle's leave out a layer without a word when a tensor is
-//! missing, so every request is recorded, and a weights file that holds a tensor that nobody asked for is refused, too.
+//! missing (ConvNeXt its scale), so every request is recorded, and a weights file that holds a tensor that nobody asked
+//! for is refused, too. They may do so only where the network has no such tensor: the norm of ConvNeXt's second version.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Device, Error, Result, Shape, Tensor};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
+use data::backbone::Backbone;
 use data::weights::{TensorValues, Weights};
 
 /// Lets `build` take the tensors of `weights`, as f32 on `device`.
 ///
 /// # Errors
-/// Lists every tensor that is missing, of another shape, not finite or not asked for; or what `build` fails with.
+/// Lists every tensor that is missing, of another shape, not finite or not asked for; or what `build` fails with, as it
+/// does if it needs a tensor that is not among [`Backbone::features`].
 pub(crate) fn load<T>(
     weights: &Weights,
     device: &Device,
-    build: impl FnOnce(VarBuilder<'_>) -> Result<T>,
+    build: impl FnOnce(VarBuilder<'static>) -> Result<T>,
 ) -> anyhow::Result<T> {
-    let requests = Arc::new(Mutex::new(Requests::default()));
-    let backend = Backend { weights, requests: Arc::clone(&requests) };
+    let backend = Backend::new(weights, device)?;
+    let requests = Arc::clone(&backend.requests);
     let built = build(VarBuilder::from_backend(Box::new(backend), DType::F32, device.clone()));
     let Requests { names, mut problems } =
         std::mem::take(&mut *requests.lock().unwrap_or_else(PoisonError::into_inner));
@@ -45,20 +48,34 @@ struct Requests {
     problems: Vec<String>,
 }
 
-struct Backend<'a> {
-    weights: &'a Weights,
+/// The tensors of a weights file. It owns them: some of candle's networks live no longer than the backend.
+struct Backend {
+    backbone: &'static Backbone,
+    tensors: BTreeMap<&'static str, Tensor>,
     requests: Arc<Mutex<Requests>>,
 }
 
-impl Backend<'_> {
-    /// Records that `name` was asked for; finds it, if its values are finite.
-    fn find(&self, name: &str) -> std::result::Result<&TensorValues, String> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).names.insert(name.to_owned());
-        let found = self.weights.get(name).ok_or_else(|| format!("{name} is missing"))?;
-        match found.values.iter().position(|x| !x.is_finite()) {
-            Some(i) => Err(format!("{name}: value {i} is {}, expected a finite number", found.values[i])),
-            None => Ok(found),
+impl Backend {
+    /// Puts the tensors of `weights` onto `device`.
+    fn new(weights: &Weights, device: &Device) -> anyhow::Result<Self> {
+        let mut requests = Requests::default();
+        let mut tensors = BTreeMap::new();
+        for TensorValues { name, shape, values } in &weights.tensors {
+            if let Some(i) = values.iter().position(|x| !x.is_finite()) {
+                requests
+                    .problems
+                    .push(format!("{name}: value {i} is {}, expected a finite number", values[i]));
+            }
+            tensors.insert(*name, Tensor::from_slice(values, *shape, device)?);
         }
+        let backbone = Backbone::find(&weights.info.backbone)?;
+        Ok(Self { backbone, tensors, requests: Arc::new(Mutex::new(requests)) })
+    }
+
+    /// Records that `name` was asked for, and finds it.
+    fn find(&self, name: &str) -> std::result::Result<&Tensor, String> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).names.insert(name.to_owned());
+        self.tensors.get(name).ok_or_else(|| format!("{name} is missing"))
     }
 
     fn report(&self, problem: String) {
@@ -66,16 +83,19 @@ impl Backend<'_> {
     }
 }
 
-impl SimpleBackend for Backend<'_> {
+impl SimpleBackend for Backend {
     /// A tensor that cannot be used becomes zeros, so that the network goes on to ask for the others; [`load`] refuses it
     /// in the end.
     fn get(&self, shape: Shape, name: &str, _: Init, dtype: DType, device: &Device) -> Result<Tensor> {
-        let found = self.find(name).and_then(|found| match found.shape == shape.dims() {
+        if self.backbone.features.iter().all(|tensor| tensor.name != name) {
+            return Err(Error::msg(format!("{name} is not a tensor of {}", self.backbone.name)));
+        }
+        let found = self.find(name).and_then(|found| match found.dims() == shape.dims() {
             true => Ok(found),
-            false => Err(format!("{name} has shape {:?}, expected {:?}", found.shape, shape.dims())),
+            false => Err(format!("{name} has shape {:?}, expected {:?}", found.dims(), shape.dims())),
         });
         match found {
-            Ok(found) => Tensor::from_slice(&found.values, shape, device)?.to_dtype(dtype),
+            Ok(found) => found.to_dtype(dtype),
             Err(problem) => {
                 self.report(problem);
                 Tensor::zeros(shape, dtype, device)
@@ -83,21 +103,21 @@ impl SimpleBackend for Backend<'_> {
         }
     }
 
-    fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
-        let found = self.find(name).map_err(Error::msg)?;
-        Tensor::from_slice(&found.values, found.shape, device)?.to_dtype(dtype)
+    fn get_unchecked(&self, name: &str, dtype: DType, _: &Device) -> Result<Tensor> {
+        self.find(name).map_err(Error::msg)?.to_dtype(dtype)
     }
 
     fn contains_tensor(&self, name: &str) -> bool {
-        self.weights.get(name).is_some()
+        self.tensors.contains_key(name)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use data::backbone::VGG16;
+    use data::backbone::{CONVNEXT_NANO, EFFICIENTNET_LITE0, RESNET50, VGG16};
 
     use super::*;
+    use crate::backbone::{Engine, open};
 
     #[test]
     fn everything_that_does_not_fit_is_reported_at_once() {
@@ -109,19 +129,38 @@ mod tests {
             let weight = features.get((64, 3, 5, 5), "0.weight")?;
             assert_eq!(weight.dims(), [64, 3, 5, 5]);
             features.get(64, "0.bias")?;
-            features.get(64, "1.bias")?;
-            features.get(64, "2.bias")
+            features.get(128, "5.bias")?;
+            features.get(64, "2.bias")?;
+            features.get(64, "1.bias")
         });
         let message = error.unwrap_err().to_string();
         for expected in [
             "the weights do not fit the network vgg16",
             "features.0.weight has shape [64, 3, 3, 3], expected [64, 3, 5, 5]",
             "features.0.bias: value 7 is NaN, expected a finite number",
-            "features.1.bias is missing",
+            "features.5.bias is missing",
+            "features.1.bias is not a tensor of vgg16",
             "features.2.weight is not used by the network",
         ] {
             assert!(message.contains(expected), "{message}");
         }
         assert!(!message.contains("features.2.bias"), "{message}");
+    }
+
+    #[test]
+    fn no_tensor_of_any_network_can_be_left_out() {
+        for backbone in [&RESNET50, &CONVNEXT_NANO, &EFFICIENTNET_LITE0] {
+            // One tensor of each name in blocks, such as gamma, and the others.
+            let kind =
+                |name: &str| name.split('.').filter(|part| part.parse::<u32>().is_err()).collect::<String>();
+            let mut kinds = BTreeSet::new();
+            let complete = Weights::seeded(backbone, 1);
+            for left_out in backbone.features.iter().filter(|tensor| kinds.insert(kind(tensor.name))) {
+                let mut weights = complete.clone();
+                weights.tensors.retain(|tensor| tensor.name != left_out.name);
+                let message = open(&weights, &Device::Cpu, Engine::best()).unwrap_err().to_string();
+                assert!(message.contains(&format!("{} is missing", left_out.name)), "{message}");
+            }
+        }
     }
 }

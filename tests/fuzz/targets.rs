@@ -94,6 +94,7 @@ pub(crate) fn pth(bytes: &[u8]) -> bool {
         image_size: 1,
         presets: &["torchvision"],
         pool: Pool::None,
+        has_maps: true,
     };
     let dir = InFile::new("weights.pth", bytes);
     let Ok(tensors) = weights::published::read(&dir.path, &ONE_LAYER, Part::Features) else { return false };

@@ -36,6 +36,7 @@ pub static EFFICIENTNET_LITE0: Backbone = Backbone {
     image_size: 224,
     presets: &["efficientnet-lite"],
     pool: Pool::Avg,
+    has_maps: true,
 };
 
 /// Channels of the first convolution, 3x3 with stride 2.

@@ -64,4 +64,5 @@ pub static VGG16: Backbone = Backbone {
     image_size: 224,
     presets: &["torchvision", "caffe", "tindogr-2018"],
     pool: Pool::None,
+    has_maps: true,
 };

@@ -29,6 +29,7 @@ static TINY: Backbone = Backbone {
     image_size: 1,
     presets: &["torchvision"],
     pool: Pool::None,
+    has_maps: true,
 };
 
 fn find(name: &str) -> anyhow::Result<&'static Backbone> {

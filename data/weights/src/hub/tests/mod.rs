@@ -5,6 +5,7 @@ mod faults;
 mod ranges;
 mod refusals;
 mod server;
+mod version;
 mod whole;
 
 use std::fs;
