@@ -73,4 +73,4 @@ def compare(folder, arguments):
 
 
 if __name__ == "__main__":
-    command_line.compare_photos("classifier", __doc__, compare)
+    command_line.compare_photos("classifier", command_line.photo_parser(__doc__), compare)

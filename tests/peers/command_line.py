@@ -21,7 +21,7 @@ def absolute(text):
 def parser(description, rounds):
     """A parser with the flags of both scripts, so that one list of flags can be given to both."""
     flags = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    flags.add_argument("--backbone", default="vgg16", help="engines.py: vgg16 or efficientnet-lite0 [default: vgg16]")
+    flags.add_argument("--backbone", default="vgg16", help="engines.py: the network [default: vgg16]")
     flags.add_argument("--threads", type=int, default=2, help="of every engine; each gets a core [default: 2]")
     flags.add_argument("--rounds", type=int, default=rounds, help=f"in each, all take their turn [default: {rounds}]")
     flags.add_argument(
@@ -46,9 +46,9 @@ def photo_parser(description):
     return flags
 
 
-def compare_photos(name, description, compare):
-    """Runs `compare(folder, arguments)` with the flags of photo_parser and a folder that is removed afterwards."""
-    arguments = photo_parser(description).parse_args()
+def compare_photos(name, flags, compare):
+    """Runs `compare(folder, arguments)` with the arguments that `flags` parses and a folder that is removed afterwards."""
+    arguments = flags.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{name}-", dir=arguments.out))
     try:

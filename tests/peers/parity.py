@@ -137,4 +137,4 @@ def compare(folder, arguments):
 
 
 if __name__ == "__main__":
-    command_line.compare_photos("parity", __doc__, compare)
+    command_line.compare_photos("parity", command_line.photo_parser(__doc__), compare)

@@ -90,4 +90,6 @@ pub(crate) fn dense_layers(tensors: Vec<TensorValues>) -> anyhow::Result<Vec<Den
 }
 
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;

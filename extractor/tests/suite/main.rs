@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its harness too")]
 
+mod backbones;
 mod cost;
 mod harness;
 mod machines;
 mod parity;
+mod reference;
 mod stage;

@@ -6,10 +6,11 @@ use std::sync::OnceLock;
 use candle_core::{Device, Tensor};
 use data::weights::Weights;
 use extractor::backbone::vgg16::BACKBONE;
-use extractor::backbone::{Engine, Network, Vgg16};
+use extractor::backbone::{Engine, Vgg16};
 use extractor::preprocess::{Filter, Preset, centre_crop, preprocess, squash_nearest};
 use image::RgbImage;
-use safetensors::SafeTensors;
+
+use crate::reference::{Reference, apart, formula_input};
 
 /// What "the same features" means for the same tensor, and for a PNG, which says what is to be decoded:
 /// relative L2 distance.
@@ -27,29 +28,6 @@ fn networks() -> &'static [(Engine, Vgg16)] {
     })
 }
 
-struct Reference(Vec<u8>);
-
-impl Reference {
-    fn tensors(&self) -> SafeTensors<'_> {
-        SafeTensors::deserialize(&self.0).unwrap()
-    }
-
-    fn floats(&self, name: &str) -> (Vec<f32>, Vec<usize>) {
-        let tensors = self.tensors();
-        let tensor = tensors.tensor(name).unwrap();
-        let floats = tensor.data().as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
-        (floats, tensor.shape().to_vec())
-    }
-
-    /// A picture of shape (height, width, 3).
-    fn picture(&self, name: &str) -> RgbImage {
-        let tensors = self.tensors();
-        let tensor = tensors.tensor(name).unwrap();
-        let &[height, width, 3] = tensor.shape() else { panic!("{name} is no picture") };
-        RgbImage::from_raw(width as u32, height as u32, tensor.data().to_vec()).unwrap()
-    }
-}
-
 fn recorded() -> Reference {
     Reference(include_bytes!("vgg16_reference.safetensors").to_vec())
 }
@@ -58,23 +36,7 @@ fn recorded() -> Reference {
 fn distance(network: &Vgg16, x: &[f32], size: usize, expected: &[f32]) -> f64 {
     let x = Tensor::from_slice(x, (1, 3, size, size), &Device::Cpu).unwrap();
     let got: Vec<f32> = network.maps(&x).unwrap().flatten_all().unwrap().to_vec1().unwrap();
-    assert_eq!(got.len(), expected.len());
-    let square = |x: f64| x * x;
-    let difference: f64 = got.iter().zip(expected).map(|(&a, &b)| square(f64::from(a) - f64::from(b))).sum();
-    let norm: f64 = expected.iter().map(|&b| square(f64::from(b))).sum();
-    (difference / norm).sqrt()
-}
-
-/// The script's `formula_input`.
-fn formula_input(size: usize) -> Vec<f32> {
-    let mut values = Vec::new();
-    for c in 0..3 {
-        for (y, x) in (0..size * size).map(|i| (i / size, i % size)) {
-            let level = (131 * c + 17 * y + 29 * x + 7 * x * y) % 251;
-            values.push((level as f64 / 62.75 - 2.0) as f32);
-        }
-    }
-    values
+    apart(&got, expected)
 }
 
 /// The script's `formula_image`.
