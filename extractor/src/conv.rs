@@ -1,5 +1,5 @@
-//! Convolutions for CPUs, a whole network in one call: VGG-16's 3x3 layers ([`winograd3x3`])
-//! and the blocks of EfficientNet-Lite0 ([`inverted_residual`]).
+//! Convolutions for CPUs, a whole network in one call: VGG-16's 3x3 layers ([`winograd3x3`]),
+//! the blocks of EfficientNet-Lite0 ([`inverted_residual`]) and those of ConvNeXt ([`convnext`]).
 //!
 //! The kernels are written once over vectors of 16 floats ([`simd`]) and compiled for each instruction set;
 //! [`kernels`] chooses at run time. All maps are stored as lines of 16 channels, so that no stage has to
@@ -15,12 +15,20 @@
 #![expect(unsafe_code, reason = "vector instructions, and threads that write to disjoint parts of a buffer")]
 #![allow(clippy::needless_range_loop, reason = "kernels index several small arrays in step")]
 
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "no network calls it yet"))]
+pub(crate) mod convnext;
 mod depthwise;
+mod gelu;
 pub(crate) mod inverted_residual;
 mod kernels;
+mod layer_norm;
 mod memory;
+mod packed;
 mod peak;
 mod pointwise;
+#[cfg(test)]
+mod reference;
+mod runs;
 mod simd;
 mod threads;
 mod times;

@@ -39,12 +39,14 @@ pub(super) struct DepthwiseRow {
     pub(super) n: usize,
 }
 
-/// Computes min(6, max(0, bias + sum of taps)) for a kernel of `K` x `K` and a stride of `D`.
+/// Computes bias + sum of taps for a kernel of `K` x `K` and a stride of `D`, of that ReLU6 if `RELU6`.
 ///
 /// # Safety
 /// The pointers of `row` are valid for what it describes; and as [`Simd`].
 #[inline(always)]
-pub(super) unsafe fn convolve<S: Simd, const K: usize, const D: usize>(row: &DepthwiseRow) {
+pub(super) unsafe fn convolve<S: Simd, const K: usize, const D: usize, const RELU6: bool>(
+    row: &DepthwiseRow,
+) {
     for part in (0..16).step_by(S::LANES) {
         // SAFETY: a part of each line of the row, which the caller vouches for.
         unsafe {
@@ -57,11 +59,11 @@ pub(super) unsafe fn convolve<S: Simd, const K: usize, const D: usize>(row: &Dep
             };
             let mut first = 0;
             if row.n.is_multiple_of(7) && !row.n.is_multiple_of(MAX_OUTPUTS) {
-                first = outputs::<S, K, D, 7>(&row, first);
+                first = outputs::<S, K, D, 7, RELU6>(&row, first);
             }
-            first = outputs::<S, K, D, MAX_OUTPUTS>(&row, first);
-            first = outputs::<S, K, D, 4>(&row, first);
-            outputs::<S, K, D, 1>(&row, first);
+            first = outputs::<S, K, D, MAX_OUTPUTS, RELU6>(&row, first);
+            first = outputs::<S, K, D, 4, RELU6>(&row, first);
+            outputs::<S, K, D, 1, RELU6>(&row, first);
         }
     }
 }
@@ -71,7 +73,7 @@ pub(super) unsafe fn convolve<S: Simd, const K: usize, const D: usize>(row: &Dep
 /// # Safety
 /// As [`convolve`], for one part of the lines.
 #[inline(always)]
-unsafe fn outputs<S: Simd, const K: usize, const D: usize, const R: usize>(
+unsafe fn outputs<S: Simd, const K: usize, const D: usize, const R: usize, const RELU6: bool>(
     row: &DepthwiseRow,
     mut first: usize,
 ) -> usize {
@@ -88,7 +90,8 @@ unsafe fn outputs<S: Simd, const K: usize, const D: usize, const R: usize>(
                 weights = weights.add(K * 16);
             }
             for r in 0..R {
-                S::store(row.to.add((first + r) * 16), S::relu6(sums[r]));
+                let y = if RELU6 { S::relu6(sums[r]) } else { sums[r] };
+                S::store(row.to.add((first + r) * 16), y);
             }
         }
         first += R;

@@ -15,9 +15,6 @@ mod block;
 mod check;
 mod head;
 mod network;
-mod packed;
-#[cfg(test)]
-mod reference;
 mod shape;
 mod stem;
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use super::depthwise::{self, DepthwiseRow};
+use super::gelu;
+use super::layer_norm::{self, NormRun};
 use super::peak;
 use super::pointwise::{self, Pointwise};
 use super::winograd3x3::direct::{self, DirectRow};
@@ -41,8 +43,14 @@ pub(crate) struct Kernels {
     pub(super) direct_strided: unsafe fn(&DirectRow),
     /// See [`pointwise::multiply`].
     pub(super) pointwise: unsafe fn(&Pointwise),
-    /// See [`depthwise::convolve`]: kernels of 3 and 5, each with strides of 1 and 2.
+    /// See [`depthwise::convolve`]: kernels of 3 and 5, each with strides of 1 and 2, and ReLU6.
     pub(super) depthwise: [[unsafe fn(&DepthwiseRow); 2]; 2],
+    /// See [`depthwise::convolve`]: a kernel of 7 with stride 1, without activation.
+    pub(super) depthwise_7: unsafe fn(&DepthwiseRow),
+    /// See [`layer_norm::normalise`].
+    pub(super) norm: unsafe fn(&NormRun),
+    /// See [`gelu::gelu`].
+    pub(super) gelu: unsafe fn(*mut f32, usize),
     /// See [`peak::chain`].
     pub(super) chain: unsafe fn(usize) -> usize,
     /// Called by a thread before and after it multiplies.
@@ -195,7 +203,31 @@ macro_rules! kernels {
             $(#[$feature])?
             unsafe fn depthwise<const K: usize, const D: usize>(row: &DepthwiseRow) {
                 // SAFETY: the contract is the caller's; the instructions are those of this function.
-                unsafe { depthwise::convolve::<simd::$part, K, D>(row) }
+                unsafe { depthwise::convolve::<simd::$part, K, D, true>(row) }
+            }
+
+            /// # Safety
+            /// As [`depthwise::convolve`].
+            $(#[$feature])?
+            unsafe fn depthwise_7(row: &DepthwiseRow) {
+                // SAFETY: the contract is the caller's; the instructions are those of this function.
+                unsafe { depthwise::convolve::<simd::$part, 7, 1, false>(row) }
+            }
+
+            /// # Safety
+            /// As [`layer_norm::normalise`].
+            $(#[$feature])?
+            unsafe fn norm(run: &NormRun) {
+                // SAFETY: the contract is the caller's; the instructions are those of this function.
+                unsafe { layer_norm::normalise::<simd::$simd>(run) }
+            }
+
+            /// # Safety
+            /// As [`gelu::gelu`].
+            $(#[$feature])?
+            unsafe fn gelu(at: *mut f32, n: usize) {
+                // SAFETY: the contract is the caller's; the instructions are those of this function.
+                unsafe { gelu::gelu::<simd::$part>(at, n) }
             }
 
             /// # Safety
@@ -218,6 +250,9 @@ macro_rules! kernels {
                 direct_strided,
                 pointwise,
                 depthwise: [[depthwise::<3, 1>, depthwise::<3, 2>], [depthwise::<5, 1>, depthwise::<5, 2>]],
+                depthwise_7,
+                norm,
+                gelu,
                 chain,
                 begin: nothing_for,
                 end: nothing,

@@ -1,18 +1,19 @@
-//! 1x1 convolutions: a matrix product of pixels and weights, with bias, ReLU6 and residual.
+//! 1x1 convolutions: a matrix product of pixels and weights, with bias, residual and activation.
 //!
 //! Lanes are output channels; the values of some pixels, which are neighbours in memory, are broadcast. All
 //! channels are summed in registers, in order, with one accumulator per output: the sum of a pixel does not
 //! depend on the pixels that are computed with it.
 //!
 //! Many channels are summed in blocks whose weights stay in the first cache for all pixels; between two blocks
-//! the sums wait in the output.
+//! the sums wait in the output. Each block has sums of its own that begin at 0: the rounding error of a long sum is smaller
+//! that way.
 
 use std::ops::Range;
 
 use super::simd::Simd;
 
 /// Most channels of a block: their weights take 16 KB.
-const MAX_CHANNELS: usize = 256;
+pub(super) const MAX_CHANNELS: usize = 256;
 /// Lines of weights that a panel prefetches for each 16 lines that it reads.
 const AHEAD: usize = 2;
 
@@ -35,12 +36,26 @@ pub(super) struct Pointwise {
     pub(super) to: *mut f32,
     /// The offset in `to` of each pixel; null if they are next to each other.
     pub(super) offsets: *const u32,
-    /// Added to the outputs: `[n][16]`, or null.
+    /// Added to the outputs: where `to` has them, from the same pixel on; or null.
     pub(super) residual: *const f32,
-    /// Whether min(6, max(0, y)) is written instead of y.
-    pub(super) relu6: bool,
+    /// Applied last.
+    pub(super) activation: Activation,
+    /// Whether the outputs hold sums already, to which these channels are added, instead of the bias.
+    pub(super) continued: bool,
     /// Whether only the first 8 of the 16 output channels are wanted.
     pub(super) narrow: bool,
+}
+
+/// What a layer does with its sums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Activation {
+    /// y
+    None,
+    /// max(0, y)
+    #[cfg_attr(not(test), expect(dead_code, reason = "no network calls it yet"))]
+    Relu,
+    /// min(6, max(0, y))
+    Relu6,
 }
 
 /// Neighbouring panels of equal size.
@@ -95,9 +110,10 @@ pub(super) unsafe fn multiply<S: Simd, const R: usize>(
         let (n_blocks, n_left) = (channels.len() / 16, channels.len() % 16);
         let block = product.x.add(channels.start / 16 * product.x_pitch);
         let weights = product.weights.add(channels.start * 16);
+        let is_first = channels.start == 0 && !product.continued;
         for panel in 0..panels.n {
             let first = panels.first + panel * R;
-            let mut sums = start::<S, R>(product, first, channels.start == 0);
+            let mut sums = [if is_first { S::load(product.bias) } else { S::zero() }; R];
             let (mut x, mut weights) = (block.add(first * 16), weights);
             // The first panels bring the weights that follow these into the second cache.
             let part = (panels.index + panel) * AHEAD;
@@ -118,6 +134,11 @@ pub(super) unsafe fn multiply<S: Simd, const R: usize>(
             for channel in n_left / 4 * 4..n_left {
                 step::<S, R>(x.add(channel), weights.add(channel * 16), &mut sums);
             }
+            if !is_first {
+                for r in 0..R {
+                    sums[r] = S::add(S::load(product.to.add(offset(product, first + r))), sums[r]);
+                }
+            }
             if channels.end == product.n_in {
                 finish::<S, R>(product, first, &mut sums);
             } else {
@@ -127,37 +148,17 @@ pub(super) unsafe fn multiply<S: Simd, const R: usize>(
     }
 }
 
-/// The sums of `R` pixels before a block of channels is added.
+/// The offset of the output of a pixel, and of its residual.
 ///
 /// # Safety
 /// As [`multiply`].
 #[inline(always)]
-unsafe fn start<S: Simd, const R: usize>(product: &Pointwise, first: usize, from_bias: bool) -> [S::V; R] {
-    // SAFETY: as the caller.
-    unsafe {
-        let mut sums = [S::load(product.bias); R];
-        if !from_bias {
-            for r in 0..R {
-                sums[r] = S::load(output(product, first + r));
-            }
-        }
-        sums
-    }
-}
-
-/// The address of the output of a pixel.
-///
-/// # Safety
-/// As [`multiply`].
-#[inline(always)]
-unsafe fn output(product: &Pointwise, pixel: usize) -> *mut f32 {
-    // SAFETY: as the caller.
-    unsafe {
-        if product.offsets.is_null() {
-            product.to.add(pixel * 16)
-        } else {
-            product.to.add(*product.offsets.add(pixel) as usize)
-        }
+unsafe fn offset(product: &Pointwise, pixel: usize) -> usize {
+    if product.offsets.is_null() {
+        pixel * 16
+    } else {
+        // SAFETY: as the caller.
+        unsafe { *product.offsets.add(pixel) as usize }
     }
 }
 
@@ -201,12 +202,20 @@ unsafe fn finish<S: Simd, const R: usize>(product: &Pointwise, first: usize, sum
     unsafe {
         if !product.residual.is_null() {
             for r in 0..R {
-                sums[r] = S::add(sums[r], S::load(product.residual.add((first + r) * 16)));
+                sums[r] = S::add(sums[r], S::load(product.residual.add(offset(product, first + r))));
             }
         }
-        if product.relu6 {
-            for r in 0..R {
-                sums[r] = S::relu6(sums[r]);
+        match product.activation {
+            Activation::None => {}
+            Activation::Relu => {
+                for r in 0..R {
+                    sums[r] = S::relu(sums[r]);
+                }
+            }
+            Activation::Relu6 => {
+                for r in 0..R {
+                    sums[r] = S::relu6(sums[r]);
+                }
             }
         }
         store::<S, R>(product, first, sums);

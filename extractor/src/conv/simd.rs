@@ -22,6 +22,7 @@ pub(super) trait Simd {
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn div(a: Self::V, b: Self::V) -> Self::V;
     /// a * b + c
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// NaN if one of them is.
@@ -30,6 +31,8 @@ pub(super) trait Simd {
     unsafe fn relu(v: Self::V) -> Self::V;
     /// min(6, max(0, v)), NaN if v is.
     unsafe fn relu6(v: Self::V) -> Self::V;
+    /// min(bound, max(-bound, v)), NaN if v is.
+    unsafe fn limit(v: Self::V, bound: Self::V) -> Self::V;
     /// Asks for the line at `at`, which need not be valid, to be brought near. Does nothing by default.
     #[inline(always)]
     unsafe fn prefetch(at: *const f32) {
@@ -40,7 +43,8 @@ pub(super) trait Simd {
 /// Implements [`Simd`] for vectors made of `$n` registers of `$lanes` floats.
 macro_rules! in_registers {
     ($isa:ident, $reg:ty, $n:literal, $lanes:literal, $zero:expr, $splat:path, $load:path, $store:path,
-     $add:path, $sub:path, $mul:path, $fma:path, $max:path, $relu:path, $relu6:path) => {
+     $add:path, $sub:path, $mul:path, $div:path, $fma:path, $max:path, $relu:path, $relu6:path,
+     $limit:path) => {
         impl Simd for $isa {
             const LANES: usize = $n * $lanes;
             type V = [$reg; $n];
@@ -82,7 +86,9 @@ macro_rules! in_registers {
             in_registers!(@binary add, $add, $n);
             in_registers!(@binary sub, $sub, $n);
             in_registers!(@binary mul, $mul, $n);
+            in_registers!(@binary div, $div, $n);
             in_registers!(@binary max, $max, $n);
+            in_registers!(@binary limit, $limit, $n);
             in_registers!(@unary relu, $relu, $n);
             in_registers!(@unary relu6, $relu6, $n);
             #[inline(always)]

@@ -5,10 +5,10 @@ use std::ops::Range;
 use super::super::depthwise::DepthwiseRow;
 use super::super::kernels::Kernels;
 use super::super::memory::Buffer;
-use super::super::pointwise::Pointwise;
+use super::super::packed::{LINE, PackedPointwise, in_lines};
+use super::super::pointwise::{Activation, Pointwise};
 use super::super::threads::ThreadGroup;
 use super::super::times::LayerTimes;
-use super::packed::{LINE, PackedPointwise, in_lines};
 use super::shape::{BlockShape, InputRows};
 use super::stem::{Stem, StemRows};
 use super::workspace::{FlatMap, Layout, Workspace};
@@ -151,7 +151,7 @@ impl Block {
                     debug_assert!(n <= layout.offsets.len());
                     (pass.kernels.pointwise)(&Pointwise {
                         offsets: layout.offsets.as_ptr(),
-                        relu6: true,
+                        activation: Activation::Relu6,
                         ..expand.product(group, x, pass.from.pitch, n, to)
                     });
                 }

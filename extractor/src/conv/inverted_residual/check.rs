@@ -1,5 +1,6 @@
 //! Whether weights have the shapes that the kernels take.
 
+use super::super::packed::check_layer;
 use super::super::unsupported::Unsupported;
 use super::block::BlockWeights;
 use super::shape::{BlockShape, STRIDE};
@@ -14,7 +15,7 @@ pub(super) fn network(
     blocks: &[BlockWeights<'_>],
     head: LayerWeights<'_>,
 ) -> Result<(), Unsupported> {
-    layer("stem", stem, stem.1.len(), COLOURS * 9)?;
+    check_layer("stem", stem, stem.1.len(), COLOURS * 9)?;
     if !stem.1.len().is_multiple_of(N_LANES) {
         return Err(Unsupported::new(format!(
             "stem: {} channels, expected a multiple of {N_LANES}",
@@ -38,7 +39,7 @@ pub(super) fn network(
             STRIDE / 2
         )));
     }
-    layer("head", head, head.1.len(), shapes[shapes.len() - 1].n_out)
+    check_layer("head", head, head.1.len(), shapes[shapes.len() - 1].n_out)
 }
 
 /// Checks one block.
@@ -55,20 +56,13 @@ fn block(i: usize, shape: &BlockShape, weights: &BlockWeights<'_>) -> Result<(),
         )));
     }
     if let Some(expand) = weights.expand {
-        layer(&format!("block {i}, expand"), expand, shape.n_mid, shape.n_in)?;
+        check_layer(&format!("block {i}, expand"), expand, shape.n_mid, shape.n_in)?;
     }
-    layer(&format!("block {i}, depthwise"), weights.depthwise, shape.n_mid, shape.kernel * shape.kernel)?;
-    layer(&format!("block {i}, project"), weights.project, shape.n_out, shape.n_mid)
-}
-
-/// Checks that a layer has `n_out` channels out, at least one, of `n` weights each.
-fn layer(name: &str, (weight, bias): LayerWeights<'_>, n_out: usize, n: usize) -> Result<(), Unsupported> {
-    if n_out == 0 || n == 0 || bias.len() != n_out || weight.len() != n_out * n {
-        return Err(Unsupported::new(format!(
-            "{name}: {} weights and {} biases, expected {n_out} times {n} weights and {n_out} biases",
-            weight.len(),
-            bias.len()
-        )));
-    }
-    Ok(())
+    check_layer(
+        &format!("block {i}, depthwise"),
+        weights.depthwise,
+        shape.n_mid,
+        shape.kernel * shape.kernel,
+    )?;
+    check_layer(&format!("block {i}, project"), weights.project, shape.n_out, shape.n_mid)
 }

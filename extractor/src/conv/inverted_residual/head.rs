@@ -2,9 +2,9 @@
 
 use super::super::kernels::Kernels;
 use super::super::memory::Buffer;
-use super::super::pointwise::Pointwise;
+use super::super::packed::{LINE, PackedPointwise};
+use super::super::pointwise::{Activation, Pointwise};
 use super::super::threads::ThreadGroup;
-use super::packed::{LINE, PackedPointwise};
 use super::workspace::{FlatMap, Workspace};
 
 /// What a network gives for a picture.
@@ -43,7 +43,7 @@ pub(super) fn run(
         // table that this machine can run.
         unsafe {
             (kernels.pointwise)(&Pointwise {
-                relu6: true,
+                activation: Activation::Relu6,
                 ..head.product(line, from.at, from.pitch, n, scratch)
             });
         }

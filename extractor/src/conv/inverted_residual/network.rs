@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::super::kernels::Kernels;
 use super::super::memory::Buffer;
+use super::super::packed::PackedPointwise;
 use super::super::threads::ThreadGroup;
 use super::super::times::LayerTimes;
 use super::super::unsupported::Unsupported;
 use super::block::{Block, BlockWeights, Pass};
 use super::head::{self, Output};
-use super::packed::PackedPointwise;
 use super::shape::{BlockShape, STRIDE, Stage};
 use super::stem::{COLOURS, Stem};
 use super::workspace::{FlatMap, Layouts, Workspace};

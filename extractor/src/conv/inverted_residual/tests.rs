@@ -1,9 +1,10 @@
 //! The network beside its definition, on all kernels that this machine has.
 
+use super::super::pointwise::Activation;
 use super::super::pointwise::{balanced, channel_blocks};
+use super::super::reference::Convolution;
 use super::super::unsupported::Unsupported;
 use super::super::{Kernels, available};
-use super::reference::Convolution;
 use super::shape::BlockShape;
 use data::backbone::efficientnet_lite0::{STAGES, Stage};
 
@@ -97,28 +98,37 @@ impl Net {
 
     /// The last map of a picture by definition: (channels, side / 32, side / 32).
     fn by_definition(&self, xs: &[f32], side: usize) -> Vec<f64> {
-        let pointwise = |layer, relu6| convolution(layer, 1, 1, 1, relu6);
+        let pointwise = |layer, activation| convolution(layer, 1, 1, 1, activation);
         let xs: Vec<f64> = xs.iter().map(|&x| f64::from(x)).collect();
-        let mut map = convolution(&self.stem, 3, 2, 1, true).apply(&xs, side);
+        let mut map = convolution(&self.stem, 3, 2, 1, Activation::Relu6).apply(&xs, side);
         let mut side = side / 2;
         for (shape, (expand, depthwise, project)) in self.shapes.iter().zip(&self.blocks) {
             let input = map.clone();
             if let Some(expand) = expand {
-                map = pointwise(expand, true).apply(&map, side);
+                map = pointwise(expand, Activation::Relu6).apply(&map, side);
             }
-            map = convolution(depthwise, shape.kernel, shape.stride, shape.n_mid, true).apply(&map, side);
+            map = convolution(depthwise, shape.kernel, shape.stride, shape.n_mid, Activation::Relu6)
+                .apply(&map, side);
             side /= shape.stride;
-            map = pointwise(project, false).apply(&map, side);
+            map = pointwise(project, Activation::None).apply(&map, side);
             if shape.has_residual() {
                 map.iter_mut().zip(&input).for_each(|(y, x)| *y += x);
             }
         }
-        pointwise(&self.head, true).apply(&map, side)
+        pointwise(&self.head, Activation::Relu6).apply(&map, side)
     }
 }
 
-fn convolution(layer: &Layer, kernel: usize, stride: usize, groups: usize, relu6: bool) -> Convolution<'_> {
-    Convolution { weight: &layer.0, bias: &layer.1, kernel, stride, groups, relu6 }
+/// A layer with TensorFlow's SAME padding for an even side.
+fn convolution(
+    layer: &Layer,
+    kernel: usize,
+    stride: usize,
+    groups: usize,
+    activation: Activation,
+) -> Convolution<'_> {
+    let before = (kernel - stride) / 2;
+    Convolution { weight: &layer.0, bias: &layer.1, kernel, stride, groups, before, activation }
 }
 
 /// |a - b| / |b|.

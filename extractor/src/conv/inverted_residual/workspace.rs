@@ -1,7 +1,7 @@
 //! The memory that is written during a call.
 
 use super::super::memory::{Buffer, spread_pitch};
-use super::packed::LINE;
+use super::super::packed::LINE;
 use super::shape::BlockShape;
 use super::stem::Stem;
 

@@ -34,6 +34,16 @@ unsafe fn relu6(v: float32x4_t) -> float32x4_t {
     unsafe { vminq_f32(relu(v), vdupq_n_f32(6.0)) }
 }
 
+/// As [`relu`].
+///
+/// # Safety
+/// Every aarch64 has the instructions.
+#[inline(always)]
+unsafe fn limit(v: float32x4_t, bound: float32x4_t) -> float32x4_t {
+    // SAFETY: every aarch64 has the instructions.
+    unsafe { vminq_f32(vmaxq_f32(v, vnegq_f32(bound)), bound) }
+}
+
 /// One 128-bit register, the quarter of a line; every aarch64 has them.
 pub(in super::super) struct NeonQuarter;
 in_registers!(
@@ -48,10 +58,12 @@ in_registers!(
     vaddq_f32,
     vsubq_f32,
     vmulq_f32,
+    vdivq_f32,
     fma,
     vmaxq_f32,
     relu,
-    relu6
+    relu6,
+    limit
 );
 
 in_registers!(
@@ -66,8 +78,10 @@ in_registers!(
     vaddq_f32,
     vsubq_f32,
     vmulq_f32,
+    vdivq_f32,
     fma,
     vmaxq_f32,
     relu,
-    relu6
+    relu6,
+    limit
 );

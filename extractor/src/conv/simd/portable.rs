@@ -51,6 +51,10 @@ impl Simd for Portable {
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
         lanes!(|i| a[i] * b[i])
     }
+    #[inline(always)]
+    unsafe fn div(a: Self::V, b: Self::V) -> Self::V {
+        lanes!(|i| a[i] / b[i])
+    }
     /// In two roundings: without the instruction, `f32::mul_add` would be a call per lane.
     #[inline(always)]
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
@@ -67,5 +71,15 @@ impl Simd for Portable {
     #[inline(always)]
     unsafe fn relu6(v: Self::V) -> Self::V {
         lanes!(|i| v[i].clamp(0.0, 6.0))
+    }
+    #[inline(always)]
+    unsafe fn limit(v: Self::V, bound: Self::V) -> Self::V {
+        lanes!(|i| if v[i] > bound[i] {
+            bound[i]
+        } else if v[i] < -bound[i] {
+            -bound[i]
+        } else {
+            v[i]
+        })
     }
 }

@@ -18,10 +18,12 @@ in_registers!(
     _mm512_add_ps,
     _mm512_sub_ps,
     _mm512_mul_ps,
+    _mm512_div_ps,
     _mm512_fmadd_ps,
     max512,
     relu512,
-    relu6_512
+    relu6_512,
+    limit512
 );
 
 /// The instruction gives b where either is NaN; where a is, a is kept.
@@ -54,6 +56,16 @@ unsafe fn relu6_512(v: __m512) -> __m512 {
     unsafe { _mm512_min_ps(_mm512_set1_ps(6.0), relu512(v)) }
 }
 
+/// As [`relu512`].
+///
+/// # Safety
+/// Needs `avx512f`.
+#[inline(always)]
+unsafe fn limit512(v: __m512, bound: __m512) -> __m512 {
+    // SAFETY: the instructions are the caller's.
+    unsafe { _mm512_min_ps(bound, _mm512_max_ps(_mm512_sub_ps(_mm512_setzero_ps(), bound), v)) }
+}
+
 /// Two 256-bit registers; needs `avx2` and `fma`.
 pub(in super::super) struct Avx2;
 in_registers!(
@@ -68,10 +80,12 @@ in_registers!(
     _mm256_add_ps,
     _mm256_sub_ps,
     _mm256_mul_ps,
+    _mm256_div_ps,
     _mm256_fmadd_ps,
     max256,
     relu256,
-    relu6_256
+    relu6_256,
+    limit256
 );
 
 /// As [`max512`].
@@ -104,6 +118,16 @@ unsafe fn relu6_256(v: __m256) -> __m256 {
     unsafe { _mm256_min_ps(_mm256_set1_ps(6.0), relu256(v)) }
 }
 
+/// As [`relu512`].
+///
+/// # Safety
+/// Needs `avx2`.
+#[inline(always)]
+unsafe fn limit256(v: __m256, bound: __m256) -> __m256 {
+    // SAFETY: the instructions are the caller's.
+    unsafe { _mm256_min_ps(bound, _mm256_max_ps(_mm256_sub_ps(_mm256_setzero_ps(), bound), v)) }
+}
+
 /// One 256-bit register, the half of a line; needs `avx2` and `fma`.
 pub(in super::super) struct Avx2Half;
 in_registers!(
@@ -118,8 +142,10 @@ in_registers!(
     _mm256_add_ps,
     _mm256_sub_ps,
     _mm256_mul_ps,
+    _mm256_div_ps,
     _mm256_fmadd_ps,
     max256,
     relu256,
-    relu6_256
+    relu6_256,
+    limit256
 );

@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use super::super::kernels::Operands;
 use super::super::memory::{Buffer, spread_pitch};
+use super::super::runs::{Run, runs};
 use super::super::threads::ThreadGroup;
-use super::map::{Blocks, Run, runs};
+use super::map::Blocks;
 use super::product::{Lines, Product};
 use super::schedule::{BlockBuffers, CHUNK, Pass, Schedule, Scratch};
 use super::split::{self, split};

@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 use rayon::prelude::*;
 
+use super::super::runs::runs;
 use super::super::threads::ThreadGroup;
 use super::super::{Kernels, available};
-use super::map::{Blocks, runs};
+use super::map::Blocks;
 use super::{LayerWeights, PackedVgg, reference};
 use crate::backbone::vgg16::LAYERS;
 

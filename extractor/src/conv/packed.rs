@@ -1,11 +1,29 @@
 //! Weights in the order in which the kernels read them.
 
-use super::super::memory::Buffer;
-use super::super::pointwise::Pointwise;
-use crate::conv::winograd3x3::LayerWeights;
+use super::memory::Buffer;
+use super::pointwise::{Activation, Pointwise};
+use super::unsupported::Unsupported;
+use super::winograd3x3::LayerWeights;
 
 /// Channels of a line.
 pub(super) const LINE: usize = 16;
+
+/// Checks that a layer has `n_out` channels out, at least one, of `n` weights each.
+pub(super) fn check_layer(
+    name: &str,
+    (weight, bias): LayerWeights<'_>,
+    n_out: usize,
+    n: usize,
+) -> Result<(), Unsupported> {
+    if n_out == 0 || n == 0 || bias.len() != n_out || weight.len() != n_out * n {
+        return Err(Unsupported::new(format!(
+            "{name}: {} weights and {} biases, expected {n_out} times {n} weights and {n_out} biases",
+            weight.len(),
+            bias.len()
+        )));
+    }
+    Ok(())
+}
 
 /// Copies `values`, `n` for each channel, into `[channels/16][n][16]`, with zeros for channels that fill the last line.
 pub(super) fn in_lines(values: &[f32], n: usize) -> Buffer {
@@ -38,6 +56,11 @@ impl PackedPointwise {
         Self { n_in, n_out, weights: in_lines(weight, n_in), bias: in_lines(bias, 1) }
     }
 
+    /// Channels in.
+    pub(super) fn n_in(&self) -> usize {
+        self.n_in
+    }
+
     /// Channels out.
     pub(super) fn n_out(&self) -> usize {
         self.n_out
@@ -49,7 +72,7 @@ impl PackedPointwise {
     }
 
     /// The arguments for one line of channels out of `n` pixels, next to each other in `x` and in `to`, without residual or
-    /// ReLU6.
+    /// activation.
     pub(super) fn product(
         &self,
         line: usize,
@@ -68,7 +91,8 @@ impl PackedPointwise {
             to,
             offsets: std::ptr::null(),
             residual: std::ptr::null(),
-            relu6: false,
+            activation: Activation::None,
+            continued: false,
             narrow: self.n_out - line * LINE <= LINE / 2,
         }
     }
@@ -76,7 +100,7 @@ impl PackedPointwise {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::available;
+    use super::super::available;
     use super::*;
 
     /// Even numbers between -1 and 1.
@@ -100,7 +124,7 @@ mod tests {
                 let to = Buffer::zeroed(n * 3 * LINE);
                 let mut product = packed.product(line, x.at(0, x.len()), n * LINE, n, to.at(0, to.len()));
                 if at_offsets {
-                    (product.offsets, product.relu6) = (offsets.as_ptr(), true);
+                    (product.offsets, product.activation) = (offsets.as_ptr(), Activation::Relu6);
                 } else {
                     product.residual = residual.at(0, n * LINE);
                 }
