@@ -18,7 +18,9 @@ use crate::features::n_values;
 use crate::provenance::FORMAT_VERSION;
 use crate::recipe::Recipe;
 
-pub use training::{ClassWeights, Hidden, Hyperparameters, Keep, Optimizer, TrainingRecord};
+pub use training::{
+    ClassWeights, Hidden, Hyperparameters, Init, Keep, Optimizer, StartRecord, TrainingRecord,
+};
 
 mod training;
 
@@ -41,6 +43,16 @@ pub struct Dense {
 }
 
 impl Dense {
+    /// The weights of output `row`, (in).
+    pub fn row(&self, row: usize) -> &[f32] {
+        &self.weight[row * self.n_in..(row + 1) * self.n_in]
+    }
+
+    /// The weights of output `row`, (in), to be changed.
+    pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
+        &mut self.weight[row * self.n_in..(row + 1) * self.n_in]
+    }
+
     /// Whether every weight and bias is finite.
     pub fn is_finite(&self) -> bool {
         self.weight.iter().chain(&self.bias).all(|w| w.is_finite())

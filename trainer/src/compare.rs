@@ -9,7 +9,6 @@ mod differences;
 mod finished_run;
 mod page;
 mod run;
-mod sign_test;
 mod summary;
 #[cfg(test)]
 mod tests;

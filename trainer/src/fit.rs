@@ -3,6 +3,10 @@
 //! Epochs are counted from 1. The valid split is evaluated after each epoch; the weights of the epoch with the highest
 //! top-1 accuracy on valid become the head (ties go to the lower valid loss, then to the earlier epoch), or with
 //! `--keep last` those of the last epoch, which needs no valid pictures. The test split is not opened.
+//!
+//! With `--init pretrained` the weights start as those of the classifier that the network was published with
+//! ([`crate::init::pretrained`]), a penalty keeps them near that start ([`crate::start_penalty`]), and the start itself
+//! becomes the head unless an epoch is better on valid (`start`).
 
 mod args;
 mod candle_step;
@@ -13,6 +17,7 @@ mod epoch;
 mod memory;
 mod network;
 mod run;
+mod start;
 mod summary;
 #[cfg(test)]
 mod tests;

@@ -36,31 +36,9 @@ impl ImagenetHead {
     }
 
     fn open_of(path: &Path, recipe: &Recipe, backbone: &Backbone) -> anyhow::Result<Self> {
-        let &Backbone { name, image_size, pool, .. } = backbone;
-        anyhow::ensure!(
-            recipe.backbone == name && recipe.image_size == image_size && recipe.pool == pool,
-            "ImageNet's dense layers take features of {name}, {image_size} px, pooling {pool}; these are of {}, {} px, \
-             pooling {}; run the extractor with --image-size {image_size} --pool {pool}, or go without --imagenet",
-            recipe.backbone,
-            recipe.image_size,
-            recipe.pool
-        );
-        let known = |found: &str| match found == name {
-            true => Ok(backbone),
-            false => anyhow::bail!("it is of {found}, the features are of {name}"),
-        };
-        let weights = Weights::read_of(path, Part::Classifier, known)?;
-        let found = &weights.info.weights_sha256;
-        anyhow::ensure!(
-            *found == recipe.weights_sha256,
-            "{} belongs to other layers ({found}) than those that made the features ({}, {}); give the file that \
-             `weights --full` wrote beside that of the features",
-            path.display(),
-            recipe.weights,
-            recipe.weights_sha256
-        );
-        let n_features = backbone.feature_shape(image_size, backbone.pool).iter().product();
-        Ok(Self { n_features, mlp: Mlp::new(dense_layers(weights.tensors)?, Vec::new())? })
+        let layers = read_of(path, recipe, backbone, "go without --imagenet")?;
+        let n_features = backbone.feature_shape(backbone.image_size, backbone.pool).iter().product();
+        Ok(Self { n_features, mlp: Mlp::new(layers, Vec::new())? })
     }
 
     /// Computes the logits (1000) of each picture from its features (512, 7, 7), channel-major. Without dropout, which is for
@@ -71,6 +49,42 @@ impl ImagenetHead {
     pub fn logits(&self, pictures: &FeatureMatrix) -> anyhow::Result<Vec<Vec<f32>>> {
         logits_of(&self.mlp, self.n_features, pictures)
     }
+}
+
+/// Reads the dense layers of the classifier that `weights` wrote as `path`, for features made by `recipe`;
+/// `otherwise` says what to do where these are not the features that the layers take.
+///
+/// # Errors
+/// As [`ImagenetHead::open`].
+pub(crate) fn read(path: &Path, recipe: &Recipe, otherwise: &str) -> anyhow::Result<Vec<Dense>> {
+    read_of(path, recipe, recipe.network()?, otherwise)
+}
+
+fn read_of(path: &Path, recipe: &Recipe, backbone: &Backbone, otherwise: &str) -> anyhow::Result<Vec<Dense>> {
+    let &Backbone { name, image_size, pool, .. } = backbone;
+    anyhow::ensure!(
+        recipe.backbone == name && recipe.image_size == image_size && recipe.pool == pool,
+        "ImageNet's dense layers take features of {name}, {image_size} px, pooling {pool}; these are of {}, {} px, \
+         pooling {}; run the extractor with --image-size {image_size} --pool {pool}, or {otherwise}",
+        recipe.backbone,
+        recipe.image_size,
+        recipe.pool
+    );
+    let known = |found: &str| match found == name {
+        true => Ok(backbone),
+        false => anyhow::bail!("it is of {found}, the features are of {name}"),
+    };
+    let weights = Weights::read_of(path, Part::Classifier, known)?;
+    let found = &weights.info.weights_sha256;
+    anyhow::ensure!(
+        *found == recipe.weights_sha256,
+        "{} belongs to other layers ({found}) than those that made the features ({}, {}); give the file that \
+         `weights --full` wrote beside that of the features",
+        path.display(),
+        recipe.weights,
+        recipe.weights_sha256
+    );
+    dense_layers(weights.tensors)
 }
 
 /// Pairs the weight (n_out, n_in) and the bias (n_out) of each dense layer, in the order of the forward pass.

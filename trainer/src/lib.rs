@@ -32,6 +32,8 @@ mod mlp;
 mod run;
 mod scaling;
 mod sgd;
+mod sign_test;
+mod start_penalty;
 
 pub use args::{Args, Command};
 pub use classifier::Classifier;

@@ -46,6 +46,12 @@ impl AddAssign for Loss {
     }
 }
 
+/// Says of each row of `logits` (B,K) whether its largest is that of the label (B).
+pub(crate) fn is_right(logits: &[f32], labels: &[u32]) -> Vec<bool> {
+    let rows = logits.chunks_exact(logits.len() / labels.len()).zip(labels);
+    rows.map(|(logits, &label)| rank_of(logits, label as usize) == 0).collect()
+}
+
 /// Computes the gradient (B,K) of the mean loss of the batch with respect to the logits: class weight of the row
 /// * (softmax - target) / B. The mean divides by B, as in Keras, not by the sum of the class weights.
 pub(crate) fn gradient(logits: &[f32], labels: &[u32], objective: &Objective) -> Vec<f32> {

@@ -11,6 +11,7 @@ use data::head::Dense;
 use crate::batches::Batch;
 use crate::loss::{Loss, Objective, gradient};
 use crate::sgd::Sgd;
+use crate::start_penalty::StartPenalty;
 
 /// A multilayer perceptron: ReLU between two layers; in training, dropout after the first ReLU.
 #[derive(Debug)]
@@ -161,6 +162,15 @@ impl Mlp {
             without_decay.update(&layer.bias, bias_velocity.cloned(), &d_bias)?;
         }
         Ok(())
+    }
+
+    /// Pulls the weights towards their start, as `penalty` says.
+    ///
+    /// # Errors
+    /// If candle refuses a shape.
+    pub(crate) fn pull_to_start(&self, penalty: &StartPenalty) -> anyhow::Result<()> {
+        let mut layers = self.layers.iter().enumerate();
+        layers.try_for_each(|(i, layer)| penalty.pull_in_place(i, &layer.weight, &layer.bias))
     }
 
     /// Copies the weights.

@@ -65,4 +65,21 @@ impl Scaling {
             *bias = (f64::from(*bias) - shift) as f32;
         }
     }
+
+    /// Changes `first`, a layer that takes unscaled features, into one that takes scaled features and has the same
+    /// output: the inverse of [`Scaling::fold_into`].
+    ///
+    /// W x + b = (W / s) (s (x - m)) + (b + W m). Where no feature varies, s is 0, every scaled feature is 0, and the
+    /// weights do not matter.
+    pub(crate) fn unfold_from(&self, first: &mut Dense) {
+        let inverse = if self.factor > 0.0 { 1.0 / self.factor } else { 0.0 };
+        for (weights, bias) in first.weight.chunks_exact_mut(first.n_in).zip(&mut first.bias) {
+            let mut shift = 0.0;
+            for (w, mean) in weights.iter_mut().zip(&self.mean) {
+                shift += f64::from(*w) * f64::from(*mean);
+                *w *= inverse;
+            }
+            *bias = (f64::from(*bias) + shift) as f32;
+        }
+    }
 }

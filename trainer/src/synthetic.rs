@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use data::backbone::{Tensor, VGG16};
+use data::backbone::{Backbone, EFFICIENTNET_LITE0, Tensor, VGG16};
+use data::breeds;
 use data::commit;
 use data::draw;
 use data::features::{Dtype, Index, Layout, Shard, ShardEntry, shard_file_name, write_shard};
@@ -17,6 +18,7 @@ use trainer::Args;
 /// A feature set to be written.
 #[derive(Clone)]
 pub(crate) struct Synthetic {
+    pub(crate) backbone: &'static Backbone,
     pub(crate) classes: Vec<String>,
     /// Pictures of each class in train, valid and test.
     pub(crate) per_class: [usize; 3],
@@ -34,6 +36,7 @@ pub(crate) struct Synthetic {
 impl Synthetic {
     pub(crate) fn small() -> Self {
         Self {
+            backbone: &VGG16,
             classes: ["beagle", "not_a_dog", "papillon"].map(str::to_owned).into(),
             per_class: [20, 6, 7],
             n_features: 24,
@@ -45,16 +48,23 @@ impl Synthetic {
         }
     }
 
+    /// Features that EfficientNet-Lite0's classifier takes.
+    pub(crate) fn of_lite0() -> Self {
+        let &Backbone { image_size, presets, n_channels, .. } = &EFFICIENTNET_LITE0;
+        let (n_features, preset) = (n_channels, presets[0]);
+        Self { backbone: &EFFICIENTNET_LITE0, n_features, image_size, preset, ..Self::small() }
+    }
+
     pub(crate) fn recipe(&self) -> Recipe {
         Recipe {
-            backbone: "vgg16".into(),
+            backbone: self.backbone.name.into(),
             weights: "seeded:42".into(),
             weights_sha256: self.weights_sha256.clone(),
             weights_trained: false,
             image_size: self.image_size,
             preset: self.preset.into(),
             preprocessing_version: 1,
-            pool: Pool::None,
+            pool: self.backbone.pool,
         }
     }
 
@@ -87,7 +97,10 @@ impl Synthetic {
     /// Writes `features/` for the manifest that is there.
     pub(crate) fn write_features(&self, workspace: &Workspace) {
         let features = workspace.0.join("features");
-        let shape = vec![self.n_features, 1, 1];
+        let shape = match self.backbone.pool {
+            Pool::None => vec![self.n_features, 1, 1],
+            Pool::Avg => vec![self.n_features],
+        };
         let layout = Layout { recipe: self.recipe(), dtype: Dtype::F32, shape };
         let mut index =
             Index::new(layout.clone(), self.classes.clone(), sha256_file(&workspace.manifest()).unwrap());
@@ -97,11 +110,9 @@ impl Synthetic {
                 if of != split {
                     continue;
                 }
-                let mut centre = draw::stream(7, "centre", class);
                 let mut cloud = draw::stream(7, "cloud", &format!("{class}/{split}/{i}"));
-                shard.features.extend(
-                    (0..self.n_features).map(|_| (centre.normal() + self.noise * cloud.normal()) as f32),
-                );
+                let values = centre(class, self.n_features).into_iter();
+                shard.features.extend(values.map(|x| (x + self.noise * cloud.normal()) as f32));
                 shard.labels.push(self.classes.iter().position(|c| c == class).unwrap() as u32);
                 shard.rows.push(row as u32);
                 shard.sha256.push([row as u8; 32]);
@@ -206,6 +217,34 @@ fn paint(path: &Path) -> [u8; 32] {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     picture.save(path).unwrap();
     from_hex(&sha256_file(path).unwrap()).unwrap()
+}
+
+/// The centre (D) of the cloud of a class.
+fn centre(class: &str, n_features: usize) -> Vec<f64> {
+    let mut draws = draw::stream(7, "centre", class);
+    (0..n_features).map(|_| draws.normal()).collect()
+}
+
+/// Writes a classifier of EfficientNet-Lite0 for the features of [`Synthetic::of_lite0`]. The rows of the breeds among
+/// `classes` are `scale` times the centres of their clouds, those of the classes without a dog that of not_a_dog; all
+/// others are 0.
+pub(crate) fn write_lite0_classifier(path: &Path, classes: &[&str], scale: f64) {
+    let origin = Origin { origin: "test".into(), revision: None, licence: None, trained: true };
+    let mut features = Weights::of_features(&EFFICIENTNET_LITE0, origin, Vec::new());
+    features.info.weights_sha256 = Synthetic::of_lite0().weights_sha256;
+    let class_of = |index: usize| match breeds::known().iter().find(|breed| breed.imagenet_index == index) {
+        Some(breed) => classes.iter().find(|class| breeds::find(class) == Some(breed)).copied(),
+        None => classes.iter().find(|class| breeds::says_no_dog(class)).copied(),
+    };
+    let values = |tensor: &Tensor| match *tensor.shape {
+        [n_out, n_in] => (0..n_out)
+            .flat_map(|index| class_of(index).map_or(vec![0.0; n_in], |class| centre(class, n_in)))
+            .map(|w| (scale * w) as f32)
+            .collect(),
+        _ => vec![0.0; tensor.len()],
+    };
+    let classifier = collect(&EFFICIENTNET_LITE0.classifier, |tensor| Ok(values(tensor))).unwrap();
+    features.with_classifier(classifier).write(path).unwrap();
 }
 
 /// Writes VGG-16's dense layers of full size, all zeros but the last bias: every picture gets these logits (1000). They

@@ -43,6 +43,19 @@ pub struct Hyperparameters {
     pub patience: usize,
     /// The device that computed the training steps.
     pub device: Device,
+    /// The initial weights. Left out of the JSON where it is the default, so that heads from before it was there are
+    /// read.
+    #[serde(default, skip_serializing_if = "Init::is_random")]
+    pub init: Init,
+    /// Strength of the penalty on the distance of the weights from their start (L2-SP: Li, Grandvalet and Davoine,
+    /// "Explicit inductive bias for transfer learning with convolutional networks", 2018): the mean loss of n train
+    /// pictures has the term strength / (2 n) times the squared distance. 0 is without it, and left out of the JSON.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub start_penalty: f64,
+}
+
+fn is_zero(x: &f64) -> bool {
+    *x == 0.0
 }
 
 impl Default for Hyperparameters {
@@ -62,6 +75,8 @@ impl Default for Hyperparameters {
             keep: Keep::Best,
             patience: 10,
             device: Device::Cpu,
+            init: Init::Random,
+            start_penalty: 0.0,
         }
     }
 }
@@ -74,8 +89,11 @@ pub struct TrainingRecord {
     pub hyperparameters: Hyperparameters,
     /// The maximum number of epochs.
     pub epochs: usize,
-    /// The epoch whose weights these are, from 1.
+    /// The epoch whose weights these are, from 1; 0 for the initial weights.
     pub kept_epoch: usize,
+    /// The initial weights, where they are those of a pretrained classifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<StartRecord>,
     /// Mean cross-entropy of that epoch on valid, rounded to six digits; `None` without valid pictures.
     pub valid_loss: Option<f64>,
     /// Top-1 accuracy of that epoch on valid, 0 to 1, rounded to six digits; `None` without valid pictures.
@@ -86,6 +104,18 @@ pub struct TrainingRecord {
     pub n_valid: usize,
     /// sha256 of the index of the features, and through it of every shard.
     pub features_sha256: String,
+}
+
+/// How good the initial weights of a pretrained classifier were before any training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StartRecord {
+    /// Mean cross-entropy on valid, rounded to six digits; `None` without valid pictures.
+    pub valid_loss: Option<f64>,
+    /// Top-1 accuracy on valid, 0 to 1, rounded to six digits; `None` without valid pictures.
+    pub valid_top1: Option<f64>,
+    /// The classes that the classifier does not know.
+    pub unknown_classes: Vec<String>,
 }
 
 /// Units of the hidden layers, first to last; empty for a linear classifier. Its text is `2056,1028` or `none`.
@@ -125,6 +155,23 @@ impl TryFrom<String> for Hidden {
 
     fn try_from(text: String) -> anyhow::Result<Self> {
         text.parse()
+    }
+}
+
+/// The initial weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Init {
+    /// Drawn from the seed.
+    #[default]
+    Random,
+    /// Those of the classifier that the network was published with, for the classes that it knows.
+    Pretrained,
+}
+
+impl Init {
+    fn is_random(&self) -> bool {
+        *self == Self::Random
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::finished_run::FinishedRun;
-use super::sign_test;
+use crate::sign_test;
 
 /// The comparison of two runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use data::current::RerunArgs;
 use data::device::Device;
-use data::head::{ClassWeights, Hidden, Keep, Optimizer};
+use data::head::{ClassWeights, Hidden, Init, Keep, Optimizer};
 
 /// The arguments of `trainer fit`.
 #[derive(Debug, Clone, clap::Args)]
@@ -18,6 +18,19 @@ pub struct Args {
     /// Units of the hidden layers (dense, with ReLU), or none for a linear classifier
     #[arg(long, value_name = "UNITS", default_value = "2056,1028")]
     pub hidden: Hidden,
+    /// Initial weights: random, or pretrained, those of the classifier that the network was published with, for the
+    /// breeds that it knows. Pretrained weights become the head unless an epoch is better on valid, by a sign test at
+    /// 5 %
+    #[arg(long, value_enum, default_value_t = Init::Random)]
+    pub init: Init,
+    /// For --init pretrained: the classifier that the network was published with, which `weights` writes beside the
+    /// network
+    #[arg(long, value_name = "FILE")]
+    pub classifier: Option<PathBuf>,
+    /// For --init pretrained: strength of the penalty on the distance of the weights from their start (L2-SP), which
+    /// counts less the more train pictures there are [default: 100]
+    #[arg(long, value_name = "STRENGTH")]
+    pub start_penalty: Option<f64>,
     /// Dropout rate after the first hidden layer: the probability that a training step sets a unit to 0
     #[arg(long, visible_alias = "drop", value_name = "RATE", default_value_t = 0.2)]
     pub dropout: f64,

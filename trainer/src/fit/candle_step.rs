@@ -14,6 +14,7 @@ use data::head::Dense;
 use crate::batches::Batch;
 use crate::loss::{Loss, Objective, weighted_targets};
 use crate::sgd::Sgd;
+use crate::start_penalty::StartPenalty;
 
 /// SGD with momentum and weight decay as in PyTorch (`torch.optim.SGD`, dampening 0, no Nesterov): the weight decay is
 /// added to the gradient, v <- momentum * v + g, w <- w - rate * v. Vectors (biases) have no weight decay.
@@ -145,6 +146,25 @@ impl CandleNetwork {
             }
         }
         Ok(x)
+    }
+
+    /// The device that computes.
+    pub(super) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Pulls the weights towards their start, as `penalty` says.
+    ///
+    /// # Errors
+    /// If candle refuses a shape, or the GPU fails.
+    pub(super) fn pull_to_start(&mut self, penalty: &StartPenalty) -> anyhow::Result<()> {
+        for (i, pair) in self.optimizer.vars.chunks_exact(2).enumerate() {
+            let (weight, bias) =
+                penalty.pulled(i, &pair[0].as_detached_tensor(), &pair[1].as_detached_tensor())?;
+            pair[0].set(&weight)?;
+            pair[1].set(&bias)?;
+        }
+        Ok(())
     }
 
     /// Copies the weights.

@@ -33,6 +33,9 @@ pub(super) struct Identity {
     pub(super) hyperparameters: Hyperparameters,
     /// sha256 of the index of the features, and through it of every shard.
     pub(super) features_sha256: String,
+    /// sha256 of the classifier whose weights are the initial ones; `None` for random ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) classifier_sha256: Option<String>,
 }
 
 /// The state of a training run between two epochs.
@@ -43,9 +46,9 @@ pub(super) struct Checkpoint {
     pub(super) layers: Vec<Dense>,
     /// Momentum buffers of each layer's weight and bias; no layers without momentum.
     pub(super) velocity: Vec<Dense>,
-    /// The epoch that is kept so far, from 1; 0 before the first.
+    /// The epoch that is kept so far, from 1; 0 for the initial weights.
     pub(super) kept_epoch: usize,
-    /// Its weights; no layers before the first epoch.
+    /// Its weights; no layers for epoch 0.
     pub(super) kept: Vec<Dense>,
     /// The epochs that have ended.
     pub(super) history: Vec<Epoch>,
@@ -202,6 +205,7 @@ mod tests {
             identity: Identity {
                 hyperparameters: Hyperparameters::default(),
                 features_sha256: "ab".repeat(32),
+                classifier_sha256: None,
             },
             layers: vec![dense(3, 4, epoch as f32), dense(2, 3, 0.1)],
             velocity: vec![dense(3, 4, 7.0), dense(2, 3, 8.0)],

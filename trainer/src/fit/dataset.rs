@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use data::features::{Features, Index, SplitFeatures};
-use data::head::{ClassWeights, Hyperparameters, Keep};
+use data::head::{ClassWeights, Hyperparameters, Init, Keep};
 use data::manifest::Split;
 use data::provenance::sha256_file;
 
 use super::config::Config;
+use crate::init::pretrained;
 use crate::loss::Objective;
 use crate::scaling::Scaling;
 
@@ -38,7 +39,7 @@ impl Dataset {
         let valid = features.open_split(Split::Valid)?;
         let classes = &features.index.classes;
         let n_train = count(train.labels(), classes.len());
-        check(dir, classes, &n_train, &count(valid.labels(), classes.len()), hyperparameters.keep)?;
+        check(dir, classes, &n_train, &count(valid.labels(), classes.len()), hyperparameters)?;
         let scaling = hyperparameters.standardize.then(|| Scaling::measure(&train)).transpose()?;
         let objective = Objective {
             label_smoothing: hyperparameters.label_smoothing,
@@ -79,10 +80,13 @@ fn check(
     classes: &[String],
     n_train: &[usize],
     n_valid: &[usize],
-    keep: Keep,
+    hyperparameters: &Hyperparameters,
 ) -> anyhow::Result<()> {
+    let &Hyperparameters { keep, init, .. } = hyperparameters;
+    // Without valid pictures, a start that knows every class is kept as it is.
+    let has_start = init == Init::Pretrained && pretrained::known(classes).iter().all(|&known| known);
     for (split, counts, or) in [("train", n_train, ""), ("valid", n_valid, "; or pass --keep last")] {
-        let is_needed = split == "train" || keep == Keep::Best;
+        let is_needed = split == "train" || keep == Keep::Best && !has_start;
         anyhow::ensure!(
             !is_needed || counts.iter().any(|&n| n > 0),
             "{} has no {split} pictures; run the splitter with a --ratio that gives {split} some, then the \

@@ -8,7 +8,7 @@ use super::config::Config;
 use super::dataset::Dataset;
 use super::network::Network;
 use crate::batches::{self, Rows};
-use crate::loss::Loss;
+use crate::loss::{Loss, is_right};
 
 /// The loss or a weight is not a finite number: training cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +20,8 @@ pub(super) struct Diverged {
     place: String,
 }
 
-/// Goes once through the train split, in the seeded order of `epoch`.
+/// Goes once through the train split, in the seeded order of `epoch`. The first `n_carrying` units of a hidden layer
+/// carry the logits of a pretrained classifier and are never dropped.
 ///
 /// # Errors
 /// [`Diverged`]; or if a row cannot be read, or the user interrupts.
@@ -29,6 +30,7 @@ pub(super) fn train_epoch(
     config: &Config,
     dataset: &Dataset,
     epoch: usize,
+    n_carrying: usize,
     bar: &ProgressBar,
 ) -> anyhow::Result<Loss> {
     let h = &config.hyperparameters;
@@ -38,8 +40,11 @@ pub(super) fn train_epoch(
     for (step, indices) in (1..).zip(order.chunks(h.batch_size)) {
         stage::check_interrupted()?;
         let n_factors = indices.len() * h.hidden.0.first().unwrap_or(&0);
-        let mask = (h.dropout > 0.0 && n_factors > 0)
-            .then(|| batches::dropout_mask(h.seed, epoch, step, h.dropout, n_factors)); // (B * H)
+        let mask = (h.dropout > 0.0 && n_factors > 0).then(|| {
+            let mut mask = batches::dropout_mask(h.seed, epoch, step, h.dropout, n_factors); // (B * H)
+            mask.chunks_exact_mut(n_factors / indices.len()).for_each(|units| units[..n_carrying].fill(1.0));
+            mask
+        });
         let loss = network.step(&rows.batch(indices)?, mask, &dataset.objective)?;
         ensure_finite(&loss, epoch, || format!("step {step}"))?;
         total += loss;
@@ -52,7 +57,7 @@ pub(super) fn train_epoch(
     Ok(total)
 }
 
-/// Computes the loss on valid, without dropout.
+/// Computes the loss on valid, without dropout, and which pictures are classified correctly.
 ///
 /// # Errors
 /// As [`train_epoch`].
@@ -61,17 +66,20 @@ pub(super) fn validate(
     config: &Config,
     dataset: &Dataset,
     epoch: usize,
-) -> anyhow::Result<Loss> {
+) -> anyhow::Result<(Loss, Vec<bool>)> {
     let rows = Rows { split: &dataset.valid, scaling: dataset.scaling.as_ref() };
     let mut total = Loss::default();
+    let mut right = Vec::with_capacity(dataset.valid.len());
     let order: Vec<usize> = (0..dataset.valid.len()).collect();
     for indices in order.chunks(config.hyperparameters.batch_size) {
         stage::check_interrupted()?;
         let batch = rows.batch(indices)?;
-        total.add(&network.logits(&batch.features)?, &batch.labels);
+        let logits = network.logits(&batch.features)?; // (B,D) -> (B,K)
+        total.add(&logits, &batch.labels);
+        right.extend(is_right(&logits, &batch.labels));
     }
     ensure_finite(&total, epoch, || "on valid".to_owned())?;
-    Ok(total)
+    Ok((total, right))
 }
 
 fn ensure_finite(loss: &Loss, epoch: usize, place: impl FnOnce() -> String) -> Result<(), Diverged> {

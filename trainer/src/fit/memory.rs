@@ -2,7 +2,7 @@
 
 use data::disk::size;
 use data::forecast;
-use data::head::{Hyperparameters, MAX_BYTES};
+use data::head::{Hyperparameters, Init, MAX_BYTES};
 
 /// Checks that a head with layers of these sizes, from the features to the classes, can be trained and read again.
 ///
@@ -22,6 +22,8 @@ pub(super) fn check(sizes: &[usize], hyperparameters: &Hyperparameters) -> anyho
     );
     // The weights, those of the best epoch, and the momentum buffers, each also in the checkpoint that is being written.
     let n_copies = if hyperparameters.momentum > 0.0 { 6 } else { 4 };
+    // Those of the pretrained start, twice.
+    let n_copies = n_copies + if hyperparameters.init == Init::Pretrained { 2 } else { 0 };
     let n_needed = n_copies * n_bytes;
     if let Some(memory) = forecast::memory() {
         anyhow::ensure!(

@@ -10,10 +10,18 @@ use crate::batches::Batch;
 use crate::loss::{Loss, Objective};
 use crate::mlp::Mlp;
 use crate::sgd::Sgd;
+use crate::start_penalty::StartPenalty;
 
 /// The network in training.
 #[derive(Debug)]
-pub(super) enum Network {
+pub(super) struct Network {
+    layers: Layers,
+    /// `None` where no penalty draws the weights to their start.
+    penalty: Option<StartPenalty>,
+}
+
+#[derive(Debug)]
+enum Layers {
     /// The training step of [`crate::mlp`], on the processor.
     Cpu(Mlp, Sgd),
     /// The training step by candle's autograd, on a GPU.
@@ -32,12 +40,35 @@ impl Network {
     ) -> anyhow::Result<Self> {
         let Hyperparameters { learning_rate, momentum, weight_decay, device, .. } = *hyperparameters;
         let sgd = Sgd { learning_rate, momentum, weight_decay };
-        Ok(match device {
-            Device::Cpu => Self::Cpu(Mlp::new(layers, velocity)?, sgd),
+        let layers = match device {
+            Device::Cpu => Layers::Cpu(Mlp::new(layers, velocity)?, sgd),
             Device::Cuda | Device::Metal => {
-                Self::Gpu(CandleNetwork::new(layers, velocity, sgd, &open(device)?)?)
+                Layers::Gpu(CandleNetwork::new(layers, velocity, sgd, &open(device)?)?)
             }
-        })
+        };
+        Ok(Self { layers, penalty: None })
+    }
+
+    /// Adds the penalty of strength `strength` / (2 `n_train`) on the distance from `start`; `is_free(layer, row)` says
+    /// which rows have none.
+    ///
+    /// # Errors
+    /// If candle refuses a shape, or the GPU fails.
+    pub(super) fn set_penalty(
+        &mut self,
+        start: &[Dense],
+        hyperparameters: &Hyperparameters,
+        n_train: usize,
+        is_free: impl Fn(usize, usize) -> bool,
+    ) -> anyhow::Result<()> {
+        let Hyperparameters { start_penalty, learning_rate, .. } = *hyperparameters;
+        let factor = 1.0 / (1.0 + learning_rate * start_penalty / n_train as f64);
+        let device = match &self.layers {
+            Layers::Cpu(..) => &candle_core::Device::Cpu,
+            Layers::Gpu(network) => network.device(),
+        };
+        self.penalty = Some(StartPenalty::new(start, factor, is_free, device)?);
+        Ok(())
     }
 
     /// Trains on one batch: forward, backward, update. `mask` has the dropout factors of the first hidden layer,
@@ -51,9 +82,22 @@ impl Network {
         mask: Option<Vec<f32>>,
         objective: &Objective,
     ) -> anyhow::Result<Loss> {
-        match self {
-            Self::Cpu(mlp, sgd) => mlp.step(batch, mask, objective, sgd),
-            Self::Gpu(network) => network.step(batch, mask, objective),
+        let penalty = self.penalty.as_ref();
+        match &mut self.layers {
+            Layers::Cpu(mlp, sgd) => {
+                let loss = mlp.step(batch, mask, objective, sgd)?;
+                if let Some(penalty) = penalty.filter(|_| loss.cross_entropy.is_finite()) {
+                    mlp.pull_to_start(penalty)?;
+                }
+                Ok(loss)
+            }
+            Layers::Gpu(network) => {
+                let loss = network.step(batch, mask, objective)?;
+                if let Some(penalty) = penalty.filter(|_| loss.cross_entropy.is_finite()) {
+                    network.pull_to_start(penalty)?;
+                }
+                Ok(loss)
+            }
         }
     }
 
@@ -62,9 +106,9 @@ impl Network {
     /// # Errors
     /// As [`Network::step`].
     pub(super) fn logits(&self, features: &Tensor) -> anyhow::Result<Vec<f32>> {
-        match self {
-            Self::Cpu(mlp, _) => mlp.logits(features),
-            Self::Gpu(network) => network.logits(features),
+        match &self.layers {
+            Layers::Cpu(mlp, _) => mlp.logits(features),
+            Layers::Gpu(network) => network.logits(features),
         }
     }
 
@@ -73,9 +117,9 @@ impl Network {
     /// # Errors
     /// As [`Network::step`].
     pub(super) fn layers(&self) -> anyhow::Result<Vec<Dense>> {
-        match self {
-            Self::Cpu(mlp, _) => mlp.layers(),
-            Self::Gpu(network) => network.layers(),
+        match &self.layers {
+            Layers::Cpu(mlp, _) => mlp.layers(),
+            Layers::Gpu(network) => network.layers(),
         }
     }
 
@@ -84,9 +128,9 @@ impl Network {
     /// # Errors
     /// As [`Network::step`].
     pub(super) fn velocity(&self) -> anyhow::Result<Vec<Dense>> {
-        match self {
-            Self::Cpu(mlp, _) => mlp.velocity(),
-            Self::Gpu(network) => network.velocity(),
+        match &self.layers {
+            Layers::Cpu(mlp, _) => mlp.velocity(),
+            Layers::Gpu(network) => network.velocity(),
         }
     }
 }

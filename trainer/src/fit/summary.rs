@@ -26,6 +26,9 @@ pub struct Summary {
     pub valid_loss: Option<f64>,
     /// Its top-1 accuracy on valid, 0 to 1; `None` without valid pictures.
     pub valid_top1: Option<f64>,
+    /// Top-1 accuracy on valid of pretrained initial weights, 0 to 1; `None` for random ones, or without valid pictures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_valid_top1: Option<f64>,
     /// Path of the head.
     pub head: String,
 }
@@ -44,7 +47,12 @@ impl fmt::Display for Summary {
             Keep::Best => "best",
             Keep::Last => "last",
         };
-        write!(f, "{which} epoch {}: ", self.kept_epoch)?;
+        match self.kept_epoch {
+            0 => {
+                write!(f, "kept the pretrained start, because no epoch was better on valid by a sign test: ")?
+            }
+            epoch => write!(f, "{which} epoch {epoch}: ")?,
+        }
         match (self.valid_loss, self.valid_top1) {
             (Some(loss), Some(top1)) => writeln!(
                 f,
@@ -53,6 +61,9 @@ impl fmt::Display for Summary {
                 self.n_valid
             )?,
             _ => writeln!(f, "not evaluated, because there are no valid pictures")?,
+        }
+        if let (Some(top1), 1..) = (self.start_valid_top1, self.kept_epoch) {
+            writeln!(f, "the pretrained start: top-1 {:.1} % on them", 100.0 * top1)?;
         }
         write!(f, "wrote {}", self.head)
     }

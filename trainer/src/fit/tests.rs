@@ -1,3 +1,5 @@
+mod pretrained;
+
 use std::path::Path;
 
 use data::features::FeatureMatrix;

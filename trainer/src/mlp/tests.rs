@@ -2,7 +2,7 @@ use candle_core::{D, DType, Var};
 
 use super::*;
 use crate::batches::dropout_mask;
-use crate::init::glorot_uniform;
+use crate::init::random::glorot_uniform;
 
 const SGD: Sgd = Sgd { learning_rate: 0.01, momentum: 0.0, weight_decay: 0.0 };
 

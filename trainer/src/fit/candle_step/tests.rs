@@ -5,7 +5,7 @@ use data::draw;
 
 use super::*;
 use crate::batches::dropout_mask;
-use crate::init::glorot_uniform;
+use crate::init::random::glorot_uniform;
 use crate::mlp::Mlp;
 
 const N_ROWS: usize = 16;

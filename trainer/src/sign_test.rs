@@ -2,7 +2,7 @@
 
 /// Computes the two-sided p-value, the probability that two equally good heads differ as much or more: `only_a` pictures
 /// are classified correctly by the first head only, `only_b` by the second only. From 0 to 1; 1 where both are 0.
-pub(super) fn two_sided(only_a: usize, only_b: usize) -> f64 {
+pub(crate) fn two_sided(only_a: usize, only_b: usize) -> f64 {
     let n = only_a + only_b;
     // Logarithm of C(n, k) / 2^n, from k = 0 on: the terms themselves may be too small for a float.
     let mut log_term = -(n as f64) * std::f64::consts::LN_2;
