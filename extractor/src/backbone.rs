@@ -12,10 +12,11 @@ pub mod vgg16;
 use std::fmt;
 
 use candle_core::{Device, Error, Result, Tensor};
-#[cfg(doc)]
 use data::backbone::Backbone;
 use data::recipe::Pool;
 use data::weights::Weights;
+
+use crate::conv::Unsupported;
 
 pub use convnext::ConvNext;
 pub use efficientnet_lite0::EfficientNetLite0;
@@ -50,6 +51,22 @@ fn ensure_pooled(pool: Pool) -> Result<()> {
     }
 }
 
+/// Lets kernels compute the mean of each channel of the last map: xs (B, 3, S, S) -> (B, C). `kernels` takes the values of
+/// the pictures, their number, their side and the number of threads.
+fn means_by(
+    xs: &Tensor,
+    backbone: &Backbone,
+    kernels: impl FnOnce(&[f32], usize, usize, usize) -> std::result::Result<Vec<f32>, Unsupported>,
+) -> Result<Tensor> {
+    let (n, side) = match *xs.dims() {
+        [n, 3, height, width] if height == width => (n, width),
+        _ => return Err(Error::msg(format!("pictures of shape {:?}, expected (B, 3, S, S)", xs.dims()))),
+    };
+    let pictures = xs.flatten_all()?.to_vec1::<f32>()?;
+    let means = kernels(&pictures, n, side, rayon::current_num_threads()).map_err(Error::wrap)?;
+    Tensor::from_vec(means, (n, backbone.n_channels), xs.device()) // (B, C)
+}
+
 /// Puts the network of `weights` onto `device`. Devices other than the CPU ignore `engine`.
 ///
 /// # Errors
@@ -59,8 +76,8 @@ pub fn open(weights: &Weights, device: &Device, engine: Engine) -> anyhow::Resul
         "vgg16" => Box::new(Vgg16::new(weights, device, engine)?),
         "efficientnet-lite0" => Box::new(EfficientNetLite0::new(weights, device, engine)?),
         "resnet50" => Box::new(ResNet50::new(weights, device)?),
-        "convnext-tiny" => Box::new(ConvNext::tiny(weights, device)?),
-        "convnext-nano" => Box::new(ConvNext::nano(weights, device)?),
+        "convnext-tiny" => Box::new(ConvNext::tiny(weights, device, engine)?),
+        "convnext-nano" => Box::new(ConvNext::nano(weights, device, engine)?),
         other => anyhow::bail!("{other:?} is no network of this program"),
     })
 }

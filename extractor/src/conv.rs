@@ -15,7 +15,6 @@
 #![expect(unsafe_code, reason = "vector instructions, and threads that write to disjoint parts of a buffer")]
 #![allow(clippy::needless_range_loop, reason = "kernels index several small arrays in step")]
 
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "no network calls it yet"))]
 pub(crate) mod convnext;
 mod depthwise;
 mod gelu;
@@ -36,3 +35,4 @@ mod unsupported;
 pub(crate) mod winograd3x3;
 
 pub(crate) use kernels::{Kernels, available};
+pub(crate) use unsupported::Unsupported;

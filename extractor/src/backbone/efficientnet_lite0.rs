@@ -11,7 +11,7 @@ use data::backbone::efficientnet_lite0::{N_HEAD, N_STEM, STAGES};
 use data::recipe::Pool;
 use data::weights::Weights;
 
-use super::{Engine, Network, pooled};
+use super::{Engine, Network, means_by, pooled};
 use crate::conv::Kernels;
 use crate::conv::inverted_residual::{BlockWeights, PackedLite0};
 use crate::loading;
@@ -166,12 +166,11 @@ impl EfficientNetLite0 {
 
 impl Network for EfficientNetLite0 {
     fn features(&self, xs: &Tensor, pool: Pool) -> Result<Tensor> {
-        let packed = self.packed.as_ref().filter(|_| pool == Pool::Avg);
-        let Some((packed, side)) = packed.zip(takes(xs)) else { return pooled(&self.maps(xs)?, pool) };
-        let n = xs.dim(0)?;
-        let pictures = xs.flatten_all()?.to_vec1::<f32>()?;
-        let means = packed.forward_means(&pictures, n, side, rayon::current_num_threads());
-        Tensor::from_vec(means.map_err(Error::wrap)?, (n, N_HEAD), xs.device()) // (B, 1280)
+        let packed = self.packed.as_ref().filter(|_| pool == Pool::Avg && takes(xs).is_some());
+        let Some(packed) = packed else { return pooled(&self.maps(xs)?, pool) };
+        means_by(xs, &EFFICIENTNET_LITE0, |xs, n, side, n_threads| {
+            packed.forward_means(xs, n, side, n_threads)
+        }) // (B, 1280)
     }
 }
 
