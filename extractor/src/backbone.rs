@@ -3,6 +3,7 @@
 //! What is known of a network beforehand is in [`data::backbone`]; here is how it computes. On a CPU our own kernels
 //! (module `conv`) do; elsewhere, and as the reference of the kernels, candle does.
 
+mod batch_norm;
 mod convnext;
 mod efficientnet_lite0;
 mod engine;
@@ -75,7 +76,7 @@ pub fn open(weights: &Weights, device: &Device, engine: Engine) -> anyhow::Resul
     Ok(match weights.info.backbone.as_str() {
         "vgg16" => Box::new(Vgg16::new(weights, device, engine)?),
         "efficientnet-lite0" => Box::new(EfficientNetLite0::new(weights, device, engine)?),
-        "resnet50" => Box::new(ResNet50::new(weights, device)?),
+        "resnet50" => Box::new(ResNet50::new(weights, device, engine)?),
         "convnext-tiny" => Box::new(ConvNext::tiny(weights, device, engine)?),
         "convnext-nano" => Box::new(ConvNext::nano(weights, device, engine)?),
         other => anyhow::bail!("{other:?} is no network of this program"),

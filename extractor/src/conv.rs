@@ -1,5 +1,5 @@
 //! Convolutions for CPUs, a whole network in one call: VGG-16's 3x3 layers ([`winograd3x3`]),
-//! the blocks of EfficientNet-Lite0 ([`inverted_residual`]) and those of ConvNeXt ([`convnext`]).
+//! the blocks of EfficientNet-Lite0 ([`inverted_residual`]), of ResNet ([`bottleneck`]) and of ConvNeXt ([`convnext`]).
 //!
 //! The kernels are written once over vectors of 16 floats ([`simd`]) and compiled for each instruction set;
 //! [`kernels`] chooses at run time. All maps are stored as lines of 16 channels, so that no stage has to
@@ -15,15 +15,19 @@
 #![expect(unsafe_code, reason = "vector instructions, and threads that write to disjoint parts of a buffer")]
 #![allow(clippy::needless_range_loop, reason = "kernels index several small arrays in step")]
 
+pub(crate) mod bottleneck;
 pub(crate) mod convnext;
 mod depthwise;
+mod flat_map;
 mod gelu;
 pub(crate) mod inverted_residual;
 mod kernels;
 mod layer_norm;
+mod max_pool;
 mod memory;
 mod packed;
 mod peak;
+mod pieces;
 mod pointwise;
 #[cfg(test)]
 mod reference;

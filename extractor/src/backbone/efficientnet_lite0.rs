@@ -11,6 +11,7 @@ use data::backbone::efficientnet_lite0::{N_HEAD, N_STEM, STAGES};
 use data::recipe::Pool;
 use data::weights::Weights;
 
+use super::batch_norm::BatchNorm;
 use super::{Engine, Network, means_by, pooled};
 use crate::conv::Kernels;
 use crate::conv::inverted_residual::{BlockWeights, PackedLite0};
@@ -225,19 +226,18 @@ impl Convolution {
         let norm = |name: &str| norm.get(n_out, name)?.to_vec1::<f32>();
         let (scale, bias) = (norm("weight")?, norm("bias")?);
         let (mean, variance) = (norm("running_mean")?, norm("running_var")?);
-        let factor: Vec<f64> = scale
-            .iter()
-            .zip(&variance)
-            .map(|(&scale, &variance)| f64::from(scale) / (f64::from(variance) + BATCH_NORM_EPSILON).sqrt())
-            .collect();
-        let values: Vec<f32> = weight.flatten_all()?.to_vec1()?;
-        let of_channel = values.len() / n_out;
-        let folded = values.iter().enumerate().map(|(i, &w)| (f64::from(w) * factor[i / of_channel]) as f32);
-        let bias = (0..n_out).map(|c| (f64::from(bias[c]) - f64::from(mean[c]) * factor[c]) as f32);
+        let batch_norm = BatchNorm {
+            scale: &scale,
+            bias: &bias,
+            mean: &mean,
+            variance: &variance,
+            epsilon: BATCH_NORM_EPSILON,
+        };
+        let (folded, bias) = batch_norm.fold_into(&weight.flatten_all()?.to_vec1::<f32>()?)?;
         Ok(Self {
             shape,
-            weight: Tensor::from_iter(folded, tensors.device())?.reshape(dims)?,
-            bias: Tensor::from_iter(bias, tensors.device())?.reshape((1, n_out, 1, 1))?,
+            weight: Tensor::from_vec(folded, dims, tensors.device())?,
+            bias: Tensor::from_vec(bias, (1, n_out, 1, 1), tensors.device())?,
             activated,
         })
     }

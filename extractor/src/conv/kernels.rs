@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::depthwise::{self, DepthwiseRow};
 use super::gelu;
 use super::layer_norm::{self, NormRun};
+use super::max_pool::{self, PoolRow};
 use super::peak;
 use super::pointwise::{self, Pointwise};
 use super::winograd3x3::direct::{self, DirectRow};
@@ -51,6 +52,8 @@ pub(crate) struct Kernels {
     pub(super) norm: unsafe fn(&NormRun),
     /// See [`gelu::gelu`].
     pub(super) gelu: unsafe fn(*mut f32, usize),
+    /// See [`max_pool::pool`].
+    pub(super) max_pool: unsafe fn(&PoolRow),
     /// See [`peak::chain`].
     pub(super) chain: unsafe fn(usize) -> usize,
     /// Called by a thread before and after it multiplies.
@@ -231,6 +234,14 @@ macro_rules! kernels {
             }
 
             /// # Safety
+            /// As [`max_pool::pool`].
+            $(#[$feature])?
+            unsafe fn max_pool(row: &PoolRow) {
+                // SAFETY: the contract is the caller's; the instructions are those of this function.
+                unsafe { max_pool::pool::<simd::$simd>(row) }
+            }
+
+            /// # Safety
             /// As [`peak::chain`].
             $(#[$feature])?
             unsafe fn chain(steps: usize) -> usize {
@@ -253,6 +264,7 @@ macro_rules! kernels {
                 depthwise_7,
                 norm,
                 gelu,
+                max_pool,
                 chain,
                 begin: nothing_for,
                 end: nothing,

@@ -1,7 +1,9 @@
 //! Weights in the order in which the kernels read them.
 
+use std::ops::Range;
+
 use super::memory::Buffer;
-use super::pointwise::{Activation, Pointwise};
+use super::pointwise::{Activation, Pointwise, channel_blocks};
 use super::unsupported::Unsupported;
 use super::winograd3x3::LayerWeights;
 
@@ -37,6 +39,14 @@ pub(super) fn in_lines(values: &[f32], n: usize) -> Buffer {
     Buffer::from_slice(&packed)
 }
 
+/// Puts weight (n_out, n_in, area) into the order of a 1x1 convolution whose inputs are all channels of the first tap, then
+/// of the second and so on: (n_out, area, n_in).
+pub(super) fn by_tap(weight: &[f32], n_in: usize, area: usize) -> Vec<f32> {
+    let tap_major =
+        |row: &[f32]| -> Vec<f32> { (0..area * n_in).map(|i| row[i % n_in * area + i / n_in]).collect() };
+    weight.chunks_exact(area * n_in).flat_map(tap_major).collect()
+}
+
 /// A 1x1 convolution.
 #[derive(Debug)]
 pub(super) struct PackedPointwise {
@@ -54,6 +64,17 @@ impl PackedPointwise {
         let n_out = bias.len();
         let n_in = weight.len() / n_out;
         Self { n_in, n_out, weights: in_lines(weight, n_in), bias: in_lines(bias, 1) }
+    }
+
+    /// Packs the same in parts of some channels in each, one after the other; the first has the bias.
+    pub(super) fn in_parts((weight, bias): LayerWeights<'_>) -> Vec<Self> {
+        let n_in = weight.len() / bias.len();
+        let part = |channels: Range<usize>| {
+            let rows = weight.chunks_exact(n_in);
+            let weight: Vec<f32> = rows.flat_map(|row| &row[channels.clone()]).copied().collect();
+            Self::new((&weight, bias))
+        };
+        channel_blocks(n_in).map(part).collect()
     }
 
     /// Channels in.

@@ -52,7 +52,6 @@ pub(super) enum Activation {
     /// y
     None,
     /// max(0, y)
-    #[cfg_attr(not(test), expect(dead_code, reason = "no network calls it yet"))]
     Relu,
     /// min(6, max(0, y))
     Relu6,

@@ -33,11 +33,19 @@ impl Convolution<'_> {
                 let x = &xs[(first + c) * side * side..][..side * side];
                 for (dy, dx) in (0..self.kernel).flat_map(|dy| (0..self.kernel).map(move |dx| (dy, dx))) {
                     let w = f64::from(self.weight[((o * n_in + c) * self.kernel + dy) * self.kernel + dx]);
-                    for (i, sum) in map.iter_mut().enumerate() {
-                        let (y, x0) = (i / after * self.stride + dy, i % after * self.stride + dx);
-                        if (before..before + side).contains(&y) && (before..before + side).contains(&x0) {
-                            *sum += w * x[(y - before) * side + x0 - before];
-                        }
+                    // Outputs whose input is inside the map.
+                    let inside = |d: usize| {
+                        let first = before.saturating_sub(d).div_ceil(self.stride);
+                        let end = (side + before).saturating_sub(d).div_ceil(self.stride).min(after);
+                        first.min(end)..end
+                    };
+                    let columns = inside(dx);
+                    for y in inside(dy).filter(|_| !columns.is_empty()) {
+                        let row = (y * self.stride + dy - before) * side;
+                        let from =
+                            x[row + columns.start * self.stride + dx - before..].iter().step_by(self.stride);
+                        let sums = &mut map[y * after..][..after][columns.clone()];
+                        sums.iter_mut().zip(from).for_each(|(sum, x)| *sum += w * x);
                     }
                 }
             }
@@ -57,8 +65,11 @@ impl Convolution<'_> {
 pub(super) fn gelu(x: f64) -> f64 {
     let z = x.abs().min(9.0) / std::f64::consts::SQRT_2;
     let (mut term, mut sum) = (z, 0.0);
-    for n in 1..200 {
+    for n in 1.. {
         sum += term;
+        if term <= 1e-17 * sum {
+            break;
+        }
         term *= 2.0 * z * z / f64::from(2 * n + 1);
     }
     let erf = (std::f64::consts::FRAC_2_SQRT_PI * (-z * z).exp() * sum).copysign(x);

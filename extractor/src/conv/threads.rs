@@ -1,7 +1,9 @@
 //! Threads that go through the same stages together and share the tasks of each stage.
 //!
-//! A new thread may take a millisecond to get a core. Nobody waits for it: the others begin, and it joins the stage
-//! that they are in.
+//! The threads are kept between calls ([`pool`]). One may take a millisecond to get a core. Nobody waits for it: the others
+//! begin, and it joins the stage that they are in, or none if it comes after the last.
+
+mod pool;
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -64,8 +66,8 @@ impl State {
 }
 
 impl ThreadGroup<'_> {
-    /// Runs `work(thread)` on `n_threads` threads of a new group, the caller's being number 0. A panic in one reaches
-    /// the caller.
+    /// Runs `work(thread)` on up to `n_threads` threads of a new group, the caller's being number 0: those come that are idle.
+    /// A panic in one reaches the caller.
     pub(super) fn run(n_threads: usize, work: impl Fn(&ThreadGroup<'_>, usize) + Sync) {
         let shared = Shared {
             n_threads,
@@ -81,13 +83,7 @@ impl ThreadGroup<'_> {
             work(&ThreadGroup { shared: &shared, joined, stage: Cell::new(0) }, thread);
             std::mem::forget(guard);
         };
-        std::thread::scope(|scope| {
-            for thread in 1..n_threads {
-                let worker = &worker;
-                scope.spawn(move || worker(thread));
-            }
-            worker(0);
-        });
+        pool::run(n_threads, &worker);
     }
 
     /// The number of threads in the group.
@@ -199,6 +195,7 @@ impl Drop for FailureGuard<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::pool::tests::{meet, one_at_a_time};
     use super::*;
 
     #[test]
@@ -219,6 +216,22 @@ mod tests {
                 }
             });
             assert!(done.iter().all(|n| n.load(Ordering::Relaxed) == 7), "{n_threads} threads: {done:?}");
+        }
+    }
+
+    #[test]
+    fn a_panic_in_one_thread_reaches_the_caller_and_leaves_none_waiting() {
+        let _alone = one_at_a_time();
+        for culprit in 0..3 {
+            let here = AtomicUsize::new(0);
+            let outcome = std::panic::catch_unwind(|| {
+                ThreadGroup::run(3, |threads, thread| {
+                    meet(&here, 3);
+                    assert_ne!(thread, culprit, "on purpose");
+                    threads.end_stage();
+                });
+            });
+            assert!(outcome.is_err());
         }
     }
 }

@@ -15,12 +15,12 @@
 pub(super) mod amx;
 pub(super) mod direct;
 mod first;
-mod layer;
-mod map;
+pub(super) mod layer;
+pub(super) mod map;
 pub(super) mod product;
 #[cfg(test)]
 pub(crate) mod reference;
-mod schedule;
+pub(super) mod schedule;
 pub(super) mod split;
 mod stack;
 #[cfg(test)]

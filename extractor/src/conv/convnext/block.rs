@@ -6,9 +6,10 @@ use super::super::depthwise::DepthwiseRow;
 use super::super::layer_norm::NormRun;
 use super::super::memory::Buffer;
 use super::super::packed::{LINE, PackedPointwise, in_lines};
-use super::super::pointwise::{Pointwise, channel_blocks};
+use super::super::pieces::pitch;
+use super::super::pointwise::Pointwise;
 use super::super::runs::{Run, runs};
-use super::piece::{Pass, pitch};
+use super::pass::Pass;
 use super::shape::KERNEL;
 use super::weights::{BlockWeights, Folded};
 
@@ -23,7 +24,7 @@ pub(super) struct Block {
     /// `[channels/16][16]`
     depthwise_bias: Buffer,
     expand: PackedPointwise,
-    /// The second 1x1 convolution, cut where its channels in are; the first part has the bias.
+    /// The second 1x1 convolution in parts of some hidden channels each.
     project: Vec<PackedPointwise>,
 }
 
@@ -33,17 +34,11 @@ impl Block {
     pub(super) fn new(weights: &BlockWeights<'_>) -> Self {
         let expand = Folded::after_norm(weights.expand, weights.norm, 1);
         let project = Folded::times(weights.project, weights.gamma);
-        let n_in = weights.expand.1.len();
-        let part = |channels: Range<usize>| {
-            let rows = project.weight.chunks_exact(n_in);
-            let weight: Vec<f32> = rows.flat_map(|row| &row[channels.clone()]).copied().collect();
-            PackedPointwise::new((&weight, &project.bias))
-        };
         Self {
             depthwise: in_lines(weights.depthwise.0, AREA),
             depthwise_bias: in_lines(weights.depthwise.1, 1),
             expand: PackedPointwise::new((&expand.weight, &expand.bias)),
-            project: channel_blocks(n_in).map(part).collect(),
+            project: PackedPointwise::in_parts((&project.weight, &project.bias)),
         }
     }
 

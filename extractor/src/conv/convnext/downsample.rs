@@ -1,11 +1,12 @@
 //! Between two stages: normalise each pixel, then a 2x2 convolution with stride 2.
 
 use super::super::layer_norm::NormRun;
-use super::super::packed::{LINE, PackedPointwise};
+use super::super::packed::{LINE, PackedPointwise, by_tap};
+use super::super::pieces::pitch;
 use super::super::pointwise::Pointwise;
 use super::super::runs::{Run, runs};
 use super::map::BORDER;
-use super::piece::{Pass, pitch};
+use super::pass::Pass;
 use super::shape::DOWNSAMPLE;
 use super::weights::{Folded, NormWeights};
 use crate::conv::winograd3x3::LayerWeights;
@@ -22,10 +23,7 @@ impl Downsample {
     pub(super) fn new(norm: NormWeights<'_>, conv: LayerWeights<'_>) -> Self {
         let folded = Folded::after_norm(conv, norm, AREA);
         let n_in = norm.0.len();
-        let by_tap =
-            |row: &[f32]| -> Vec<f32> { (0..AREA * n_in).map(|i| row[i % n_in * AREA + i / n_in]).collect() };
-        let weight: Vec<f32> = folded.weight.chunks_exact(AREA * n_in).flat_map(by_tap).collect();
-        Self(PackedPointwise::new((&weight, &folded.bias)))
+        Self(PackedPointwise::new((&by_tap(&folded.weight, n_in, AREA), &folded.bias)))
     }
 
     /// Computes this thread's share of the layer.

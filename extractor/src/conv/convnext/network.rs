@@ -10,7 +10,7 @@ use super::super::unsupported::Unsupported;
 use super::block::Block;
 use super::downsample::Downsample;
 use super::map::{BORDER, Map};
-use super::piece::{Pass, Scratch};
+use super::pass::{Pass, Scratch};
 use super::shape::{DOWNSAMPLE, STEM, STRIDE, Shape};
 use super::stem::{COLOURS, Stem};
 use super::weights::{StageWeights, StemWeights, check};

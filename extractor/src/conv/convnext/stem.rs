@@ -3,9 +3,10 @@
 use super::super::layer_norm::NormRun;
 use super::super::memory::Buffer;
 use super::super::packed::{LINE, PackedPointwise};
+use super::super::pieces::pitch;
 use super::super::runs::{Run, runs};
 use super::map::BORDER;
-use super::piece::{Pass, pitch};
+use super::pass::Pass;
 use super::shape::STEM;
 use super::weights::StemWeights;
 

@@ -1,8 +1,8 @@
 //! The network beside its definition, on all kernels that this machine has.
 
+use super::super::pieces::Pieces;
 use super::super::unsupported::Unsupported;
 use super::super::{Kernels, available};
-use super::piece::Pieces;
 use super::reference::{Net, numbers};
 use super::{PackedConvNext, Shape};
 

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::super::depthwise::DepthwiseRow;
+use super::super::flat_map::FlatMap;
 use super::super::kernels::Kernels;
 use super::super::memory::Buffer;
 use super::super::packed::{LINE, PackedPointwise, in_lines};
@@ -11,7 +12,7 @@ use super::super::threads::ThreadGroup;
 use super::super::times::LayerTimes;
 use super::shape::{BlockShape, InputRows};
 use super::stem::{Stem, StemRows};
-use super::workspace::{FlatMap, Layout, Workspace};
+use super::workspace::{Layout, Workspace};
 use crate::conv::winograd3x3::LayerWeights;
 
 /// The weights of a block as given.

@@ -1,11 +1,12 @@
 //! The last convolution, 1x1 with ReLU6, and the mean of each channel.
 
+use super::super::flat_map::FlatMap;
 use super::super::kernels::Kernels;
 use super::super::memory::Buffer;
 use super::super::packed::{LINE, PackedPointwise};
 use super::super::pointwise::{Activation, Pointwise};
 use super::super::threads::ThreadGroup;
-use super::workspace::{FlatMap, Workspace};
+use super::workspace::Workspace;
 
 /// What a network gives for a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

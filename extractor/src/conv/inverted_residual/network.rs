@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::super::flat_map::FlatMap;
 use super::super::kernels::Kernels;
 use super::super::memory::Buffer;
 use super::super::packed::PackedPointwise;
@@ -13,7 +14,7 @@ use super::block::{Block, BlockWeights, Pass};
 use super::head::{self, Output};
 use super::shape::{BlockShape, STRIDE, Stage};
 use super::stem::{COLOURS, Stem};
-use super::workspace::{FlatMap, Layouts, Workspace};
+use super::workspace::{Layouts, Workspace};
 use crate::conv::winograd3x3::LayerWeights;
 
 /// EfficientNet-Lite0, or another network of its kind, with its weights packed.

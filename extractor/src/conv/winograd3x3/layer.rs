@@ -14,7 +14,7 @@ use super::winograd::{InputRun, N_XI, OutputRun, TILE, transform_filter};
 
 /// A layer computed by F(4x4, 3x3).
 #[derive(Debug)]
-pub(super) struct Winograd {
+pub(in crate::conv) struct Winograd {
     n_in: usize,
     n_out: usize,
     pooled: bool,
@@ -27,7 +27,7 @@ pub(super) struct Winograd {
 
 impl Winograd {
     /// Transforms weight (n_out, n_in, 3, 3), both channels multiples of 32, on `n_threads` threads.
-    pub(super) fn new(
+    pub(in crate::conv) fn new(
         weight: &[f32],
         bias: &[f32],
         pooled: bool,
@@ -70,12 +70,12 @@ impl Winograd {
     }
 
     /// Channels in.
-    pub(super) fn n_in(&self) -> usize {
+    pub(in crate::conv) fn n_in(&self) -> usize {
         self.n_in
     }
 
     /// Channels out.
-    pub(super) fn n_out(&self) -> usize {
+    pub(in crate::conv) fn n_out(&self) -> usize {
         self.n_out
     }
 
@@ -85,7 +85,13 @@ impl Winograd {
     }
 
     /// Computes this thread's share of the layer.
-    pub(super) fn run(&self, pass: &Pass, schedule: &Schedule, shared: &BlockBuffers, scratch: &Scratch) {
+    pub(in crate::conv) fn run(
+        &self,
+        pass: &Pass,
+        schedule: &Schedule,
+        shared: &BlockBuffers,
+        scratch: &Scratch,
+    ) {
         let _ready = pass.kernels.ready(schedule.blocks().rows);
         match schedule {
             Schedule::Private(blocks) => self.run_private(pass, blocks, scratch),
@@ -181,7 +187,7 @@ impl Winograd {
         for block in channels {
             for run in runs(origin, tiles.0, tiles.1, map.tiles_aside(), blocks.rows) {
                 let Run { picture, y, x, first, n } = run;
-                let from = pass.from.at((pass.from_picture + picture) * map.len(), map.len());
+                let from = pass.from.at((pass.from_picture + picture) * map.picture_pitch(), map.len());
                 let pixel = block * map.block_pitch() + map.pixel(y * TILE, x * TILE);
                 let (panel, row) = (first / blocks.rows, first % blocks.rows);
                 let line = (panel * self.n_blocks() + block) * blocks.rows + row;
@@ -292,7 +298,7 @@ impl Winograd {
         let m = buffers.m.at(chunk * N_XI * xi_pitch, N_XI * xi_pitch);
         for run in runs(origin, tiles.0, tiles.1, from_map.tiles_aside(), usize::MAX) {
             let Run { picture, y, x, first, n } = run;
-            let to = pass.to.at((pass.to_picture + picture) * to_map.len(), to_map.len());
+            let to = pass.to.at((pass.to_picture + picture) * to_map.picture_pitch(), to_map.len());
             let pixel = 2 * chunk * to_map.block_pitch() + to_map.pixel(y * tile + 1, x * tile + 1);
             // SAFETY: M holds the products of these tiles, written by this thread or before the last
             // barrier; their pixels, as far as they are inside the map, are written by this thread alone.

@@ -1,58 +1,99 @@
 //! The memory layout of pixels and tiles.
 
+use super::super::memory::spread_pitch;
 use super::winograd::TILE;
 
-/// Activations of one picture: `[channels / 16][rows][columns][16]`, with a border of zeros around the
-/// pixels and up to whole tiles on the right and below, so that no tile is a special case. Border
-/// cells are zero when the buffer is made and no kernel writes them.
+/// Activations of pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Map {
+pub(in crate::conv) struct Map {
     /// Channels, a multiple of 16.
-    pub(super) channels: usize,
+    pub(in crate::conv) channels: usize,
     /// Rows, and columns, of pixels.
-    pub(super) side: usize,
+    pub(in crate::conv) side: usize,
+    layout: Layout,
+}
+
+/// How activations lie in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// `[pictures][channels / 16][rows][columns][16]`, with a border of zeros around the pixels and up to whole tiles on the
+    /// right and below, so that no tile is a special case. Border cells are zero when the buffer is made and no kernel
+    /// writes them.
+    Bordered,
+    /// `[channels / 16][pictures][rows][columns][16]` for so many pictures, which no 3x3 convolution reads.
+    Flat(usize),
 }
 
 impl Map {
+    /// A map that is the input of a 3x3 convolution.
+    pub(in crate::conv) fn bordered(channels: usize, side: usize) -> Self {
+        Self { channels, side, layout: Layout::Bordered }
+    }
+
+    /// A map of `n_pictures` pictures, laid out as [`FlatMap`](crate::conv::flat_map::FlatMap) has it.
+    pub(in crate::conv) fn flat(channels: usize, side: usize, n_pictures: usize) -> Self {
+        Self { channels, side, layout: Layout::Flat(n_pictures) }
+    }
+
     /// Tiles along a side.
     pub(super) fn tiles_aside(&self) -> usize {
         self.side.div_ceil(TILE)
     }
 
     /// Tiles of one picture.
-    pub(super) fn n_tiles(&self) -> usize {
+    pub(in crate::conv) fn n_tiles(&self) -> usize {
         self.tiles_aside() * self.tiles_aside()
     }
 
     /// Rows, and columns, with the border.
-    pub(super) fn padded(&self) -> usize {
+    fn padded(&self) -> usize {
         self.tiles_aside() * TILE + 2
     }
 
     /// Floats from a row to the next.
-    pub(super) fn row_pitch(&self) -> usize {
-        self.padded() * 16
+    pub(in crate::conv) fn row_pitch(&self) -> usize {
+        match self.layout {
+            Layout::Bordered => self.padded() * 16,
+            Layout::Flat(_) => self.side * 16,
+        }
     }
 
     /// Floats from 16 channels to the next 16.
-    pub(super) fn block_pitch(&self) -> usize {
-        self.padded() * self.row_pitch()
+    pub(in crate::conv) fn block_pitch(&self) -> usize {
+        match self.layout {
+            Layout::Bordered => self.padded() * self.row_pitch(),
+            Layout::Flat(n_pictures) => spread_pitch(n_pictures * self.picture_pitch()),
+        }
     }
 
-    /// Floats of one picture.
-    pub(super) fn len(&self) -> usize {
-        self.channels / 16 * self.block_pitch()
+    /// Floats from a picture to the next.
+    pub(in crate::conv) fn picture_pitch(&self) -> usize {
+        match self.layout {
+            Layout::Bordered => self.len(),
+            Layout::Flat(_) => self.side * self.row_pitch(),
+        }
+    }
+
+    /// Floats from the first of a picture to its last.
+    pub(in crate::conv) fn len(&self) -> usize {
+        match self.layout {
+            Layout::Bordered => self.channels / 16 * self.block_pitch(),
+            Layout::Flat(_) => (self.channels / 16 - 1) * self.block_pitch() + self.picture_pitch(),
+        }
     }
 
     /// Offset of a pixel in the first 16 channels, rows and columns counted with the border.
-    pub(super) fn pixel(&self, y: usize, x: usize) -> usize {
-        y * self.row_pitch() + x * 16
+    pub(in crate::conv) fn pixel(&self, y: usize, x: usize) -> usize {
+        match self.layout {
+            Layout::Bordered => y * self.row_pitch() + x * 16,
+            Layout::Flat(_) => (y - 1) * self.row_pitch() + (x - 1) * 16,
+        }
     }
 }
 
 /// Tiles cut into equal blocks of whole panels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Blocks {
+pub(in crate::conv) struct Blocks {
     /// Tiles in all.
     pub(super) n_tiles: usize,
     /// Tiles in a panel.

@@ -11,7 +11,7 @@ use super::super::unsupported::Unsupported;
 use super::first::{COLOURS, First};
 use super::layer::Winograd;
 use super::map::Map;
-use super::schedule::{BlockBuffers, CHUNK, Pass, Schedule, Scratch};
+use super::schedule::{BlockBuffers, CHUNK, Pass, Room, Schedule, Scratch};
 
 /// Sides of pictures must be multiples of this.
 pub(crate) const STRIDE: usize = 32;
@@ -178,11 +178,11 @@ impl PackedVgg {
 
     /// The shape of each layer's output.
     fn maps(&self, side: usize) -> Vec<Map> {
-        let mut maps = vec![Map { channels: self.n_first, side }];
+        let mut maps = vec![Map::bordered(self.n_first, side)];
         let mut side = side;
         for layer in &self.layers {
             side /= 1 + usize::from(layer.pooled());
-            maps.push(Map { channels: layer.n_out(), side });
+            maps.push(Map::bordered(layer.n_out(), side));
         }
         maps
     }
@@ -208,37 +208,24 @@ impl PackedVgg {
         }
         drop(kept);
         let n_early = self.n_early();
-        let (mut private, mut shared, mut split) = ((0, 0), (0, 0), 0); // floats of V and M
+        let mut room = Room::default();
         for (i, layer) in self.layers.iter().enumerate() {
             let most = if i + 1 < n_early { groups.early } else { groups.late };
             for n_pictures in 1..=most {
-                let schedule = self.schedule(&maps[i], n_pictures);
-                let (v, m) = match schedule {
-                    Schedule::Private(_) => &mut private,
-                    Schedule::Shared(_) => &mut shared,
-                };
-                *v = schedule.v_len(layer.n_in()).max(*v);
-                *m = schedule.m_len(layer.n_out()).max(*m);
-                split = schedule.split_len(layer.n_in(), self.kernels.operands).max(split);
+                let channels = (layer.n_in(), layer.n_out());
+                room.add(&self.schedule(&maps[i], n_pictures), channels, self.kernels.operands);
             }
         }
         let buffer = |(i, map): (usize, &Map)| {
             let n_pictures = if i + 1 < n_early { groups.early } else { groups.late };
             (*map, Buffer::zeroed(n_pictures * map.len()))
         };
-        let block = |(v, m)| BlockBuffers { v: Buffer::zeroed(v), m: Buffer::zeroed(m) };
         Buffers {
             side,
             groups,
             maps: maps.iter().enumerate().map(buffer).collect(),
-            shared: block(shared),
-            scratch: (0..n_threads)
-                .map(|_| Scratch {
-                    block: block(private),
-                    split: Buffer::zeroed(split),
-                    rows: Buffer::zeroed(First::scratch_len(side)),
-                })
-                .collect(),
+            shared: room.shared(),
+            scratch: (0..n_threads).map(|_| room.scratch(First::scratch_len(side))).collect(),
         }
     }
 }
