@@ -130,7 +130,9 @@ impl Sources {
         let history = history::read(&path)?;
         // fit chose the epoch from unrounded numbers; choosing again from rounded ones could give another.
         let kept = match (training.kept_epoch.checked_sub(1), &training.start) {
-            (Some(epoch), _) => history.get(epoch).map(|e| (e.valid.map(|v| v.loss), e.valid.map(|v| v.top1))),
+            (Some(epoch), _) => {
+                history.get(epoch).map(|e| (e.valid.map(|v| v.loss), e.valid.map(|v| v.top1)))
+            }
             (None, start) => start.as_ref().map(|start| (start.valid_loss, start.valid_top1)),
         };
         let is_same = |a: Option<f64>, b: Option<f64>| match (a, b) {
@@ -139,7 +141,9 @@ impl Sources {
             _ => false,
         };
         anyhow::ensure!(
-            kept.is_some_and(|(loss, top1)| is_same(loss, training.valid_loss) && is_same(top1, training.valid_top1)),
+            kept.is_some_and(
+                |(loss, top1)| is_same(loss, training.valid_loss) && is_same(top1, training.valid_top1)
+            ),
             "{} is not the history of {}; run trainer fit again",
             path.display(),
             head::FILE_NAME
