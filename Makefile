@@ -31,6 +31,7 @@ run.features = $(call bin,extractor) --manifest $(call in,augmented/manifest.csv
   $(call flag,image-size,$(IMAGE_SIZE)) $(call flag,pool,$(POOL)) $(call flag,dtype,$(DTYPE)) $(common) $(EXTRACT_FLAGS)
 run.pretrained = $(call bin,trainer) pretrained --classifier $(call in,weights/$(BACKBONE)-classifier.safetensors) --out $(call in,model) $(common)
 run.trained  = $(call bin,trainer) fit --features $(call in,features) --out $(call in,model) $(if $(call is,STANDARDIZE),--standardize) \
+  $(call flag,init,$(INIT)) $(if $(filter pretrained,$(INIT)),--classifier $(call in,weights/$(BACKBONE)-classifier.safetensors)) \
   $(call flag,hidden,$(HIDDEN)) $(call flag,dropout,$(DROPOUT)) $(call flag,learning-rate,$(LEARNING_RATE)) $(call flag,momentum,$(MOMENTUM)) \
   $(call flag,weight-decay,$(WEIGHT_DECAY)) $(call flag,label-smoothing,$(LABEL_SMOOTHING)) $(call flag,class-weights,$(CLASS_WEIGHTS)) \
   $(call flag,epochs,$(EPOCHS)) $(call flag,batch-size,$(BATCH_SIZE)) $(call flag,keep,$(KEEP)) $(call flag,patience,$(PATIENCE)) $(common) $(TRAIN_FLAGS)
@@ -88,7 +89,7 @@ status: build ## for each stage: up to date, or stale and because of what
 # as they are, so that two heads can be compared.
 recipes = $(call in,recipes)/$1
 recipe  = +@$(MAKE) --no-print-directory $1 W=$(call recipes,$2) BUILD=: DATASET=$(call q,$(DATASET)) RAW=$(call q,$(RAW)) COPIES=1 IMAGENET=no \
-  $(foreach v,$(filter-out RAW RECIPE COPIES IMAGENET,$(kept)),$v=$(call q,$($v))) RECIPE=tindogr-2018
+  $(foreach v,$(filter-out RAW RECIPE COPIES IMAGENET INIT,$(kept)),$v=$(call q,$($v))) RECIPE=tindogr-2018
 as.default = REPLACE=train $(if $(SPLIT_LIST),SPLIT_LIST=$(call q,$(SPLIT_LIST)),RATIO=$(or $(RATIO),0.7$(,)0.15$(,)0.15) UNSHUFFLED=$(or $(UNSHUFFLED),no))
 run.compare = $(call bin,trainer) compare --out $(call recipes,comparison.html) --run default=$(call q,$(W)) \
   $(foreach r,tindogr-2018 tindogr-2018-same-test,--run $r=$(call recipes,$r))

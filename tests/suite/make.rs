@@ -6,6 +6,7 @@ use crate::harness::{Ran, Work};
 
 mod changes;
 mod settings;
+mod start;
 
 use changes::overwrite;
 

@@ -1,6 +1,7 @@
 //! The head: a classifier trained and evaluated on extracted features.
 //!
-//! `trainer fit` trains `head.safetensors` on the features of train and valid; `trainer evaluate` reads the features of
+//! `trainer fit` trains `head.safetensors` on the features of train and valid, from random weights or from those of the
+//! classifier that the network was published with; `trainer evaluate` reads the features of
 //! valid and test and writes `metrics.json`, `predictions.csv` and `confusion.csv`; `trainer report` writes a page with
 //! all of these and with example pictures; `trainer pretrained` makes a head of the classifier that a network was published
 //! with, without training; `trainer compare` compares finished runs. [`Classifier`] predicts with a

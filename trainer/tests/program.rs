@@ -9,7 +9,7 @@ mod synthetic;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use synthetic::{Synthetic, Workspace};
+use synthetic::{Synthetic, Workspace, write_lite0_classifier};
 
 fn workspace() -> (tempfile::TempDir, Workspace) {
     let dir = tempfile::tempdir().unwrap();
@@ -24,6 +24,24 @@ fn fit(workspace: &Workspace, flags: &str) -> Command {
     command.arg(workspace.0.join("features")).arg("--out").arg(workspace.model());
     command.args(flags.split_whitespace()).stdout(Stdio::null()).stderr(Stdio::piped());
     command
+}
+
+#[test]
+fn threads_change_no_byte_of_a_pretrained_start() {
+    let files: Vec<_> = ["1", "3"]
+        .map(|threads| {
+            let dir = tempfile::tempdir().unwrap();
+            let workspace = Synthetic::of_lite0().write(dir.path());
+            let classifier = dir.path().join("classifier.safetensors");
+            write_lite0_classifier(&classifier, &["beagle", "not_a_dog", "papillon"], -0.003);
+            let mut command = fit(&workspace, "--epochs 2 --keep last --init pretrained");
+            command.arg("--classifier").arg(classifier);
+            command.args(["--threads", threads]).env("RAYON_NUM_THREADS", threads);
+            assert!(command.status().unwrap().success());
+            workspace.model_files()
+        })
+        .into();
+    assert!(files[0] == files[1]);
 }
 
 #[test]

@@ -98,7 +98,9 @@ fn chart(name: &str, axis: &Axis, unit: &str, points: &[Point], kept: (usize, Ke
             p.legend {
                 span.key.train {} "train, during the epoch, with dropout  "
                 @if has_valid { span.key.valid {} "valid, after the epoch  " }
-                span.key.best {} @if keep == Keep::Best { "best" } @else { "last" } " epoch (" (kept_epoch) ")"
+                @if kept_epoch > 0 {
+                    span.key.best {} @if keep == Keep::Best { "best" } @else { "last" } " epoch (" (kept_epoch) ")"
+                }
             }
         }
     }

@@ -19,7 +19,7 @@ pub(super) fn render(results: &Results, examples: &Examples, pictures: &Pictures
         (baseline::section(results))
         (flaws::section(results))
         (settings::section(results))
-        @if let Some(training) = &results.head_info.training {
+        @if let Some(training) = results.head_info.training.as_ref().filter(|_| !results.history.is_empty()) {
             @let kept = (training.kept_epoch, training.hyperparameters.keep);
             section #training {
                 h2 { "Training" }

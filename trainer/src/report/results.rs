@@ -129,15 +129,21 @@ impl Sources {
         let path = self.model.join(history::FILE_NAME);
         let history = history::read(&path)?;
         // fit chose the epoch from unrounded numbers; choosing again from rounded ones could give another.
-        let kept = training.kept_epoch.checked_sub(1).and_then(|epoch| history.get(epoch));
+        let kept = match (training.kept_epoch.checked_sub(1), &training.start) {
+            (Some(epoch), _) => {
+                history.get(epoch).map(|e| (e.valid.map(|v| v.loss), e.valid.map(|v| v.top1)))
+            }
+            (None, start) => start.as_ref().map(|start| (start.valid_loss, start.valid_top1)),
+        };
         let is_same = |a: Option<f64>, b: Option<f64>| match (a, b) {
             (Some(a), Some(b)) => (a - b).abs() < 1e-6,
             (None, None) => true,
             _ => false,
         };
         anyhow::ensure!(
-            kept.is_some_and(|epoch| is_same(epoch.valid.map(|v| v.loss), training.valid_loss)
-                && is_same(epoch.valid.map(|v| v.top1), training.valid_top1)),
+            kept.is_some_and(
+                |(loss, top1)| is_same(loss, training.valid_loss) && is_same(top1, training.valid_top1)
+            ),
             "{} is not the history of {}; run trainer fit again",
             path.display(),
             head::FILE_NAME

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use data::head::{Hyperparameters, Keep, TrainingRecord};
+use data::head::{Hyperparameters, Keep, StartRecord, TrainingRecord};
 use data::manifest::{Row, Split};
 use data::rejects::RejectedPicture;
 use maud::{Markup, html};
 use serde_json::json;
 
-use super::format::{parameter, parameters as parameters_in_words};
+use super::format::{parameter, parameters as parameters_in_words, percent};
 use super::results::Results;
 
 /// The section of the page.
@@ -32,6 +32,7 @@ pub(super) fn section(results: &Results) -> Markup {
                 (row("head", head(results)))
                 @if let Some(training) = &results.head_info.training {
                     (row("training", hyperparameters(&training.hyperparameters)))
+                    @if let Some(start) = &training.start { (row("start", of_start(start, &training.hyperparameters))) }
                     (row("epochs", epochs(results, training)))
                 }
             }
@@ -46,6 +47,16 @@ fn hyperparameters(h: &Hyperparameters) -> Markup {
                     ", weight decay " (h.weight_decay) ", label smoothing " (h.label_smoothing) ", class weights "
                     (parameter(&json!(h.class_weights))) ", batch size " (h.batch_size) ", standardized features: "
                     (parameter(&json!(h.standardize))) ", seed " (h.seed) ", device " (parameter(&json!(h.device)))
+    }
+}
+
+/// The initial weights of a pretrained classifier.
+fn of_start(start: &StartRecord, h: &Hyperparameters) -> Markup {
+    html! {
+        "ImageNet's classifier, restricted to the classes"
+        @if let Some(top1) = start.valid_top1 { ": top-1 " (percent(top1)) " on valid before training" }
+        "; penalty on the distance from it " (h.start_penalty)
+        @if !start.unknown_classes.is_empty() { "; not known to ImageNet: " (start.unknown_classes.join(", ")) }
     }
 }
 
@@ -101,7 +112,19 @@ fn head(results: &Results) -> Markup {
 fn epochs(results: &Results, training: &TrainingRecord) -> Markup {
     html! {
         (results.history.len()) " of at most " (training.epochs) ", patience of early stopping "
-        (training.hyperparameters.patience) "; the weights are those of epoch " (training.kept_epoch)
+        (training.hyperparameters.patience)
+        @if training.kept_epoch == 0 {
+            "; the weights are those of the start, because no epoch was better on valid by a sign test"
+        } @else {
+            (kept(training))
+        }
+    }
+}
+
+/// The epoch that was kept.
+fn kept(training: &TrainingRecord) -> Markup {
+    html! {
+        "; the weights are those of epoch " (training.kept_epoch)
         @if training.hyperparameters.keep == Keep::Best { ", which has the highest top-1 accuracy on valid" } @else { ", the last" }
     }
 }
