@@ -15,6 +15,7 @@ use super::batch_norm::BatchNorm;
 use super::{Engine, Network, ensure_pooled, means_by};
 use crate::conv::Kernels;
 use crate::conv::bottleneck::{BlockWeights, PackedResNet, Shape};
+use crate::conv::winograd3x3::LayerWeights;
 use crate::loading;
 
 /// torchvision's constant, PyTorch's default.
@@ -75,7 +76,6 @@ fn pack(weights: &Weights, kernels: &'static Kernels) -> anyhow::Result<PackedRe
             });
         }
     }
-    let slices = |layer: &'_ Layer| -> (&'_ [f32], &'_ [f32]) { (&layer.0, &layer.1) };
     let given: Vec<BlockWeights<'_>> = blocks
         .iter()
         .map(|block| BlockWeights {
@@ -87,6 +87,10 @@ fn pack(weights: &Weights, kernels: &'static Kernels) -> anyhow::Result<PackedRe
         .collect();
     let n_threads = rayon::current_num_threads();
     Ok(PackedResNet::new(kernels, &Shape::RESNET_50, slices(&stem), &given, n_threads)?)
+}
+
+fn slices(layer: &Layer) -> LayerWeights<'_> {
+    (&layer.0, &layer.1)
 }
 
 /// Takes a convolution and the batch norm behind it.
