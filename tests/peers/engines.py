@@ -40,8 +40,6 @@ NO_AMX = {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"}
 NOT_TIMED = ("portable",)
 # Engines whose side knows VGG-16 alone.
 VGG16_ONLY = ("candle", "tensorflow")
-# What the gates of other networks are for.
-RIVALS = ("onnxruntime", "openvino f32", "ncnn f32")
 
 
 @dataclasses.dataclass
@@ -254,8 +252,8 @@ def gates(rounds, default, peak, network):
 
     if network.gflop_f4() is None:
         return [
-            gate("best batch of each, ours / best f32 engine of ONNX Runtime, OpenVINO, ncnn", ratio(RIVALS, 0), 1.3, 1.0),
-            gate("one picture at a time, the same", ratio(RIVALS, 1), 1.3, 1.0),
+            gate(f"best batch of each, ours / best of {', '.join(network.RIVALS)}", ratio(network.RIVALS, 0), *network.BARS),
+            gate("one picture at a time, the same", ratio(network.RIVALS, 1), *network.BARS),
         ]
     bf16 = [row for row in rounds[0] if row.endswith(" bf16") and row.startswith(("openvino", "ncnn"))]
     bf16_vectors = [row for row in rounds[0] if "bf16" in row and row.startswith(("openvino bf16 without AMX", "ncnn"))]
