@@ -12,6 +12,9 @@ use std::sync::{Condvar, Mutex, PoisonError};
 /// How often a waiting thread checks before it sleeps: some 500 microseconds, longer than most waits between
 /// layers and shorter than a scheduler's slice.
 const SPINS: usize = 20_000;
+/// After so many of them, some microseconds, it lets others run: where there are more threads than cores, the one that it waits
+/// for may be among them.
+const SPINS_OF_YIELD: usize = 100;
 
 /// One thread's view of a group of threads: a counter of the tasks of the current stage, and a barrier at its end.
 #[derive(Debug)]
@@ -162,11 +165,15 @@ impl Shared {
             State::unpack(self.state.load(Ordering::Acquire)).stage != stage
                 || self.failed.load(Ordering::Acquire)
         };
-        for _ in 0..SPINS {
+        for spin in 0..SPINS {
             if over() {
                 break;
             }
-            std::hint::spin_loop();
+            if spin % SPINS_OF_YIELD == SPINS_OF_YIELD - 1 {
+                std::thread::yield_now();
+            } else {
+                std::hint::spin_loop();
+            }
         }
         let mut guard = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
         while !over() {
