@@ -49,7 +49,7 @@ impl fmt::Display for Summary {
         };
         match self.kept_epoch {
             0 => {
-                write!(f, "kept the pretrained start, because no epoch was better on valid by a sign test: ")?
+                write!(f, "kept the pretrained start, because no epoch was shown to be better on valid: ")?
             }
             epoch => write!(f, "{which} epoch {epoch}: ")?,
         }
