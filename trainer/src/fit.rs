@@ -5,7 +5,7 @@
 //! `--keep last` those of the last epoch, which needs no valid pictures. The test split is not opened.
 //!
 //! With `--init pretrained` the weights start as those of the classifier that the network was published with
-//! ([`crate::init::pretrained`]), a penalty keeps them near that start ([`crate::start_penalty`]), and the start itself
+//! (`init::pretrained`), a penalty keeps them near that start (`start_penalty`), and the start itself
 //! becomes the head unless an epoch is better on valid (`start`).
 
 mod args;

@@ -48,9 +48,7 @@ impl fmt::Display for Summary {
             Keep::Last => "last",
         };
         match self.kept_epoch {
-            0 => {
-                write!(f, "kept the pretrained start, because no epoch was better on valid by a sign test: ")?
-            }
+            0 => write!(f, "kept the pretrained start, because no epoch was shown to be better on valid: ")?,
             epoch => write!(f, "{which} epoch {epoch}: ")?,
         }
         match (self.valid_loss, self.valid_top1) {

@@ -114,7 +114,7 @@ fn epochs(results: &Results, training: &TrainingRecord) -> Markup {
         (results.history.len()) " of at most " (training.epochs) ", patience of early stopping "
         (training.hyperparameters.patience)
         @if training.kept_epoch == 0 {
-            "; the weights are those of the start, because no epoch was better on valid by a sign test"
+            "; the weights are those of the start, because no epoch was shown to be better on valid"
         } @else {
             (kept(training))
         }
