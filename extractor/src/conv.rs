@@ -5,10 +5,9 @@
 //! [`kernels`] chooses at run time. All maps are stored as lines of 16 channels, so that no stage has to
 //! transpose or pack for the next. Threads go through the layers together ([`threads`]).
 //!
-//! Every output is summed in one fixed order by one accumulator, whatever block, panel or thread computes
-//! it: its bits do not depend on the number of threads nor on the other pictures of the batch. They do
-//! depend on the instruction set, which decides what is fused into one rounding: sets differ by about 1e-6
-//! of a map's norm.
+//! Every output is summed in one fixed order, whatever block, panel or thread computes it: its bits do not
+//! depend on the number of threads nor on the other pictures of the batch. They do depend on the instruction
+//! set, which decides what is fused into one rounding: sets differ by about 1e-6 of a map's norm.
 //!
 //! NaN stays NaN: no maximum or minimum turns it into a number, so an overflow in one layer is seen in the
 //! last map.

@@ -6,17 +6,10 @@ use super::simd::Simd;
 const BOUND: f32 = 5.5;
 /// erf(x/√2) / x as a quotient of polynomials in x², lowest power first: the least greatest relative error for |x| up to
 /// [`BOUND`], 1.7e-8, found by least squares with Lawson's weights in f64.
-const NUMERATOR: [f32; 6] = [
-    0.797_884_547_6,
-    0.066_917_141_96,
-    9.302_921_531e-3,
-    3.291_404_856e-4,
-    1.260_309_186e-5,
-    4.586_256_656e-8,
-];
+const NUMERATOR: [f32; 6] =
+    [0.797_884_5, 0.066_917_144, 9.302_922e-3, 3.291_405e-4, 1.260_309_2e-5, 4.586_256_7e-8];
 /// See [`NUMERATOR`].
-const DENOMINATOR: [f32; 6] =
-    [1.0, 0.250_534_601_7, 0.028_415_941_83, 1.860_626_316e-3, 7.216_579_943e-5, 1.199_028_704e-6];
+const DENOMINATOR: [f32; 6] = [1.0, 0.250_534_6, 0.028_415_943, 1.860_626_3e-3, 7.216_58e-5, 1.199_028_7e-6];
 
 /// Replaces `n` times 16 floats by their GELU.
 ///

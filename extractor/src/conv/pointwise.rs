@@ -1,8 +1,8 @@
 //! 1x1 convolutions: a matrix product of pixels and weights, with bias, residual and activation.
 //!
-//! Lanes are output channels; the values of some pixels, which are neighbours in memory, are broadcast. All
-//! channels are summed in registers, in order, with one accumulator per output: the sum of a pixel does not
-//! depend on the pixels that are computed with it.
+//! Lanes are output channels; the values of some pixels, which are neighbours in memory, are broadcast. The
+//! channels are summed in registers, in a fixed order: the sum of a pixel does not depend on the pixels that are
+//! computed with it.
 //!
 //! Many channels are summed in blocks whose weights stay in the first cache for all pixels; between two blocks
 //! the sums wait in the output. Each block has sums of its own that begin at 0: the rounding error of a long sum is smaller

@@ -11,8 +11,8 @@ use super::block::Block;
 use super::downsample::Downsample;
 use super::map::{BORDER, Map};
 use super::pass::{Pass, Scratch};
-use super::shape::{DOWNSAMPLE, STEM, STRIDE, Shape};
-use super::stem::{COLOURS, Stem};
+use super::shape::{COLOURS, DOWNSAMPLE, STEM, STRIDE, Shape};
+use super::stem::Stem;
 use super::weights::{StageWeights, StemWeights, check};
 
 /// Most pictures that are computed together: the last stage of a picture has few pixels for as many weights.

@@ -60,7 +60,7 @@ impl Pass<'_> {
         self.threads.end_stage();
     }
 
-    /// The address of the first 16 channels, in line `line` of the channels, of the picture from which offsets are counted.
+    /// Gives the address of line `line` of the channels of the first picture, from which the offsets of pixels are counted.
     pub(super) fn line(map: &Map, buffer: &Buffer, line: usize) -> *mut f32 {
         buffer.at(line * map.line_pitch(), map.line_pitch())
     }

@@ -7,11 +7,8 @@ use super::super::pieces::pitch;
 use super::super::runs::{Run, runs};
 use super::map::BORDER;
 use super::pass::Pass;
-use super::shape::STEM;
+use super::shape::{COLOURS, STEM};
 use super::weights::StemWeights;
-
-/// Channels of a picture.
-pub(super) const COLOURS: usize = 3;
 
 /// The layer as a 1x1 convolution of the 16 pixels below an output, a colour to a line.
 #[derive(Debug)]

@@ -2,8 +2,7 @@
 
 use super::super::packed::{LINE, check_layer};
 use super::super::unsupported::Unsupported;
-use super::shape::{DOWNSAMPLE, EXPANSION, KERNEL, STEM, Shape};
-use super::stem::COLOURS;
+use super::shape::{COLOURS, DOWNSAMPLE, EXPANSION, KERNEL, STEM, Shape};
 use crate::conv::winograd3x3::LayerWeights;
 
 /// The scale and the shift of a normalisation, (n) both.
