@@ -21,7 +21,7 @@ def absolute(text):
 def parser(description, rounds):
     """A parser with the flags of both scripts, so that one list of flags can be given to both."""
     flags = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    flags.add_argument("--backbone", default="vgg16", help="engines.py: the network [default: vgg16]")
+    flags.add_argument("--backbone", default="vgg16", help="the network [default: vgg16]")
     flags.add_argument("--threads", type=int, default=2, help="of every engine; each gets a core [default: 2]")
     flags.add_argument("--rounds", type=int, default=rounds, help=f"in each, all take their turn [default: {rounds}]")
     flags.add_argument(

@@ -20,6 +20,8 @@ NAME = "efficientnet-lite0"
 N_FEATURES = 1280
 # The engines that ours is measured by, and how many times as fast it should be and must be.
 RIVALS, BARS = ("onnxruntime", "openvino f32", "ncnn f32"), (1.3, 1.0)
+# The same of the whole stage.
+STAGE_BAR = 2
 # (channels of the depthwise convolution for each channel in, kernel, stride, channels out, repeats)
 STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4), (6, 3, 1, 320, 1))
 

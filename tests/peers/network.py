@@ -12,6 +12,8 @@ from safetensors.numpy import load_file, save_file
 import command_line
 
 SIDE = 224
+# How many times as fast as its rival the whole stage should be.
+STAGE_BAR = 2.5
 # Channels out of each 3x3 convolution; "M" is a 2x2 maximum.
 PLAN = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M")
 

@@ -1,7 +1,7 @@
 """From picture files to feature files: tindogr's extractor against the same job in Python, in turns.
 
     make peers PEERS_PHOTOS=my/photos
-    python tests/peers/stage.py [--photos FOLDER] [--count 240] [--rounds 5] [--json PATH]
+    python tests/peers/stage.py [--backbone vgg16] [--photos FOLDER] [--count 240] [--rounds 5] [--json PATH]
 
 Both have the same weights, the same pictures and as many cores; the Python side is `stage_job.py`, with the batch that
 it is fastest with. First the features are compared: the decoders of JPEG differ by a level here and there, so the
@@ -25,9 +25,9 @@ import numpy as np
 from PIL import Image, ImageOps
 from safetensors.numpy import load_file
 
+import backbones
 import command_line
 import machine
-import network
 from ratios import Ratio, gate, markdown, median
 
 # Relative L2 of a picture's features between the two programs.
@@ -91,7 +91,7 @@ class Ours:
         return time.perf_counter() - start
 
     def features(self):
-        """(n, 25088) of the last run, in the manifest's order."""
+        """(n, D) of the last run, in the manifest's order."""
         shards = [load_file(path) for path in sorted(self.out.glob("train-*.safetensors"))]
         rows = np.concatenate([shard["rows"] for shard in shards])
         return np.concatenate([shard["features"] for shard in shards])[np.argsort(rows)]
@@ -100,15 +100,15 @@ class Ours:
 class Theirs:
     """The job in Python."""
 
-    def __init__(self, folder, listed, threads, precision):
+    def __init__(self, folder, listed, threads, precision, backbone):
         self.row, self.precision, self.batch = f"Pillow + OpenVINO {precision}", precision, None
-        self.network, self.listed, self.out = folder / "vgg16.onnx", listed, folder / f"{precision}.safetensors"
-        self.threads = threads
+        self.network, self.listed, self.out = folder / "network.onnx", listed, folder / f"{precision}.safetensors"
+        self.threads, self.backbone = threads, backbone
 
     def seconds(self, listed=None):
         """How long the job takes, by its own clock."""
         script = command_line.HERE / "stage_job.py"
-        flags = ["--precision", self.precision, "--batch", str(self.batch), "--threads", str(self.threads)]
+        flags = ["--backbone", self.backbone, "--precision", self.precision, "--batch", str(self.batch), "--threads", str(self.threads)]
         command = [sys.executable, script, self.network, listed or self.listed, self.out, *flags]
         return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
@@ -122,7 +122,7 @@ class Theirs:
         self.batch = min(seconds, key=seconds.get)
 
     def features(self):
-        """(n, 25088) of the last run."""
+        """(n, D) of the last run."""
         return load_file(self.out)["features"]
 
 
@@ -145,7 +145,7 @@ def run_rounds(sides, n_rounds, seed):
     return machine.rounds(n_rounds, lambda: {side.row: side.seconds() for side in order.sample(sides, len(sides))})
 
 
-def print_report(sides, rounds, n_dropped, count, threads):
+def print_report(sides, rounds, n_dropped, count, threads, bar):
     column = lambda side: [times[side.row] for times in rounds]
     ours = column(sides[0])
     print(f"\nCPU: {machine.describe()}")
@@ -160,7 +160,7 @@ def print_report(sides, rounds, n_dropped, count, threads):
         rows.append([side.row, getattr(side, "batch", "default"), *figures])
     print(markdown(head, rows))
     print("\n## Gates\n")
-    print(gate("the whole stage, ours / Pillow + OpenVINO f32", ratios[sides[1].row].median, 2.5), flush=True)
+    print(gate("the whole stage, ours / Pillow + OpenVINO f32", ratios[sides[1].row].median, bar), flush=True)
 
 
 def compare(folder, arguments):
@@ -169,11 +169,13 @@ def compare(folder, arguments):
     photos = arguments.photos or paint(folder / "painted", count)
     if not arguments.photos:
         print("painted pictures; for photos: make peers PEERS_PHOTOS=FOLDER, with JPEGs somewhere below FOLDER")
-    network.write_weights(folder / "weights.safetensors", arguments.seed)
-    network.write_onnx(folder / "weights.safetensors", folder / "vgg16.onnx")
+    network, engines_weights = backbones.MODULES[arguments.backbone], folder / "engines.safetensors"
+    network.write_weights(engines_weights, arguments.seed)
+    network.write_onnx(engines_weights, folder / "network.onnx")
+    shutil.copyfile(network.program_weights(engines_weights), folder / "weights.safetensors")
     manifest, listed = write_lists(choose(photos, count), folder)
-    ours = Ours(folder, manifest, threads)
-    theirs = [Theirs(folder, listed, threads, precision) for precision in ("f32", "bf16")]
+    ours = Ours(folder, manifest, threads, ["--backbone", arguments.backbone])
+    theirs = [Theirs(folder, listed, threads, precision, arguments.backbone) for precision in ("f32", "bf16")]
     for side in theirs:
         side.find_batch(arguments.batches, folder)
     sides = [ours, *theirs]
@@ -181,9 +183,10 @@ def compare(folder, arguments):
         side.seconds()
     check(ours, theirs)
     rounds, n_dropped = run_rounds(sides, arguments.rounds, arguments.seed)
-    print_report(sides, rounds, n_dropped, count, threads)
+    print_report(sides, rounds, n_dropped, count, threads, network.STAGE_BAR)
     return {
         "cpu": machine.describe(),
+        "backbone": arguments.backbone,
         "pictures": count,
         "painted": not arguments.photos,
         "threads": threads,

@@ -1,6 +1,6 @@
 """The extractor's job as one would write it in Python: Pillow decodes ahead, OpenVINO computes, NumPy writes.
 
-    python stage_job.py NETWORK.onnx LIST OUT.safetensors --precision f32 --batch 8 --threads 2
+    python stage_job.py NETWORK.onnx LIST OUT.safetensors --backbone vgg16 --precision f32 --batch 8 --threads 2
 
 LIST names one picture a line. Prints the seconds from files on disk to features on disk: reading and compiling the
 network is part of them, starting Python and importing the libraries is not.
@@ -18,23 +18,37 @@ import openvino as ov
 from PIL import Image, ImageOps
 from safetensors.numpy import save_file
 
-SIDE, SHORT_SIDE = 224, 256
-MEAN = np.array((0.485, 0.456, 0.406), np.float32)
-STD = np.array((0.229, 0.224, 0.225), np.float32)
+SIDE = 224
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+# The short side before the square is cut out, the filter, mean and deviation; as the publishers of the weights have it.
+PREPARATIONS = {
+    "vgg16": (256, Image.Resampling.BILINEAR, *IMAGENET),
+    "efficientnet-lite0": (256, Image.Resampling.BICUBIC, *HALF),
+    "resnet50": (256, Image.Resampling.BILINEAR, *IMAGENET),
+    "convnext-tiny": (235, Image.Resampling.BICUBIC, *IMAGENET),
+    "convnext-nano": (235, Image.Resampling.BICUBIC, *IMAGENET),
+}
 
 
-def prepare(path):
-    """(3, 224, 224) of the picture: short side to 256, bilinear; the middle of it; normalised."""
-    with Image.open(path) as image:
-        image = ImageOps.exif_transpose(image).convert("RGB")
-    scale = SHORT_SIDE / min(image.size)
-    # As torchvision: the long side is cut off to whole pixels.
-    width, height = (SHORT_SIDE if side == min(image.size) else int(side * scale) for side in image.size)
-    image = image.resize((width, height), Image.Resampling.BILINEAR)
-    left, top = round((width - SIDE) / 2), round((height - SIDE) / 2)
-    levels = np.asarray(image.crop((left, top, left + SIDE, top + SIDE)))
-    scaled = levels * (1 / (255 * STD)) - MEAN / STD
-    return scaled.astype(np.float32, copy=False).transpose(2, 0, 1)
+def preparation(backbone):
+    """A function of a path to (3, 224, 224) of the picture: resized, the middle of it, normalised."""
+    short_side, resampling, mean, std = PREPARATIONS[backbone]
+    mean, std = np.array(mean, np.float32), np.array(std, np.float32)
+
+    def prepare(path):
+        with Image.open(path) as image:
+            image = ImageOps.exif_transpose(image).convert("RGB")
+        scale = short_side / min(image.size)
+        # As torchvision: the long side is cut off to whole pixels.
+        width, height = (short_side if side == min(image.size) else int(side * scale) for side in image.size)
+        image = image.resize((width, height), resampling)
+        left, top = round((width - SIDE) / 2), round((height - SIDE) / 2)
+        levels = np.asarray(image.crop((left, top, left + SIDE, top + SIDE)))
+        scaled = levels * (1 / (255 * std)) - mean / std
+        return scaled.astype(np.float32, copy=False).transpose(2, 0, 1)
+
+    return prepare
 
 
 def ahead(pool, function, items, n):
@@ -58,7 +72,7 @@ def batches(prepared, size):
 
 
 def features(request, batch):
-    """The request at work on a batch; calling the result waits for (B, 25088)."""
+    """The request at work on a batch; calling the result waits for (B, D)."""
     request.set_input_tensor(ov.Tensor(batch, shared_memory=True))
     request.start_async()
 
@@ -78,7 +92,7 @@ def job(arguments):
     files = pathlib.Path(arguments.list).read_text().splitlines()
     rows, under_way = [], None
     with concurrent.futures.ThreadPoolExecutor(arguments.threads) as pool:
-        prepared = ahead(pool, prepare, files, 2 * arguments.batch + arguments.threads)
+        prepared = ahead(pool, preparation(arguments.backbone), files, 2 * arguments.batch + arguments.threads)
         for batch, n in batches(prepared, arguments.batch):
             # While the last batch is computed, this one was put together.
             if under_way:
@@ -92,6 +106,7 @@ def main():
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("network", "list", "out"):
         flags.add_argument(name)
+    flags.add_argument("--backbone", choices=PREPARATIONS, default="vgg16")
     flags.add_argument("--precision", choices=("f32", "bf16"), default="f32")
     flags.add_argument("--batch", type=int, default=8)
     flags.add_argument("--threads", type=int, default=2)

@@ -16,7 +16,7 @@ class TimmNetwork:
     """The functions of `network.py` for the network `name`, of `n_features`."""
 
     SIDE = SIDE
-    RIVALS, BARS = ("pytorch f32",), (1.0, None)
+    RIVALS, BARS, STAGE_BAR = ("pytorch f32",), (1.0, None), 2
     read_input, relative_l2, write_input = map(staticmethod, (read_input, relative_l2, write_input))
 
     def __init__(self, name, n_features, gflop):
