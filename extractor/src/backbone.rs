@@ -85,7 +85,9 @@ pub fn open(weights: &Weights, device: &Device, engine: Engine) -> anyhow::Resul
 
 #[cfg(test)]
 mod tests {
-    use data::backbone;
+    use std::collections::BTreeMap;
+
+    use data::backbone::{self, CONVNEXT_NANO, EFFICIENTNET_LITE0, RESNET50};
 
     use super::*;
     use crate::preprocess::Preset;
@@ -105,6 +107,23 @@ mod tests {
                 }
                 let expected: usize = backbone.feature_shape(32, pool).iter().product();
                 assert_eq!(features.unwrap().dims(), [1, expected], "{}", backbone.name);
+            }
+        }
+    }
+
+    #[test]
+    fn no_tensor_of_any_network_can_be_left_out() {
+        for backbone in [&RESNET50, &CONVNEXT_NANO, &EFFICIENTNET_LITE0] {
+            // The last tensor of each kind: of the blocks' scales, say.
+            let kind =
+                |name: &str| name.split('.').filter(|part| part.parse::<u32>().is_err()).collect::<String>();
+            let last: BTreeMap<String, &str> =
+                backbone.features.iter().map(|t| (kind(t.name), t.name)).collect();
+            let mut weights = Weights::seeded(backbone, 1);
+            weights.tensors.retain(|tensor| last[&kind(tensor.name)] != tensor.name);
+            let message = open(&weights, &Device::Cpu, Engine::best()).unwrap_err().to_string();
+            for name in last.values() {
+                assert!(message.contains(&format!("{name} is missing")), "{name}: {message}");
             }
         }
     }

@@ -19,8 +19,9 @@ const PROGRAMS: [(&str, &[&str]); 8] = [
     ("matcher", &["classify", "decide"]),
 ];
 /// Flags of other programs.
-const FOREIGN: [&str; 17] = [
+const FOREIGN: [&str; 19] = [
     "--all-targets",
+    "--count",
     "--features",
     "--fuzz-dir",
     "--ignored",
@@ -28,6 +29,7 @@ const FOREIGN: [&str; 17] = [
     "--locked",
     "--nocapture",
     "--only",
+    "--record",
     "--release",
     "--rounds",
     "--test",
