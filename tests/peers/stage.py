@@ -30,8 +30,6 @@ import command_line
 import machine
 from ratios import Ratio, gate, markdown, median
 
-# Relative L2 of a picture's features between the two programs.
-TOLERANCE = {"f32": 1e-2, "bf16": 4e-2}
 N_PROBED = 64
 N_PAINTED_CLASSES = 12
 OURS = "tindogr's extractor"
@@ -126,8 +124,8 @@ class Theirs:
         return load_file(self.out)["features"]
 
 
-def check(ours, theirs):
-    """Ends the run if a picture's features differ by more than decoders explain."""
+def check(ours, theirs, tolerance):
+    """`tolerance` is by precision. Ends the run if a picture's features differ by more than decoders explain."""
     mine = ours.features()
     for side in theirs:
         other = side.features()
@@ -135,8 +133,8 @@ def check(ours, theirs):
             raise SystemExit(f"error: {side.row}: features of shape {other.shape}, ours {mine.shape}")
         errors = np.linalg.norm(mine - other, axis=1) / np.linalg.norm(other, axis=1)
         print(f"{side.row}: relative L2 to ours, of a picture: median {np.median(errors):.1e}, largest {errors.max():.1e}")
-        if not errors.max() <= TOLERANCE[side.precision]:
-            raise SystemExit(f"error: {side.row}: picture {errors.argmax()} differs by more than {TOLERANCE[side.precision]:g}")
+        if not errors.max() <= tolerance[side.precision]:
+            raise SystemExit(f"error: {side.row}: picture {errors.argmax()} differs by more than {tolerance[side.precision]:g}")
 
 
 def run_rounds(sides, n_rounds, seed):
@@ -181,7 +179,7 @@ def compare(folder, arguments):
     sides = [ours, *theirs]
     for side in sides:
         side.seconds()
-    check(ours, theirs)
+    check(ours, theirs, network.STAGE_TOLERANCE)
     rounds, n_dropped = run_rounds(sides, arguments.rounds, arguments.seed)
     print_report(sides, rounds, n_dropped, count, threads, network.STAGE_BAR)
     return {

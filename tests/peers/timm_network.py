@@ -9,6 +9,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 import command_line
+from efficientnet_lite0 import STAGE_TOLERANCE
 from network import SIDE, read_input, relative_l2, write_input
 
 
@@ -17,6 +18,7 @@ class TimmNetwork:
 
     SIDE = SIDE
     RIVALS, BARS, STAGE_BAR = ("pytorch f32",), (1.0, None), 2
+    STAGE_TOLERANCE = STAGE_TOLERANCE
     read_input, relative_l2, write_input = map(staticmethod, (read_input, relative_l2, write_input))
 
     def __init__(self, name, n_features, gflop):
