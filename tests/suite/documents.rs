@@ -19,8 +19,9 @@ const PROGRAMS: [(&str, &[&str]); 8] = [
     ("matcher", &["classify", "decide"]),
 ];
 /// Flags of other programs.
-const FOREIGN: [&str; 19] = [
+const FOREIGN: [&str; 20] = [
     "--all-targets",
+    "--batches",
     "--count",
     "--features",
     "--fuzz-dir",

@@ -6,9 +6,10 @@
 //! answer, and the header must describe exactly the file and the tensors that are expected. The digest of these layers is
 //! recorded in the directory of the weights when they are fetched for the first time, and whatever is fetched later must
 //! have the same. So the first time the server is trusted. Where no version of the file is known, it is trusted with the
-//! digest of the whole file, too ([`version`]).
+//! digest of the whole file, too ([`lookup`]).
 
 mod environment;
+mod lookup;
 mod parts;
 mod ranges;
 mod remote;
@@ -83,7 +84,7 @@ impl<'a> Hub<'a> {
         settings: Settings,
         common: &'a CommonArgs,
     ) -> anyhow::Result<Self> {
-        let version = Version::find(&config.backbone.hub, &version_record(config), &settings)?;
+        let version = lookup::find_version(&config.backbone.hub, &version_record(config), &settings)?;
         Ok(Self { config, settings, common, version })
     }
 
