@@ -41,8 +41,8 @@ impl ImagenetHead {
         Ok(Self { n_features, mlp: Mlp::new(layers, Vec::new())? })
     }
 
-    /// Computes the logits (1000) of each picture from its features (512, 7, 7), channel-major. Without dropout, which is for
-    /// training alone.
+    /// Computes the logits (1000) of each picture from its features: of vgg16 (512, 7, 7), channel-major, of the others (C).
+    /// Without dropout, which is for training alone.
     ///
     /// # Errors
     /// If there are not as many features as the first layer takes.

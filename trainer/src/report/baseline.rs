@@ -1,4 +1,4 @@
-//! The trained head compared with the classifier that VGG-16 was published with.
+//! The trained head compared with the classifier that the network was published with.
 
 use data::metrics::{Accuracy, is_top5_informative};
 use maud::{Markup, html};
@@ -11,11 +11,12 @@ pub(super) fn section(results: &Results) -> Markup {
     let Some(baseline) = &results.metrics.imagenet else { return html! {} };
     let Some(metrics) = baseline.splits.get(&results.split) else { return html! {} };
     let top5 = is_top5_informative(baseline.n_classes);
+    let backbone = &results.head_info.recipe.backbone;
     html! {
         section #baseline {
             h2 { "ImageNet's own classifier as a baseline" }
             p {
-                "VGG-16 was published with a classifier for the 1000 classes of ImageNet; " (baseline.n_classes) " of them are "
+                (backbone) " was published with a classifier for the 1000 classes of ImageNet; " (baseline.n_classes) " of them are "
                 "classes of this data. Here it is restricted to these classes, without any further training. On the same " (metrics.n) " " (results.split) " pictures "
                 (verdict(&metrics.head, &metrics.imagenet))
             }
@@ -33,7 +34,7 @@ pub(super) fn section(results: &Results) -> Markup {
                 }
             }
             p.note {
-                "Stanford Dogs was put together from ImageNet, so that VGG-16 has seen part of its test pictures, with their "
+                "Stanford Dogs was put together from ImageNet, so that " (backbone) " has seen part of its test pictures, with their "
                 "names, in its own training. On that data both metrics are higher than new photos would give."
             }
         }

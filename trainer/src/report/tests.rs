@@ -165,6 +165,7 @@ fn imagenets_classifier_is_compared_with_the_trained_head() {
     // Of equals the first: all are called beagle, and half of them are.
     for expected in [
         "id=\"baseline\"",
+        "vgg16 was published with",
         "2 of them are",
         "the same 8 test pictures",
         "<td class=\"number\">50.0\u{a0}%</td>",
