@@ -101,7 +101,10 @@ fn head(results: &Results) -> Markup {
     html! {
         (sizes.join(" → "))
         @if let Some(training) = &results.head_info.training {
-            ", ReLU between layers, dropout " (training.hyperparameters.dropout) " after the first hidden layer, softmax"
+            @if sizes.len() > 2 {
+                ", ReLU between layers, dropout " (training.hyperparameters.dropout) " after the first hidden layer"
+            }
+            ", softmax"
         } @else {
             ", softmax: ImageNet's own classifier; the probability of a class is the sum of those of its outputs"
         }

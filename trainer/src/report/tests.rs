@@ -189,6 +189,7 @@ fn classes_that_are_easily_told_apart_have_a_report() {
     assert_ne!(crate::history::best_epoch(&history), Some(kept), "the test shows nothing: no tie");
     workspace.evaluate("").unwrap();
     workspace.report("").unwrap();
+    assert!(!page(&workspace).contains("ReLU"), "a linear head has none");
 }
 
 #[test]
