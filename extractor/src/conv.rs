@@ -26,6 +26,7 @@ mod max_pool;
 mod memory;
 mod packed;
 mod peak;
+mod pictures;
 mod pieces;
 mod pointwise;
 #[cfg(test)]

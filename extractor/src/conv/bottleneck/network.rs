@@ -6,13 +6,14 @@ use super::super::flat_map::FlatMap;
 use super::super::kernels::Kernels;
 use super::super::memory::Buffer;
 use super::super::packed::LINE;
+use super::super::pictures::{COLOURS, check_pictures};
 use super::super::threads::ThreadGroup;
 use super::super::unsupported::Unsupported;
 use super::super::winograd3x3::schedule::{BlockBuffers, Room, Schedule};
 use super::block::{Block, Expansion};
 use super::pass::{Conv3x3Input, Pass, Reduced, Scratch};
 use super::shape::{STRIDE, Shape};
-use super::stem::{COLOURS, Stem};
+use super::stem::Stem;
 use super::weights::{BlockWeights, check};
 use crate::conv::winograd3x3::LayerWeights;
 
@@ -89,13 +90,7 @@ impl PackedResNet {
         side: usize,
         n_threads: usize,
     ) -> Result<Vec<f32>, Unsupported> {
-        if side == 0 || !side.is_multiple_of(STRIDE) || xs.len() != batch * COLOURS * side * side {
-            return Err(Unsupported::new(format!(
-                "{} values, expected {batch} x {COLOURS} x {side} x {side} with a side that is a multiple of \
-                 {STRIDE}",
-                xs.len()
-            )));
-        }
+        check_pictures(xs, batch, side, STRIDE)?;
         if batch == 0 {
             return Ok(Vec::new());
         }

@@ -3,13 +3,12 @@
 use super::super::flat_map::FlatMap;
 use super::super::max_pool::PoolRow;
 use super::super::packed::{LINE, PackedPointwise};
+use super::super::pictures::COLOURS;
 use super::super::pieces::pitch;
 use super::super::pointwise::{Activation, Pointwise};
 use super::pass::{Pass, Reduced};
 use crate::conv::winograd3x3::LayerWeights;
 
-/// Channels of a picture.
-pub(super) const COLOURS: usize = 3;
 /// Rows, and columns, of the kernel.
 const KERNEL: usize = 7;
 /// Its border above and on the left.

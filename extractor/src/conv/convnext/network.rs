@@ -5,13 +5,14 @@ use std::sync::{Mutex, PoisonError};
 use super::super::kernels::Kernels;
 use super::super::memory::Buffer;
 use super::super::packed::LINE;
+use super::super::pictures::{COLOURS, check_pictures};
 use super::super::threads::ThreadGroup;
 use super::super::unsupported::Unsupported;
 use super::block::Block;
 use super::downsample::Downsample;
 use super::map::{BORDER, Map};
 use super::pass::{Pass, Scratch};
-use super::shape::{COLOURS, DOWNSAMPLE, STEM, STRIDE, Shape};
+use super::shape::{DOWNSAMPLE, STEM, STRIDE, Shape};
 use super::stem::Stem;
 use super::weights::{StageWeights, StemWeights, check};
 
@@ -93,13 +94,7 @@ impl PackedConvNext {
         side: usize,
         n_threads: usize,
     ) -> Result<Vec<f32>, Unsupported> {
-        if side == 0 || !side.is_multiple_of(STRIDE) || xs.len() != batch * COLOURS * side * side {
-            return Err(Unsupported::new(format!(
-                "{} values, expected {batch} x {COLOURS} x {side} x {side} with a side that is a multiple of \
-                 {STRIDE}",
-                xs.len()
-            )));
-        }
+        check_pictures(xs, batch, side, STRIDE)?;
         if batch == 0 {
             return Ok(Vec::new());
         }

@@ -2,8 +2,6 @@
 
 /// Sides of pictures must be multiples of this, by which the network divides them.
 pub(super) const STRIDE: usize = 32;
-/// Channels of a picture.
-pub(super) const COLOURS: usize = 3;
 /// The stem's kernel and stride.
 pub(super) const STEM: usize = 4;
 /// The kernel and stride of the convolutions between stages.

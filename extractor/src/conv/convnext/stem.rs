@@ -3,11 +3,12 @@
 use super::super::layer_norm::NormRun;
 use super::super::memory::Buffer;
 use super::super::packed::{LINE, PackedPointwise};
+use super::super::pictures::COLOURS;
 use super::super::pieces::pitch;
 use super::super::runs::{Run, runs};
 use super::map::BORDER;
 use super::pass::Pass;
-use super::shape::{COLOURS, STEM};
+use super::shape::STEM;
 use super::weights::StemWeights;
 
 /// The layer as a 1x1 convolution of the 16 pixels below an output, a colour to a line.

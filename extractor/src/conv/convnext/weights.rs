@@ -1,8 +1,9 @@
 //! Weights as given, checked, and with neighbouring layers folded into them.
 
 use super::super::packed::{LINE, check_layer};
+use super::super::pictures::COLOURS;
 use super::super::unsupported::Unsupported;
-use super::shape::{COLOURS, DOWNSAMPLE, EXPANSION, KERNEL, STEM, Shape};
+use super::shape::{DOWNSAMPLE, EXPANSION, KERNEL, STEM, Shape};
 use crate::conv::winograd3x3::LayerWeights;
 
 /// The scale and the shift of a normalisation, (n) both.

@@ -1,10 +1,10 @@
 //! Whether weights have the shapes that the kernels take.
 
 use super::super::packed::check_layer;
+use super::super::pictures::COLOURS;
 use super::super::unsupported::Unsupported;
 use super::block::BlockWeights;
 use super::shape::{BlockShape, STRIDE};
-use super::stem::COLOURS;
 use crate::conv::winograd3x3::LayerWeights;
 use crate::conv::winograd3x3::direct::N_LANES;
 

@@ -7,13 +7,14 @@ use super::super::flat_map::FlatMap;
 use super::super::kernels::Kernels;
 use super::super::memory::Buffer;
 use super::super::packed::PackedPointwise;
+use super::super::pictures::{COLOURS, check_pictures};
 use super::super::threads::ThreadGroup;
 use super::super::times::LayerTimes;
 use super::super::unsupported::Unsupported;
 use super::block::{Block, BlockWeights, Pass};
 use super::head::{self, Output};
 use super::shape::{BlockShape, STRIDE, Stage};
-use super::stem::{COLOURS, Stem};
+use super::stem::Stem;
 use super::workspace::{Layouts, Workspace};
 use crate::conv::winograd3x3::LayerWeights;
 
@@ -123,13 +124,7 @@ impl PackedLite0 {
         output: Output,
         times: Option<&LayerTimes>,
     ) -> Result<Vec<f32>, Unsupported> {
-        if side == 0 || !side.is_multiple_of(STRIDE) || xs.len() != batch * COLOURS * side * side {
-            return Err(Unsupported::new(format!(
-                "{} values, expected {batch} x {COLOURS} x {side} x {side} with a side that is a multiple of \
-                 {STRIDE}",
-                xs.len()
-            )));
-        }
+        check_pictures(xs, batch, side, STRIDE)?;
         let n_threads = n_threads.max(1);
         let buffers = self.buffers(side, n_threads);
         let n_pixels = (side / STRIDE) * (side / STRIDE);

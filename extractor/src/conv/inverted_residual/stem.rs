@@ -2,12 +2,10 @@
 
 use super::super::kernels::Kernels;
 use super::super::memory::Buffer;
+use super::super::pictures::COLOURS;
 use super::super::winograd3x3::direct::{self, DirectRow, N_LANES, N_TAPS};
 use super::shape::InputRows;
 use crate::conv::winograd3x3::LayerWeights;
-
-/// Channels of a picture.
-pub(super) const COLOURS: usize = 3;
 
 /// Where rows of two lines of channels are written.
 #[derive(Debug, Clone, Copy)]

@@ -1,11 +1,10 @@
 //! The first layer of the stack.
 
 use super::super::memory::Buffer;
+use super::super::pictures::COLOURS;
 use super::direct::{self, DirectRow, N_TAPS};
 use super::schedule::{CHUNK, Pass, Scratch};
 
-/// Channels in of the first layer.
-pub(super) const COLOURS: usize = 3;
 /// Rows of outputs that make a task.
 const BAND: usize = 4;
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::super::kernels::Kernels;
 use super::super::memory::Buffer;
+use super::super::pictures::{COLOURS, check_pictures};
 use super::super::threads::ThreadGroup;
 use super::super::times::LayerTimes;
 use super::super::unsupported::Unsupported;
-use super::first::{COLOURS, First};
+use super::first::First;
 use super::layer::Winograd;
 use super::map::Map;
 use super::schedule::{BlockBuffers, CHUNK, Pass, Room, Schedule, Scratch};
@@ -136,13 +137,7 @@ impl PackedVgg {
         n_threads: usize,
     ) -> Result<(Vec<f32>, Vec<Duration>), Unsupported> {
         let times = LayerTimes::new(self.layers.len() + 1);
-        if side == 0 || !side.is_multiple_of(STRIDE) || xs.len() != batch * COLOURS * side * side {
-            return Err(Unsupported::new(format!(
-                "{} values, expected {batch} x {COLOURS} x {side} x {side} with a side that is a multiple of \
-                 {STRIDE}",
-                xs.len()
-            )));
-        }
+        check_pictures(xs, batch, side, STRIDE)?;
         if batch == 0 {
             return Ok((Vec::new(), times.into_inner()));
         }
